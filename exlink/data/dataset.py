@@ -1,0 +1,254 @@
+"""A study's data, validated and linked: what every step reads.
+
+``prepare`` does the expensive work once per run and leaves Parquet files in a folder that only the run
+knows; ``open_data`` opens such a folder, or makes one for itself that goes when the object does. Person-level
+data never enter the reports folder.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import weakref
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import narwhals.stable.v2 as nw
+import pandas as pd
+
+from exlink.data.exposures import exposures, timeline
+from exlink.data.linkage import compress, link
+from exlink.data.study import Study
+from exlink.data.validation import validate
+from exlink.data.warehouse import connect, name_of, quoted, readable, register
+from exlink.errors import ContractError, LinkageError, did_you_mean
+
+PREPARED = "prepared.json"
+STUDY = "study.json"
+TOO_LARGE = 3_000_000  # rows; beyond this a table is aggregated in the engine, not fetched
+
+
+def prepare(study: Study, folder: Path) -> Path:
+    """Validate and link a study into ``folder``: tables, exposures, the linked relation, the accounting.
+
+    Raises StudyError, SourceError, ContractError or LinkageError, each a sentence for its reader.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    unit = "employee_id" if study.linkage.grain == "employee" else "team_id"
+    con = connect(folder / "spill")
+    try:
+        register(con, study)
+        checked = validate(con, study, folder)
+        exposed, labels, notes = exposures(con, study, unit)
+        con.register("exposed", exposed)
+        con.execute(f"COPY exposed TO {quoted(str(folder / 'exposures.parquet'))} (FORMAT parquet)")
+        con.register("timeline", timeline(exposed, _units(con, unit), _history(con, checked.filled, unit), unit))
+        linked = link(*(nw.from_native(con.table(t)) for t in ("interactions", "cx_responses", "timeline")), unit)
+        with readable("interactions"):
+            target = folder / "linked.parquet"
+            con.execute(f"COPY ({linked.to_native().sql_query()}) TO {quoted(str(target))} (FORMAT parquet)")
+        _refuse_no_overlap(con, target, unit, study)
+    finally:
+        con.close()
+    (folder / "interactions.parquet").unlink()  # `linked` holds every one of its rows and columns
+    (folder / STUDY).write_text(study.to_json(), encoding="utf-8")
+    (folder / PREPARED).write_text(json.dumps({
+        "folder": str(study.folder), "labels": labels, "filled": checked.filled,
+        "notes": [*checked.notes, *notes], "accounting": checked.accounting.to_dict("records"),
+        "rejects": checked.rejects.to_dict("records")}, indent=1, default=int), encoding="utf-8")
+    return folder
+
+
+def open_data(study: Study | None = None, prepared: Path | None = None, threads: int | None = None) -> StudyData:
+    """Open a prepared folder, or prepare ``study`` into a temporary one first.
+
+    ``threads`` limits the engine; one thread makes sums of non-integer values repeat to the last digit.
+    """
+    if prepared is not None:
+        return StudyData(prepared, threads)
+    if study is None:
+        raise ValueError("open_data needs a study or a prepared folder")
+    temporary = tempfile.TemporaryDirectory(prefix="exlink-")
+    data = StudyData(prepare(study, Path(temporary.name)), threads)
+    weakref.finalize(data, temporary.cleanup)
+    return data
+
+
+class StudyData:
+    """Validated tables, exposures and the linked relation of one study; see :func:`open_data`."""
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        said = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
+        self.study = Study.from_json((folder / STUDY).read_text(encoding="utf-8"), Path(said["folder"]))
+        self.unit = "employee_id" if self.study.linkage.grain == "employee" else "team_id"
+        self.people = "employees" if self.unit == "employee_id" else "teams"
+        self.notes: tuple[str, ...] = tuple(said["notes"])
+        self.accounting = pd.DataFrame(said["accounting"])
+        self.rejects = pd.DataFrame(said["rejects"], columns=["table", "reason", "rows", "first_rows"])
+        self._filled: dict[str, dict[str, int]] = said["filled"]
+        self._labels: dict[str, str] = said["labels"]
+        self.aspects: list[str] = [column.removeprefix("ex_") for column in self._labels]
+        self.cx_kpis: list[str] = [k for k in ("ease", "recommend", "satisfaction") if self.has("cx_responses", k)]
+        self._con = connect(folder / "spill", threads)
+        for name in self._filled:
+            file = "linked" if name == "interactions" else name
+            self._con.execute(f"CREATE VIEW {name_of(name)} AS "
+                              f"SELECT * FROM read_parquet({quoted(str(folder / f'{file}.parquet'))})")
+        self._con.execute("CREATE VIEW linked AS SELECT * FROM interactions WHERE wave IS NOT NULL")
+        self._con.execute("CREATE VIEW exposures AS "
+                          f"SELECT * FROM read_parquet({quoted(str(folder / 'exposures.parquet'))})")
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The engine, with every validated table, ``linked`` and ``exposures`` as views."""
+        return self._con
+
+    @cached_property
+    def truth(self) -> dict[str, Any] | None:
+        """What was planted in simulated data, or None for real data."""
+        file = self.study.folder / "truth.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+    def label(self, aspect: str) -> str:
+        """Return an aspect as the study calls it, ready to be read: ``psychological_safety`` → words."""
+        return self._labels.get(f"ex_{aspect}", aspect).replace("_", " ")
+
+    def has(self, table: str, *columns: str) -> bool:
+        """Return whether a table has usable rows and every one of ``columns`` is filled somewhere."""
+        filled = self._filled.get(table)
+        return filled is not None and all(filled.get(c, 0) > 0 for c in columns)
+
+    def missing(self, *needs: str) -> str:
+        """Return ``""``, or the one honest line about what is not there.
+
+        ``needs`` are ``table`` or ``table.column``.
+        """
+        absent = [need for need in needs if not self.has(*need.split("."))]
+        return f"not assessed: needs {', '.join(f'`{need}`' for need in absent)}" if absent else ""
+
+    def frame(self, table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return a validated table as a DataFrame, in key order.
+
+        Tables beyond three million rows are refused: aggregate them with :meth:`query` or :meth:`cells`.
+        """
+        self._refuse_absent(table)
+        rows = max(self._filled[table].values())
+        if rows > TOO_LARGE:
+            raise ContractError(f"{table} has {rows:,} rows; it is aggregated in the engine, never fetched whole.")
+        chosen = ", ".join(name_of(c) for c in columns) if columns else "*"
+        return self.query(f"SELECT {chosen} FROM {name_of(table)} ORDER BY ALL")
+
+    def relation(self, table: str) -> nw.LazyFrame:
+        """Return a validated table lazily."""
+        self._refuse_absent(table)
+        return nw.from_native(self._con.table(table))
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Return what an SQL query over the validated tables, ``linked`` and ``exposures`` gives.
+
+        The query must end in an ORDER BY that leaves no ties, so that runs repeat to the byte.
+        """
+        return self._con.execute(sql).df()
+
+    def exposures(self) -> pd.DataFrame:
+        """Return one row per unit and wave: when its EX is in force, and its aspects and KPIs."""
+        return self.query(f"SELECT * FROM exposures ORDER BY {self.unit}, valid_from")
+
+    def linked(self) -> nw.LazyFrame:
+        """Return every interaction that has an EX in force, lazily; see :func:`exlink.data.linkage.link`."""
+        return nw.from_native(self._con.table("linked"))
+
+    def cells(self, by: Sequence[str], outcomes: Sequence[str]) -> pd.DataFrame:
+        """Return sufficient statistics of linked outcomes per cell; see :func:`exlink.data.linkage.compress`."""
+        cells = compress(self.linked(), by, outcomes).sort(*by).collect().to_pandas()
+        counts = [c for c in cells.columns if c == "n" or c.startswith("n_")]
+        return cells.astype(dict.fromkeys(counts, "int64"))
+
+    def sample_linked(self, max_rows: int = 60_000) -> pd.DataFrame:
+        """Return linked interactions with a customer's answer: all, or a fixed sample of about ``max_rows``.
+
+        The sample is drawn by a hash of the interaction id, so it is the same in every run;
+        ``attrs['share']`` says what fraction was kept.
+        """
+        answered = self._con.execute("SELECT count(*) FROM linked WHERE has_cx").fetchall()[0][0]
+        share = min(1.0, max_rows / max(answered, 1))
+        keep = "" if share == 1 else f"AND hash(interaction_id) % 1000000 < {int(share * 1_000_000)}"
+        frame = self.query(f"SELECT * FROM linked WHERE has_cx {keep} ORDER BY interaction_id")
+        frame.attrs["share"] = share
+        return frame
+
+    def funnel(self) -> pd.DataFrame:
+        """Return the join-loss waterfall: stage, rows, lost, reason — from all interactions to linked with CX."""
+        unit = self.unit
+        invited = ", count_if(wave IS NOT NULL AND interaction_id IN (SELECT interaction_id FROM cx_invitations))" \
+            if self.has("cx_invitations") else ", NULL"
+        counts = self._con.execute(
+            f"SELECT count(*), count_if({unit} IN (SELECT {unit} FROM exposures)), count(wave){invited}, "
+            "count_if(wave IS NOT NULL AND has_cx) FROM interactions").fetchall()[0]
+        who = "employee" if unit == "employee_id" else "unit"
+        stages = [("interactions in the period", ""), (f"{who} answered some EX survey", f"the {who} never answered"),
+                  ("EX in force at that time", "no EX answer in the window before it"),
+                  ("customer was invited", "the customer was not asked"),
+                  ("customer answered", "the customer did not answer")]
+        rows = [(stage, count, reason) for (stage, reason), count in zip(stages, counts, strict=True)
+                if count is not None]
+        funnel = pd.DataFrame(rows, columns=["stage", "rows", "reason"])
+        funnel["lost"] = (-funnel["rows"].diff().fillna(0)).astype(int)
+        return funnel[["stage", "rows", "lost", "reason"]]
+
+    def known_ids(self) -> frozenset[str]:
+        """Return the ids of the study's employees and managers, for the disclosure gate to refuse."""
+        parts = [f"SELECT {column} FROM {table}" for table, column in (
+            ("employees", "employee_id"), ("employees", "manager_id"), ("assignments", "manager_id"),
+            ("ex_responses", "employee_id")) if self.has(table, column)]
+        if not parts:
+            return frozenset()
+        return frozenset(row[0] for row in self._con.execute(" UNION ".join(parts)).fetchall() if row[0])
+
+    def _refuse_absent(self, table: str) -> None:
+        if table not in self._filled:
+            raise ContractError(f"This study has no table '{table}'.{did_you_mean(table, self._filled)} "
+                                "Ask `data.has` first.")
+
+
+def _units(con: duckdb.DuckDBPyConnection, unit: str) -> pd.DataFrame:
+    """Return every unit that can have interactions, with its present team, role and site."""
+    if unit == "team_id":
+        return con.execute("SELECT DISTINCT team_id FROM interactions ORDER BY team_id").df()
+    columns = {row[0] for row in con.execute("DESCRIBE employees").fetchall()}
+    site = "site" if "site" in columns else "NULL::VARCHAR AS site"
+    return con.execute(f"SELECT employee_id, team_id, role, {site} FROM employees ORDER BY employee_id").df()
+
+
+def _history(con: duckdb.DuckDBPyConnection, filled: dict[str, dict[str, int]], unit: str) -> pd.DataFrame | None:
+    if unit == "team_id" or "assignments" not in filled:
+        return None
+    return con.execute("SELECT * FROM assignments ORDER BY employee_id, valid_from").df()
+
+
+def _refuse_no_overlap(con: duckdb.DuckDBPyConnection, linked: Path, unit: str, study: Study) -> None:
+    """Raise LinkageError when no interaction with a customer's answer has an EX before it."""
+    source = f"read_parquet({quoted(str(linked))})"
+    total, in_force, answered, both = con.execute(
+        "SELECT count(*), count(wave), count_if(has_cx), count_if(has_cx AND wave IS NOT NULL) "
+        f"FROM {source}").fetchall()[0]
+    if both:
+        return
+    if not answered:
+        raise LinkageError(f"cx_responses: none of the {total:,} interactions has a customer's answer. "
+                           "Check that both tables use the same interaction_id.")
+    units, shared = con.execute(
+        f"SELECT count(*), count_if({unit} IN (SELECT {unit} FROM exposed)) FROM "
+        f"(SELECT DISTINCT {unit} FROM {source})").fetchall()[0]
+    if not shared:
+        raise LinkageError(f"ex_responses and interactions do not overlap: 0 of {units:,} values of "
+                           f"interactions.{unit} occur in ex_responses. Check that both use the same ids.")
+    ex = con.execute("SELECT min(responded_on), max(responded_on) FROM ex_responses").fetchall()[0]
+    cx = con.execute(f"SELECT min(started_at)::DATE, max(started_at)::DATE FROM {source}").fetchall()[0]
+    raise LinkageError(
+        f"ex_responses and interactions do not overlap in time: EX answers run from {ex[0]} to {ex[1]}, "
+        f"interactions from {cx[0]} to {cx[1]}, and {in_force:,} of {total:,} interactions fall into the "
+        f"{study.linkage.window_days} days (lag {study.linkage.lag_days}) after an EX answer. Check dates, or widen linkage.window_days.")

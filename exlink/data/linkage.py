@@ -1,0 +1,53 @@
+"""The EX–interaction relation, written once in Narwhals so that every engine runs the same expressions.
+
+``link`` joins by validity intervals, not by ASOF: the timeline of each unit covers all time without
+overlap, so every interaction meets exactly one stretch of it and linking can neither create nor lose one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import narwhals.stable.v2 as nw
+
+
+def link(interactions: nw.LazyFrame, cx_responses: nw.LazyFrame, timeline: nw.LazyFrame, unit: str) -> nw.LazyFrame:
+    """Return every interaction with the EX in force when it started and the customer's answer, if any.
+
+    Parameters
+    ----------
+    interactions, cx_responses : validated tables.
+    timeline : stretches ``unit``, from_ts, to_ts, wave, … that tile all time per unit.
+
+    Returns
+    -------
+    LazyFrame: one row per interaction; ``wave`` is NULL where no EX was in force, the scores are NULL and
+    ``has_cx`` is false where the customer did not answer.
+    """
+    in_stretch = interactions.join(timeline, on=unit, how="inner").filter(
+        (nw.col("started_at") >= nw.col("from_ts")) & (nw.col("started_at") < nw.col("to_ts")))
+    answered = cx_responses.with_columns(nw.lit(True).alias("answered"))
+    return (
+        in_stretch.join(answered, on="interaction_id", how="left")
+        .with_columns(
+            nw.col("answered").fill_null(False).alias("has_cx"),
+            ((nw.col("started_at") - nw.col("responded_on")).dt.total_minutes() // 1440).alias("days_since_ex"))
+        .drop("from_ts", "to_ts", "answered"))
+
+
+def compress(linked: nw.LazyFrame, by: Sequence[str], outcomes: Sequence[str]) -> nw.LazyFrame:
+    """Return the sufficient statistics of each outcome per cell.
+
+    EX is constant within unit × wave, so counts, sums and sums of squares per cell carry all that a linear
+    model on the rows can use.
+
+    Returns
+    -------
+    LazyFrame: ``by``, n (rows) and per outcome y: n_y (answers), sum_y, sumsq_y.
+    """
+    parts = [nw.len().alias("n")]
+    for y in outcomes:
+        value = nw.col(y).cast(nw.Float64)
+        parts += [nw.col(y).count().alias(f"n_{y}"), value.sum().alias(f"sum_{y}"),
+                  (value * value).sum().alias(f"sumsq_{y}")]
+    return linked.group_by(*by).agg(*parts)
