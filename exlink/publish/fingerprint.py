@@ -1,0 +1,102 @@
+"""What a step's result depends on, as hashes: when none of them changed, the step is not run again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from exlink.data.study import Study
+from exlink.publish.places import package_folder
+
+_LIBRARIES = (
+    "pandas", "numpy", "scipy", "statsmodels", "linearmodels", "pyfixest", "duckdb", "narwhals",
+    "matplotlib", "seaborn", "great-tables", "nbconvert",
+)  # fmt: skip
+_CODE = {".py", ".j2", ".html", ".css", ".json", ".tpl", ".svg"}
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of(value: Any) -> str:
+    """Return the SHA-256 of a JSON-able value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def code_hash(folder: Path | None = None) -> str:
+    """Return one hash over the package's code and templates and the versions of the libraries it computes with."""
+    root = folder or package_folder()
+    files = sorted(p for p in root.rglob("*") if p.suffix in _CODE and "__pycache__" not in p.parts and p.is_file())
+    content = {p.relative_to(root).as_posix(): sha256_of_file(p) for p in files}
+    return sha256_of({"files": content, "libraries": {name: _installed(name) for name in _LIBRARIES}})
+
+
+def input_hashes(study: Study) -> dict[str, str]:
+    """Return the SHA-256 of every file the study reads, by a label without absolute paths.
+
+    A file below the study's folder is labelled by its relative path, another one by its source and file
+    name; a truth.json beside the study counts as read.
+    """
+    from exlink.data.warehouse import input_files  # imports the engine: not for `exlink --help`
+
+    labels: dict[str, Path] = {}
+    for source, files in input_files(study).items():
+        for file in files:
+            labels[_label(file, study.folder, source, labels)] = file
+    truth = study.folder / "truth.json"
+    if truth.is_file():
+        labels["truth.json"] = truth
+    with ThreadPoolExecutor(2) as pool:  # hashing leaves the interpreter free
+        return dict(sorted(zip(labels, pool.map(sha256_of_file, labels.values()), strict=True)))
+
+
+def effective_study(study: Study) -> dict[str, Any]:
+    """Return what of the study every step depends on: all but the parameters of single notebooks."""
+    return {key: value for key, value in json.loads(study.to_json()).items() if key != "steps"}
+
+
+def step_fingerprint(
+    *,
+    notebook: Path,
+    code: str,
+    parameters: Mapping[str, Any],
+    study: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    needs: Mapping[str, Mapping[str, str]],
+) -> str:
+    """Return the hash of everything a step's result depends on; ``needs`` are the artefacts it may load."""
+    return sha256_of(
+        {
+            "notebook": sha256_of_file(notebook),
+            "code": code,
+            "parameters": parameters,
+            "study": study,
+            "inputs": inputs,
+            "needs": needs,
+        }
+    )
+
+
+def _label(file: Path, folder: Path, source: str, taken: Mapping[str, Path]) -> str:
+    if file.is_relative_to(folder):
+        return file.relative_to(folder).as_posix()
+    label, nth = f"{source}/{file.name}", 2
+    while taken.get(label, file) != file:
+        label, nth = f"{source}/{nth}/{file.name}", nth + 1
+    return label
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,25 @@
+"""The ids of a study's people, which nothing published may contain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exlink.data.dataset import StudyData
+
+_COLUMNS = (("employees", "employee_id"), ("employees", "manager_id"), ("interactions", "employee_id"),
+            ("interactions", "customer_id"))  # fmt: skip
+MOST = 500_000  # ids kept at hand; a study with more people has the patterns and column names to protect them
+
+
+def known_people(data: StudyData) -> frozenset[str]:
+    """Return the ids of employees, managers and customers, as text."""
+    ids: set[str] = set()
+    for table, column in _COLUMNS:
+        if data.has(table, column):
+            found = data.query(
+                f"SELECT DISTINCT CAST({column} AS VARCHAR) AS id FROM {table} "
+                f"WHERE {column} IS NOT NULL ORDER BY 1 LIMIT {MOST}"
+            )
+            ids.update(found["id"])
+    return frozenset(ids)

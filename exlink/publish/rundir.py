@@ -1,0 +1,87 @@
+"""The folder a run writes to: writable, held by one run at a time, free of what a killed run left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from exlink.errors import OutputError
+
+_PREFIX = "exlink-"
+
+
+@contextmanager
+def held(run_dir: Path) -> Iterator[None]:
+    """Create the folder, check that it can be written, and keep other runs out while this one writes.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be made or written, or another run holds it.
+    """
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=run_dir) as probe:
+            probe.write(b"exlink")
+    except OSError as error:
+        raise OutputError(
+            f"The output folder {run_dir} cannot be written: {error.strerror or error}. "
+            "Name another one with --out, or correct its permissions."
+        ) from error
+    with _lock(run_dir):
+        for leftover in [*run_dir.glob(".*.part"), *run_dir.glob("artifacts/*/.*.part")]:
+            leftover.unlink(missing_ok=True)
+        yield
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows: two runs at once into one folder are the user's to avoid
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)  # the folder itself, so that no lock file lies in the report
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(
+                f"Another run is writing {folder} now. Wait for it to end, or name another folder with --out."
+            ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """Give a temporary folder only this user can read, and remove it; person-level tables live here.
+
+    A run that was killed could not remove its own: folders of runs that no longer exist go first.
+    """
+    for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        if _is_orphan(old):
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_orphan(folder: Path) -> bool:
+    pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+    try:
+        if not pid.isdigit() or folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            return False
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, AttributeError):  # somebody else's process, or gone already, or Windows
+        return False
+    return False

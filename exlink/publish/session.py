@@ -1,0 +1,228 @@
+"""What a notebook opens: the study's data, the disclosure gate, and the artefacts of the run.
+
+``open_session`` behaves the same in JupyterLab, under bare papermill and inside ``exlink run``; only where the
+validated tables come from differs (the run prepares them once for all steps).
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exlink import __version__
+from exlink.data.dataset import StudyData, open_data
+from exlink.data.study import Study, load_study
+from exlink.errors import ArtifactError, DisclosureError, ExlinkError, ParameterError, did_you_mean
+from exlink.publish.artifacts import Artifacts
+from exlink.publish.disclosure import Facts, Policy, Released, release, release_facts
+from exlink.publish.fingerprint import input_hashes
+from exlink.publish.parameters import SET_BY_THE_RUN, declared_parameters
+from exlink.publish.people import known_people
+from exlink.publish.places import notebooks_folder, reports_folder, resolve_study
+from exlink.publish.steps_table import STEPS, step_named
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PREPARED = "EXLINK_PREPARED"  # folder of tables that `exlink run` prepared for all its steps
+INPUTS_JSON = "inputs.json"
+_CSS_PIXELS_PER_INCH = 100  # of a report page; figures are drawn at twice that for sharp screens
+
+
+class Session:
+    """One notebook's way to data, gate and artefacts; made by :func:`open_session`."""
+
+    def __init__(self, stem: str, study_path: str, run_dir: Path, data: StudyData, policy: Policy) -> None:
+        self.stem = stem
+        self.data = data
+        self.study: Study = data.study
+        self.policy = policy
+        self.run_dir = run_dir
+        self._study_path = study_path
+        self._artifacts = Artifacts(run_dir)
+        self._written: dict[str, dict[str, Any]] = {}
+        self._read: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Return what is open, without paths."""
+        return f"<{self.stem} of {self.study.name} {self.study.period.label}>"
+
+    def release(self, frame: pd.DataFrame, *, people: str | None, **options: Any) -> Released:
+        """Pass a table through the disclosure gate under the study's policy (see ``disclosure.release``)."""
+        return release(frame, policy=self.policy, people=people, **options)
+
+    def show(self, obj: Any, *, alt: str = "", caption: str = "") -> None:
+        """Display a figure, a table or a card; a figure needs ``alt``, what a listener must be told of it."""
+        from IPython.display import display
+
+        release_facts({"alt": alt, "caption": caption}, policy=self.policy)
+        about = {key: text for key, text in (("alt", alt), ("caption", caption)) if text}
+        if hasattr(obj, "savefig"):
+            if not alt.strip():
+                raise ParameterError("s.show(figure) needs alt='…': one or two sentences that say what it shows.")
+            png, width, height = _png(obj)
+            about |= {"width": width, "height": height}
+            display({"image/png": png, "text/plain": alt}, raw=True, metadata={"image/png": about})
+        elif hasattr(obj, "as_raw_html") or (hasattr(obj, "_repr_html_") and not hasattr(obj, "columns")):
+            markup = obj.as_raw_html() if hasattr(obj, "as_raw_html") else obj._repr_html_()
+            display({"text/html": markup, "text/plain": alt or caption or self.stem}, raw=True,
+                    metadata={"text/html": about} if about else {})  # fmt: skip
+        else:
+            raise DisclosureError(
+                f"s.show takes a figure, a table or a card made from released data, not a {type(obj).__name__}. "
+                "Use table(s.release(frame, people=…, by=[…])) or a chart."
+            )
+
+    def say(self, text: str) -> None:
+        """Display Markdown whose numbers come from the data; pages show HTML in it as text."""
+        from IPython.display import Markdown, display
+
+        release_facts({"text": text}, policy=self.policy)
+        display(Markdown(text.replace("![", "!\\[")))  # a label must not fetch a picture
+
+    def save(self, name: str, released: Released) -> None:
+        """Write a released table to this step's artefacts."""
+        self._note(name, self._artifacts.write_table(self.stem, name, released))
+
+    def save_facts(self, name: str, facts: Mapping[str, Any] | Facts) -> None:
+        """Pass facts through the gate and write them to this step's artefacts."""
+        checked = facts if isinstance(facts, Facts) else release_facts(dict(facts), policy=self.policy)
+        self._note(name, self._artifacts.write_facts(self.stem, name, checked))
+
+    def load(self, step: str, name: str) -> pd.DataFrame:
+        """Return a table that an earlier step saved."""
+        self._may_load(step)
+        frame = self._artifacts.read_table(step, name, study=self._study_path)
+        self._read |= {f"{step}/{name}.parquet": self._artifacts.output_hashes(step).get(f"{name}.parquet", "")}
+        return frame
+
+    def load_facts(self, step: str, name: str) -> dict[str, Any]:
+        """Return facts that an earlier step saved."""
+        self._may_load(step)
+        facts = self._artifacts.read_facts(step, name, study=self._study_path)
+        self._read |= {f"{step}/{name}.json": self._artifacts.output_hashes(step).get(f"{name}.json", "")}
+        return facts
+
+    def available(self, step: str) -> bool:
+        """Return True when an earlier step is complete, so that its artefacts can be loaded."""
+        self._may_load(step)
+        return self._artifacts.is_complete(step)
+
+    def manifest(self, step: str) -> dict[str, Any]:
+        """Return what an earlier step says of itself: parameters, inputs, rows, version."""
+        self._may_load(step)
+        manifest = self._artifacts.read_manifest(step)
+        if manifest is None:
+            raise ArtifactError(f"{step} is not there. Run `exlink run {self._study_path} --only {step}` first.")
+        return manifest
+
+    def finish(self) -> None:
+        """Write the manifest, which says that this step is complete, and drop what an older version left."""
+        rows = {
+            str(row.table): {"in": int(row.rows_in), "used": int(row.rows_used), "rejected": int(row.rows_rejected)}
+            for row in self.data.accounting.itertuples()
+        }
+        study = {
+            "name": self.study.name,
+            "period": self.study.period.label,
+            "grain": self.study.linkage.grain,
+            "min_group": self.study.privacy.min_group,
+        }
+        manifest = {
+            "step": self.stem,
+            "exlink": __version__,
+            "study": study,
+            "parameters": _parameters_in_use(self.stem),
+            "inputs": _inputs(self.study),
+            "artefacts_read": self._read,
+            "rows": rows,
+            "outputs": self._written,
+        }
+        self._artifacts.keep_only(self.stem, set(self._written))
+        self._artifacts.write_manifest(self.stem, manifest)
+
+    def _note(self, name: str, written: dict[str, Any]) -> None:
+        self._written[written.pop("file")] = written
+
+    def _may_load(self, step: str) -> None:
+        own, other = step_named(self.stem), step_named(step)
+        if other is None and own is not None:
+            raise ArtifactError(f"There is no step '{step}'.{did_you_mean(step, [s.stem for s in STEPS])}")
+        if own is not None and step not in (*own.needs, self.stem):
+            raise ArtifactError(
+                f"{self.stem} loads from {step}, which is not among its needs. Add it to `needs` in "
+                "exlink/publish/steps_table.py, so that it always runs first."
+            )
+
+
+def open_session(stem: str, study: str, run_dir: str = "") -> Session:
+    """Open a study for one notebook.
+
+    Parameters
+    ----------
+    stem : the notebook's file name without suffix, e.g. ``"03_individual_linkage"``.
+    study : folder or file of the study; relative to the working folder, the notebooks or the folder above them.
+    run_dir : where artefacts go; empty for ``reports/<study>/<period>/``.
+    """
+    _speak_plainly()
+    # one engine thread: sums keep their order, so that a number repeats to its last digit
+    prepared = os.environ.get(PREPARED)
+    if prepared:
+        data = open_data(prepared=Path(prepared), threads=1)
+    else:
+        data = open_data(load_study(resolve_study(study)), threads=1)
+    opened = data.study
+    target = Path(run_dir) if run_dir else reports_folder() / opened.name / opened.period.label
+    policy = Policy(opened.privacy.min_group, known_people(data))
+    return Session(stem, str(study), target.resolve(), data, policy)
+
+
+def _png(figure: Any) -> tuple[str, int, int]:
+    """Return a figure as base64 PNG with its size in CSS pixels, the same bytes every time."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    content = buffer.getvalue()
+    width, height = (int.from_bytes(content[at : at + 4]) for at in (16, 20))  # of the PNG header
+    scale = _CSS_PIXELS_PER_INCH / figure.dpi
+    return base64.b64encode(content).decode("ascii"), round(width * scale), round(height * scale)
+
+
+def _inputs(study: Study) -> dict[str, str]:
+    """Return the hashes of the input files: as the run took them, or taken now."""
+    taken = Path(os.environ.get(PREPARED, "")) / INPUTS_JSON
+    if PREPARED in os.environ and taken.is_file():
+        return json.loads(taken.read_text(encoding="utf-8"))
+    return input_hashes(study)
+
+
+def _parameters_in_use(stem: str) -> dict[str, Any]:
+    """Return the notebook's own parameters with the values it runs with now."""
+    from IPython import get_ipython
+
+    shell, folder = get_ipython(), notebooks_folder()
+    path = None if folder is None else folder / f"{stem}.ipynb"
+    if shell is None or path is None or not path.is_file():
+        return {}
+    names = [name for name in declared_parameters(path) if name not in SET_BY_THE_RUN]
+    return {name: shell.user_ns[name] for name in names if name in shell.user_ns}
+
+
+def _speak_plainly() -> None:
+    """Let notebooks show errors meant for people as one sentence instead of a traceback."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is not None and hasattr(shell, "_showtraceback"):
+        shell.set_custom_exc((ExlinkError,), _one_sentence)
+
+
+def _one_sentence(shell: Any, kind: type, error: BaseException, traceback: Any, tb_offset: int | None = None) -> list:
+    """Show ``error`` as its message; the cell still fails, with its name and value, for papermill to see."""
+    told = [f"{kind.__name__}: {error}"]
+    shell._showtraceback(kind, error, told)
+    return told

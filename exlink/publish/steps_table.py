@@ -1,0 +1,83 @@
+"""The declared table of steps: what each notebook needs and what it gives, in reading order.
+
+The runner takes its order from here, the pages their navigation, the session its permission to load:
+a notebook may load artefacts of the steps it needs and of no other, so that no step can be run before
+what it rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from exlink.errors import ParameterError, did_you_mean, listed
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One notebook of the suite.
+
+    stem : str             file name of the notebook without its suffix
+    title : str            what navigation and page titles call it
+    needs : tuple of str   stems of the steps whose artefacts it loads
+    gives : str            what it leaves behind, in words
+    index : bool           True for the step whose page is also index.html
+    """
+
+    stem: str
+    title: str
+    needs: tuple[str, ...] = ()
+    gives: str = ""
+    index: bool = False
+
+
+STEPS: tuple[Step, ...] = (
+    Step("00_readiness", "Readiness of the data", gives="row accounting, join losses, coverage"),
+    Step("01_journey_mapping", "Journey mapping", gives="the journey of customers and of employees, side by side"),
+    Step("02_touchpoint_kpis", "Touchpoint KPIs", gives="mirrored KPIs per touchpoint with intervals"),
+    Step("03_individual_linkage", "Individual linkage", gives="the linked panel and its EX–CX associations"),
+    Step("04_mixed_effects", "Mixed effects", gives="within-person and between-person effects"),
+    Step("05_business_rollup", "Business roll-up", ("04_mixed_effects",), gives="what the effects are worth"),
+    Step(
+        "09_executive_summary",
+        "Executive summary",
+        (
+            "00_readiness",
+            "01_journey_mapping",
+            "02_touchpoint_kpis",
+            "03_individual_linkage",
+            "04_mixed_effects",
+            "05_business_rollup",
+        ),
+        gives="the decision, its money and its doubt",
+        index=True,
+    ),
+)
+
+
+def step_named(stem: str, steps: Iterable[Step] = STEPS) -> Step | None:
+    """Return the step with this stem, or None."""
+    return next((step for step in steps if step.stem == stem), None)
+
+
+def chosen_steps(names: Sequence[str], steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
+    """Return the steps meant by stems or unique beginnings of stems ('03'), in table order; all for none.
+
+    Raises
+    ------
+    ParameterError
+        A name means no step, or several.
+    """
+    stems = [step.stem for step in steps]
+    wanted = set()
+    for name in names:
+        matches = [name] if name in stems else [stem for stem in stems if stem.startswith(name)]
+        if name and len(matches) == 1:
+            wanted.add(matches[0])
+        elif name and matches:
+            raise ParameterError(f"--only {name} means several steps: {listed(matches)}. Write more of the name.")
+        else:
+            words = {stem.partition("_")[2]: stem for stem in stems}
+            near = did_you_mean(name, [*stems, *words])
+            raise ParameterError(f"There is no step '{name}'.{near} Steps are {listed(stems, 20)}.")
+    return tuple(step for step in steps if not names or step.stem in wanted)
