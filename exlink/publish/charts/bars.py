@@ -1,0 +1,173 @@
+"""Lengths: plain, grouped and stacked bars, and the tornado of a sensitivity analysis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from exlink.publish import style
+from exlink.publish.charts.layout import (
+    HIDDEN,
+    beside,
+    canvas,
+    hidden_rows,
+    key_above,
+    reference_line,
+    released_frame,
+    rows_axis,
+    styled,
+    unique,
+    value_grid,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from exlink.publish.disclosure import Released
+
+
+@styled
+def bars(
+    released: Released,
+    *,
+    label: str,
+    value: str,
+    low: str | None = None,
+    high: str | None = None,
+    group: str | None = None,
+    stacked: bool = False,
+    highlight: str | None = None,
+    reference: float | None = None,
+    xlabel: str,
+    spec: str = ".2f",
+    title: str | None = None,
+) -> Figure:
+    """Draw one bar per label from zero to its value; the thin line at its end is its interval.
+
+    ``group`` puts bars of the same label under each other, or with ``stacked`` one after the other
+    (parts of a whole). ``highlight``, a boolean column, keeps the accent for the rows that matter.
+    """
+    frame = released_frame(released, "bars", [label, value, low, high, group, highlight])
+    hidden = hidden_rows(released)
+    labels, groups = unique(frame[label]), unique(frame[group]) if group else [None]
+    lanes = 1 if stacked else len(groups)
+    fig = canvas(
+        max(1.5, 0.7 + (0.3 if group else 0) + len(labels) * (0.16 + 0.28 * lanes)),
+        title=title,
+        released=released,
+    )
+    ax = fig.add_subplot()
+    rows_axis(ax, labels)
+    value_grid(ax)
+    ends = dict.fromkeys(range(len(labels)), 0.0)
+    thick = 0.62 / lanes
+    for k, name in enumerate(groups):
+        chosen = frame[frame[group] == name] if group else frame
+        for i, row in chosen.iterrows():
+            at = labels.index(row[label])
+            y = at if stacked else at + (k - (lanes - 1) / 2) * thick
+            if hidden[i] or np.isnan(row[value]):
+                if not stacked:
+                    beside(ax, y, HIDDEN if hidden[i] else "–", color=style.MUTED)
+                continue
+            quiet = highlight is not None and row[highlight] != True  # noqa: E712 - may be None
+            color = style.MUTED if quiet else style.SERIES[k % 5]
+            left = ends[at] if stacked else 0.0
+            ax.barh(
+                y,
+                row[value],
+                left=left,
+                height=thick * 0.88,
+                color=color,
+                alpha=0.55 if quiet else 1.0,
+                edgecolor=style.PAPER,
+                linewidth=1.2 if stacked else 0,
+            )
+            if stacked:
+                _inside(
+                    ax,
+                    left + row[value] / 2,
+                    y,
+                    row[value],
+                    spec,
+                    frame[value].groupby(frame[label]).sum().max(),
+                )
+                ends[at] += row[value]
+            else:
+                _end(ax, row, y, value, low, high, spec)
+    if group:
+        key_above(ax, [Patch(color=style.SERIES[k % 5]) for k in range(len(groups))], groups)
+    if reference is not None:
+        reference_line(ax, reference)
+    if not stacked:
+        reference_line(ax, 0.0)
+    ax.margins(x=0.0 if stacked else 0.04)
+    ax.set_xlabel(xlabel)
+    return fig
+
+
+def _end(ax: Axes, row: pd.Series, y: float, value: str, low: str | None, high: str | None, spec: str) -> None:
+    """Draw the interval at a bar's end and write the numbers into the right margin."""
+    words = style.number(row[value], spec)
+    if low and high and not np.isnan(row[low]):
+        ax.plot((row[low], row[high]), (y, y), color=style.INK, linewidth=1.6, solid_capstyle="butt", zorder=3)
+        words += f"  ({style.interval(row[low], row[high], spec)})"
+    beside(ax, y, words)
+
+
+def _inside(ax: Axes, x: float, y: float, value: float, spec: str, whole: float) -> None:
+    """Write a part's value into it where there is room for the digits."""
+    text = style.number(value, spec)
+    if whole and value / whole * 4.4 > 0.105 * len(text):  # inches of the part against inches of its text
+        ax.text(x, y, text, ha="center", va="center", color=style.PAPER, fontsize=style.SMALL_PT)
+
+
+@styled
+def tornado(
+    released: Released,
+    *,
+    label: str,
+    low: str,
+    high: str,
+    base: float | str,
+    xlabel: str,
+    spec: str = ",.0f",
+    title: str | None = None,
+) -> Figure:
+    """Draw how far the answer moves when one assumption goes from its low to its high value.
+
+    Each bar spans the two answers around ``base`` (a number, or a column that repeats it); the longest is
+    on top. Orange is the side below the base, blue the side above it.
+    """
+    column = base if isinstance(base, str) else None
+    frame = released_frame(released, "tornado", [label, low, high, column]).dropna(subset=[low, high])
+    centre = float(frame[column].iloc[0]) if column else float(base)
+    span = (frame[high] - frame[low]).abs()
+    frame = frame.loc[span.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
+    fig = canvas(max(1.6, 0.75 + 0.44 * len(frame)), title=title, released=released)
+    ax = fig.add_subplot()
+    rows_axis(ax, frame[label])
+    value_grid(ax)
+    for y, row in frame.iterrows():
+        for end in (low, high):
+            above = row[end] >= centre
+            ax.barh(y, row[end] - centre, left=centre, height=0.6, color=style.ACCENT if above else style.CONTRAST)
+            ax.annotate(
+                style.number(row[end], spec).replace("$", r"\$"),
+                (row[end], y),
+                xytext=(5 if above else -5, 0),
+                textcoords="offset points",
+                ha="left" if above else "right",
+                va="center",
+                fontsize=style.SMALL_PT,
+            )
+    reference_line(ax, centre)
+    if centre != 0.0 and ax.get_xlim()[0] < 0.0 < ax.get_xlim()[1]:
+        ax.axvline(0.0, color=style.MUTED, linewidth=1.0, linestyle=(0, (3, 3)))
+    ax.margins(x=0.20)
+    ax.set_xlabel(f"{xlabel} · base {style.number(centre, spec)}".replace("$", r"\$"))
+    return fig

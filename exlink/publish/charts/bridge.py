@@ -1,0 +1,134 @@
+"""What is left on the way: the waterfall from one level to the next, the funnel of stages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from exlink.publish import style
+from exlink.publish.charts.layout import (
+    HIDDEN,
+    beside,
+    canvas,
+    hidden_rows,
+    reference_line,
+    released_frame,
+    rows_axis,
+    styled,
+    value_grid,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from exlink.publish.disclosure import Released
+
+
+@styled
+def waterfall(
+    released: Released,
+    *,
+    label: str,
+    value: str,
+    total: str | None = None,
+    low: str | None = None,
+    high: str | None = None,
+    xlabel: str,
+    spec: str = "+,.0f",
+    total_spec: str = ",.0f",
+    title: str | None = None,
+) -> Figure:
+    """Draw how one level becomes another: dark bars are levels from zero, the floating ones changes.
+
+    A change starts where the row above it ended; blue adds, orange takes away. ``total`` is a boolean
+    column that says which rows are levels. ``low`` and ``high`` bound the row's own value.
+    """
+    frame = released_frame(released, "waterfall", [label, value, total, low, high])
+    hidden = hidden_rows(released)
+    fig = canvas(max(1.6, 0.75 + 0.42 * len(frame)), title=title, released=released)
+    ax = fig.add_subplot()
+    rows_axis(ax, frame[label], width=30)
+    value_grid(ax)
+    reached = 0.0
+    for y, row in frame.iterrows():
+        if hidden[y] or np.isnan(row[value]):
+            beside(ax, y, HIDDEN if hidden[y] else "–", color=style.MUTED)
+            continue
+        level = bool(total and row[total] == True)  # noqa: E712 - may be None
+        start = 0.0 if level else reached
+        end = start + row[value]
+        color = style.INK if level else style.ACCENT if row[value] >= 0 else style.CONTRAST
+        ax.barh(y, row[value], left=start, height=0.6, color=color, zorder=2)
+        if y:
+            ax.plot(
+                (start if not level else end,) * 2,
+                (y - 0.7, y - 0.3),
+                color=style.MUTED,
+                linewidth=1.0,
+                zorder=1.8,
+            )
+        words = style.number(row[value], total_spec if level else spec)
+        if low and high and not np.isnan(row[low]):
+            ax.plot((start + row[low], start + row[high]), (y, y), color=style.MUTED, linewidth=2.0, zorder=3)
+            words += f"  ({style.interval(row[low], row[high], total_spec)})"
+        beside(ax, y, words)
+        reached = end
+    reference_line(ax, 0.0)
+    ax.set_xlabel(xlabel)
+    return fig
+
+
+@styled
+def funnel(
+    released: Released,
+    *,
+    stage: str,
+    value: str,
+    reason: str | None = None,
+    xlabel: str,
+    spec: str = ",.0f",
+    title: str | None = None,
+) -> Figure:
+    """Draw what is left at every stage: a bar is the count, the pale rest of it what the stage lost.
+
+    On the right stand the count and its share of the first stage; ``reason`` is a column that says in
+    words why a stage is smaller than the one before.
+    """
+    frame = released_frame(released, "funnel", [stage, value, reason])
+    hidden = hidden_rows(released)
+    reasons = [
+        str(r) if reason and isinstance(r, str) else "" for r in (frame[reason] if reason else [""] * len(frame))
+    ]
+    fig = canvas(max(1.6, 0.65 + (0.66 if any(reasons) else 0.48) * len(frame)), title=title, released=released)
+    ax = fig.add_subplot()
+    rows_axis(ax, frame[stage])
+    first, before = frame[value].iloc[0], None
+    for y, count in enumerate(frame[value]):
+        if hidden[y] or np.isnan(count):
+            beside(ax, y, HIDDEN if hidden[y] else "–", color=style.MUTED)
+            continue
+        middle = y - (0.14 if any(reasons) else 0.0)
+        if before is not None and before > count:
+            ax.barh(
+                middle,
+                before - count,
+                left=count,
+                height=0.46,
+                color=style.FAINT,
+                hatch="////",
+                edgecolor=style.PAPER,
+            )
+        ax.barh(middle, count, height=0.46, color=style.ACCENT)
+        share = f"  ({style.number(count / first, '.0%')})" if first else ""
+        beside(ax, middle, style.number(count, spec) + share)
+        if reasons[y]:
+            ax.text(0, y + 0.24, wrapped(reasons[y], 52), va="center", color=style.MUTED, fontsize=style.SMALL_PT)
+        before = count
+    ax.set_yticks([y - (0.14 if any(reasons) else 0.0) for y in range(len(frame))], ax.get_yticklabels())
+    ax.set_xlim(0, np.nanmax(frame[value]))
+    ax.set_xticks([])
+    ax.spines["bottom"].set_visible(False)
+    reference_line(ax, 0.0)
+    ax.set_xlabel(xlabel, loc="left")
+    return fig

@@ -1,0 +1,108 @@
+"""The distribution: counts in bins, as the disclosure gate releases them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from exlink.publish import style
+from exlink.publish.charts.layout import (
+    HIDDEN,
+    canvas,
+    hidden_rows,
+    released_frame,
+    styled,
+    unique,
+    value_grid,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from exlink.publish.disclosure import Released
+
+
+@styled
+def distribution(
+    released: Released,
+    *,
+    left: str,
+    right: str,
+    count: str,
+    group: str | None = None,
+    references: Mapping[str, float] | None = None,
+    xlabel: str,
+    ylabel: str = "Count",
+    title: str | None = None,
+) -> Figure:
+    """Draw a histogram from binned counts: a bar spans its bin, its height is the count.
+
+    A hatched bin on the ground is hidden. ``references`` draws named upright lines, say
+    ``{"mean": 3.4}``. ``group`` draws one panel per group under each other on one scale.
+    """
+    frame = released_frame(released, "distribution", [left, right, count, group])
+    hidden = hidden_rows(released)
+    groups = unique(frame[group]) if group else [None]
+    fig = canvas(0.7 + (2.4 if len(groups) == 1 else 1.35 * len(groups)), title=title, released=released)
+    axes = fig.subplots(len(groups), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+    ceiling = np.nanmax(frame[count].to_numpy(float)) if frame[count].notna().any() else 1.0
+    for ax, name in zip(axes, groups, strict=True):
+        part = frame[frame[group] == name] if group else frame
+        part = part.sort_values(left, kind="stable")
+        edges = np.unique(part[[left, right]].to_numpy(float))
+        middles = (part[left] + part[right]) / 2
+        sns.histplot(
+            x=middles,
+            weights=part[count].fillna(0).astype(float),
+            bins=list(edges),
+            ax=ax,
+            color=style.ACCENT,
+            alpha=1.0,
+            edgecolor=style.PAPER,
+            linewidth=1.2,
+        )
+        for i, row in part[hidden[part.index]].iterrows():
+            ax.bar(
+                middles[i],
+                0.08 * ceiling,
+                width=row[right] - row[left],
+                facecolor=style.FAINT,
+                hatch="////",
+                edgecolor=style.PAPER,
+                label=HIDDEN,
+            )
+        value_grid(ax, "y")
+        ax.spines["left"].set_visible(False)
+        ax.tick_params(axis="y", labelcolor=style.MUTED)
+        ax.set_ylim(0, ceiling * 1.16)
+        ax.set(xlabel=xlabel if ax is axes[-1] else "", ylabel=ylabel if len(groups) == 1 else "")
+        if name is not None:
+            ax.set_title(wrapped(name, 50), fontsize=style.SMALL_PT)
+    if len(groups) > 1:
+        fig.supylabel(ylabel, fontsize=style.SMALL_PT, color=style.MUTED)
+    _references(axes, references or {})
+    return fig
+
+
+def _references(axes: np.ndarray, references: Mapping[str, float]) -> None:
+    """Draw the named lines through all panels and write the names in the first."""
+    low, high = axes[0].get_xlim()
+    for k, (name, at) in enumerate(references.items()):
+        for ax in axes:
+            ax.axvline(at, color=style.CONTRAST, linewidth=1.6)
+        near_right = at > low + 0.7 * (high - low)
+        axes[0].annotate(
+            wrapped(name, 30),
+            (at, 1.0 - 0.09 * k),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            xytext=(-5 if near_right else 5, -2),
+            ha="right" if near_right else "left",
+            va="top",
+            color=style.CONTRAST,
+            fontsize=style.SMALL_PT,
+            bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
+        )

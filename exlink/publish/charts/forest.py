@@ -1,0 +1,160 @@
+"""Estimates with intervals: the forest plot of named rows, the caterpillar of unnamed ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from exlink.publish import style
+from exlink.publish.charts.layout import (
+    HIDDEN,
+    beside,
+    canvas,
+    hidden_rows,
+    key_above,
+    reference_line,
+    released_frame,
+    rows_axis,
+    styled,
+    unique,
+    value_grid,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from exlink.publish.disclosure import Released
+
+
+@styled
+def forest(
+    released: Released,
+    *,
+    label: str,
+    estimate: str,
+    low: str | None = None,
+    high: str | None = None,
+    group: str | None = None,
+    target: str | None = None,
+    target_name: str = "planted truth",
+    xlabel: str,
+    reference: float | None = 0.0,
+    spec: str = "+.2f",
+    title: str | None = None,
+) -> Figure:
+    """Draw one row per label: a dot is the estimate, the line through it its interval.
+
+    A filled dot has an interval that leaves out ``reference``, a hollow one an interval that holds it.
+    ``group`` puts several estimates of the same label under each other, told apart by colour and shape;
+    a hollow grey diamond is ``target``, a value known from elsewhere. The numbers stand on the right.
+    """
+    frame = released_frame(released, "forest", [label, estimate, low, high, group, target])
+    hidden = hidden_rows(released)
+    labels, groups = unique(frame[label]), unique(frame[group]) if group else [None]
+    height = 0.62 + (0.30 if group or target else 0.0) + len(labels) * (0.20 + 0.27 * len(groups))
+    fig = canvas(max(height, 1.6), title=title, released=released)
+    ax = fig.add_subplot()
+    rows_axis(ax, labels)
+    value_grid(ax)
+    reference_line(ax, reference)
+    step = 0.56 / len(groups)
+    for k, name in enumerate(groups):
+        color, marker = style.SERIES[k % 5], style.MARKERS[k % 5]
+        chosen = frame[frame[group] == name] if group else frame
+        for i, row in chosen.iterrows():
+            y = labels.index(row[label]) + (k - (len(groups) - 1) / 2) * step
+            if hidden[i] or np.isnan(row[estimate]):
+                beside(ax, y, HIDDEN if hidden[i] else "–", color=style.MUTED)
+                continue
+            bounds = (row[low], row[high]) if low and high else None
+            _dot(ax, row[estimate], y, bounds, reference, color, marker)
+            words = style.number(row[estimate], spec)
+            if bounds:
+                words += f"  ({style.interval(*bounds, spec)})"
+            beside(ax, y, words, color=color if group else style.INK)
+            if target and not np.isnan(row[target]):
+                ax.plot(
+                    row[target],
+                    y,
+                    marker="D",
+                    markersize=8.5,
+                    mfc="none",
+                    mec=style.MUTED,
+                    mew=1.4,
+                    ls="",
+                    zorder=4,
+                )
+    _key(ax, groups if group else [], target_name if target else None)
+    ax.margins(x=0.06)
+    ax.set_xlabel(xlabel)
+    return fig
+
+
+def _dot(
+    ax: Axes,
+    x: float,
+    y: float,
+    bounds: tuple[float, float] | None,
+    reference: float | None,
+    color: str,
+    marker: str,
+) -> None:
+    """Draw one estimate; hollow when its interval holds the reference."""
+    holds = bounds is not None and reference is not None and bounds[0] <= reference <= bounds[1]
+    if bounds:
+        ax.plot(bounds, (y, y), color=color, linewidth=2.2, solid_capstyle="round", zorder=2)
+    face = style.PAPER if holds else color
+    ax.plot(x, y, marker=marker, markersize=7.5, mfc=face, mec=color, mew=1.6, ls="", zorder=3)
+
+
+def _key(ax: Axes, groups: list, target_name: str | None) -> None:
+    """Name the groups and the target above the axes."""
+    handles = [
+        Line2D([], [], color=style.SERIES[k % 5], marker=style.MARKERS[k % 5], markersize=7) for k in range(len(groups))
+    ]
+    names = [str(name) for name in groups]
+    if target_name:
+        handles.append(Line2D([], [], ls="", marker="D", markersize=8, mfc="none", mec=style.MUTED, mew=1.4))
+        names.append(target_name)
+    if handles:
+        key_above(ax, handles, names)
+
+
+@styled
+def caterpillar(
+    released: Released,
+    *,
+    estimate: str,
+    low: str,
+    high: str,
+    xlabel: str,
+    ylabel: str,
+    reference: float | None = 0.0,
+    title: str | None = None,
+) -> Figure:
+    """Draw every unit as an upright interval with its estimate, sorted, and name none of them.
+
+    The spread of the dots is the difference between units; where neighbouring intervals overlap, their
+    order is not known. There is no argument for labels: the figure is a distribution, not a ranking.
+    """
+    frame = released_frame(released, "caterpillar", [estimate, low, high])
+    frame = frame.dropna(subset=[estimate]).sort_values([estimate, low], kind="stable", ignore_index=True)
+    fig = canvas(3.4, title=title, released=released)
+    ax = fig.add_subplot()
+    value_grid(ax, "y")
+    reference_line(ax, reference, axis="y")
+    apart = np.zeros(len(frame), bool)
+    if reference is not None:
+        apart = ((frame[low] > reference) | (frame[high] < reference)).to_numpy()
+    for chosen, color in ((~apart, style.MUTED), (apart, style.ACCENT)):
+        part = frame[chosen]
+        ax.vlines(part.index, part[low], part[high], color=color, linewidth=1.6, alpha=0.55)
+        ax.plot(part.index, part[estimate], "o", color=color, markersize=4.5)
+    ax.set_xticks([])
+    ax.margins(x=0.02)
+    ax.spines["left"].set_visible(False)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    return fig

@@ -1,0 +1,157 @@
+"""Values over an ordered axis: the control chart of a series, the profile with its band."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from exlink.publish import style
+from exlink.publish.charts.layout import (
+    canvas,
+    reference_line,
+    released_frame,
+    spread,
+    styled,
+    unique,
+    value_grid,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from exlink.publish.disclosure import Released
+
+
+@styled
+def control_chart(
+    released: Released,
+    *,
+    when: str,
+    value: str,
+    centre: str,
+    lower: str,
+    upper: str,
+    alarm: str | None = None,
+    panel: str | None = None,
+    xlabel: str = "",
+    ylabel: str,
+    title: str | None = None,
+) -> Figure:
+    """Draw a series inside its control limits: the pale band is where chance alone would keep it.
+
+    The grey line is the centre; an orange diamond is a point where the boolean column ``alarm`` holds. A
+    gap in the line is a period that is hidden or was not measured. ``panel`` draws small multiples on
+    one scale.
+    """
+    frame = released_frame(released, "control_chart", [when, value, centre, lower, upper, alarm, panel])
+    panels = unique(frame[panel]) if panel else [None]
+    columns = 1 if len(panels) == 1 else 2
+    rows = math.ceil(len(panels) / columns)
+    fig = canvas(0.55 + (2.5 if columns == 1 else 1.75) * rows, title=title, released=released)
+    axes = fig.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    times = unique(frame[when])
+    for ax, name in zip(axes.flat, panels, strict=False):
+        part = (frame[frame[panel] == name] if panel else frame).set_index(when).reindex(times)
+        x = np.arange(len(times))
+        ax.fill_between(x, part[lower].astype(float), part[upper].astype(float), step="mid", color=style.FAINT, lw=0)
+        ax.plot(x, part[centre].astype(float), color=style.MUTED, linewidth=1.0, drawstyle="steps-mid")
+        ax.plot(x, part[value].astype(float), color=style.ACCENT, marker="o", markersize=4.5)
+        if alarm:
+            rings = (part[alarm] == True).to_numpy() & part[value].notna().to_numpy()  # noqa: E712 - may be None
+            ax.plot(
+                x[rings],
+                part[value].to_numpy(float)[rings],
+                ls="",
+                marker="D",
+                markersize=8,
+                color=style.CONTRAST,
+            )
+        if name is not None:
+            ax.set_title(wrapped(name, 34), fontsize=style.SMALL_PT)
+        _time_ticks(ax, times, columns)
+        value_grid(ax, "y")
+        ax.spines["left"].set_visible(False)
+        ax.tick_params(axis="y", labelcolor=style.MUTED)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_visible(False)
+    if columns == 2 and len(panels) % 2:  # the column's last visible panel carries the labels
+        axes[-2, 1].tick_params(axis="x", labelbottom=True)
+    axes[0, 0].set_ylabel(ylabel) if rows == 1 else fig.supylabel(ylabel, fontsize=style.SMALL_PT, color=style.MUTED)
+    axes[-1, 0].set_xlabel(xlabel)
+    return fig
+
+
+def _time_ticks(ax: Axes, times: list, columns: int) -> None:
+    """Label as many periods as fit, always the last one."""
+    room = max(2, int((style.WIDTH - 0.8) / columns / (0.105 * max(len(str(t)) for t in times) + 0.12)))
+    every = math.ceil(len(times) / room)
+    ticks = list(range(len(times) - 1, -1, -every))[::-1]
+    ax.set_xticks(ticks, [str(times[t]) for t in ticks])
+    ax.set_xlim(-0.5, len(times) - 0.5)
+
+
+@styled
+def profile(
+    released: Released,
+    *,
+    x: str,
+    y: str,
+    low: str | None = None,
+    high: str | None = None,
+    group: str | None = None,
+    reference: float | None = 0.0,
+    xlabel: str,
+    ylabel: str,
+    title: str | None = None,
+) -> Figure:
+    """Draw how a value runs along an ordered axis: the line is the estimate, the band its interval.
+
+    Each line of ``group`` has its own colour and marker and is named at its right end.
+    """
+    frame = released_frame(released, "profile", [x, y, low, high, group])
+    fig = canvas(3.4, title=title, released=released)
+    ax = fig.add_subplot()
+    value_grid(ax, "y")
+    reference_line(ax, reference, axis="y")
+    along = frame[x] if pd.api.types.is_numeric_dtype(frame[x]) else pd.Series(pd.factorize(frame[x])[0])
+    ends: list[tuple[float, float, str, str]] = []
+    for k, name in enumerate(unique(frame[group]) if group else [None]):
+        chosen = (frame[group] == name) if group else pd.Series(True, index=frame.index)
+        part, at, color = frame[chosen], along[chosen], style.SERIES[k % 5]
+        if low and high:
+            ax.fill_between(at, part[low].astype(float), part[high].astype(float), color=color, alpha=0.15, lw=0)
+        ax.plot(at, part[y].astype(float), color=color, marker=style.MARKERS[k % 5], markersize=5.5)
+        seen = part[y].notna()
+        if name is not None and seen.any():
+            ends.append((at[seen].iloc[-1], part[y][seen].iloc[-1], str(name), color))
+    if not pd.api.types.is_numeric_dtype(frame[x]):
+        _time_ticks(ax, unique(frame[x]), 1)
+    _name_ends(ax, ends)
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", labelcolor=style.MUTED)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    return fig
+
+
+def _name_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+    """Write each line's name beside its last point, moved apart where two would touch."""
+    bottom, top = ax.get_ylim()
+    placed = spread([end[1] for end in ends], 0.075 * (top - bottom))
+    for (_, _, name, color), at in zip(ends, placed, strict=True):
+        ax.annotate(
+            wrapped(name, 16),
+            (1.0, at),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=color,
+            fontsize=style.SMALL_PT,
+            fontweight="bold",
+            annotation_clip=False,
+        )
