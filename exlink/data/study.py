@@ -56,12 +56,17 @@ class _Strict(BaseModel):
 
 
 class Source(_Strict):
-    """Where one table comes from: a file (or glob) or a query over the other sources."""
+    """Where one table comes from: a file (or glob) or a query over the other sources.
+
+    ``pad_short_rows`` accepts lines of a text file that end early and reads their missing end as empty;
+    without it such a file is refused.
+    """
 
     path: str | None = None
     sql: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    pad_short_rows: bool = False
     sheet: str | None = None
 
     @model_validator(mode="before")

@@ -7,7 +7,9 @@ id and a value that is not a number can be told from a missing one; the contract
 
 from __future__ import annotations
 
+import csv
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
@@ -32,7 +34,6 @@ def connect(scratch: Path, threads: int | None = None, memory: str = "2GB") -> d
     con.execute(f"SET memory_limit = '{memory}'")
     con.execute(f"SET threads = {threads or os.cpu_count() or 1}")
     con.execute(f"SET temp_directory = {quoted(str(scratch))}")
-    con.execute("SET enable_progress_bar = false")
     con.execute("CREATE SCHEMA raw")
     return con
 
@@ -94,7 +95,10 @@ def readable(name: str, files: list[Path] | None = None) -> Iterator[None]:
         raise SourceError(f"{where}: reading it needs more memory than allowed: {_first(error)}") from error
     except duckdb.Error as error:
         text = str(error)
-        if any(word in text.lower() for word in ("unicode", "utf-8", "utf8", "encod")):
+        if ragged := (_ragged(text) or _ragged_line(files or [])):
+            raise SourceError(f"{where} is not a regular table: {ragged}. Correct the extract, or accept short lines "
+                              f"in study.yaml: sources.{name}: {{path: …, pad_short_rows: true}}.") from error
+        if "unicode" in text.lower() or "utf-8 encoded" in text.lower():
             raise SourceError(f"{where} is not UTF-8 text. Save it as UTF-8, or say what it is in study.yaml: "
                               f"sources.{name}: {{path: …, encoding: latin-1}}.") from error
         raise SourceError(f"{where} cannot be read: {_first(error)}") from error
@@ -111,7 +115,7 @@ def columns_of(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
 def _refuse_unknown_names(study: Study) -> None:
     queries = " ".join(s.sql for s in study.sources.values() if s.sql)
     for name in study.sources:
-        if name not in TABLES and name not in queries:
+        if name not in TABLES and not re.search(rf"\b{re.escape(name)}\b", queries):
             raise StudyError(f"study.yaml: `sources.{name}` is not a table of the contract, and no `sql` source "
                              f"uses it.{did_you_mean(name, TABLES)} Tables are {listed(TABLES, 20)}.")
 
@@ -131,7 +135,12 @@ def _register_files(con: duckdb.DuckDBPyConnection, name: str, files: list[Path]
             options.append(f"encoding = {quoted(source.encoding)}")
         if source.delimiter:
             options.append(f"delim = {quoted(source.delimiter)}")
-        con.execute(f"CREATE VIEW raw.{name_of(name)} AS "
+        if source.pad_short_rows:
+            options.append("null_padding = true")
+        # A text source behind `sql` is parsed once and kept by the engine (on disk, if need be), because every query
+        # over a view of it would parse it again.
+        kind = "VIEW" if name in TABLES else "TABLE"
+        con.execute(f"CREATE {kind} raw.{name_of(name)} AS "
                     f"SELECT * FROM read_csv({paths}, {', '.join(options)})")
     elif suffixes <= _EXCEL:
         sheet = source.sheet if source.sheet is not None else 0
@@ -161,6 +170,31 @@ def _register_queries(con: duckdb.DuckDBPyConnection, study: Study) -> None:
                 raise SourceError(f"sources.{name}: its `sql` fails: {_first(error)}") from error
     finally:
         con.execute("SET search_path = 'main'")
+
+
+def _ragged(message: str) -> str:
+    """Return what the engine says of a line with too few or too many columns, in words; or ``""``."""
+    found = re.search(r"Line: (\d+)[\s\S]*?Expected Number of Columns: (\d+) Found: (\d+)", message)
+    return f"line {found[1]} has {found[3]} columns instead of {found[2]}" if found else ""
+
+
+def _ragged_line(files: list[Path]) -> str:
+    """Return the first line whose number of columns differs from its header's, in words; or ``""``.
+
+    Called only when the engine could not make sense of a text file, to say why.
+    """
+    csv.field_size_limit(10_000_000)
+    for file in files:
+        if file.suffix.lower() not in _TEXT - {".gz"}:
+            continue
+        with file.open(encoding="latin-1", newline="") as handle:
+            header = handle.readline()
+            delimiter = max("\t,;|", key=header.count)
+            width = len(next(csv.reader([header], delimiter=delimiter)))
+            for number, row in enumerate(csv.reader(handle, delimiter=delimiter), start=2):
+                if row and len(row) != width:
+                    return f"line {number} of {file.name} has {len(row)} columns instead of {width}"
+    return ""
 
 
 def _first(error: Exception) -> str:
