@@ -9,7 +9,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test lab lint format lock clean clean-all
+.PHONY: help report test lab lint format map lock clean clean-all
 
 # Without bytecode every kernel would compile pandas and statsmodels again: seconds each time.
 export UV_COMPILE_BYTECODE := 1
@@ -23,6 +23,7 @@ help:
 	@echo 'make test     run the test suite   (ARGS="tests/publish -x" for options of pytest)'
 	@echo 'make lab      open the notebooks in JupyterLab'
 	@echo 'make lint     check style          make format   correct it'
+	@echo 'make map      write the module map of ARCHITECTURE.md anew'
 	@echo 'make lock     resolve the lock files anew after a change of pyproject.toml'
 	@echo 'make clean    remove reports and caches (clean-all: the environment too)'
 
@@ -42,6 +43,9 @@ lint: .venv/.for-test
 format: .venv/.for-test
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+map: .venv/.for-test
+	@$(BIN)/python tests/test_architecture.py
 
 # The lock files hold versions and hashes only; where packages come from is the machine's affair.
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --extra build

@@ -1,0 +1,1 @@
+"""A study's tables: contract, validation, engine, linkage, and the simulated study."""

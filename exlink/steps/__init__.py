@@ -1,0 +1,1 @@
+"""One module per notebook, same stem: reads tables and the linked relation, returns frames and facts."""
