@@ -1,0 +1,210 @@
+"""Cluster bootstrap: draws of units as weights, shared by every link of a chain."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from exlink.errors import EstimationError, did_you_mean
+from exlink.stats.moments import UnitMoments
+from exlink.stats.tidy import check_level, draws_frame
+
+BATCH_NUMBERS = 4_000_000  # weights held at a time: 32 MB, whatever the number of units
+MIN_CLUSTERS = 3
+
+
+def _generator(seed: int, name: str = "") -> np.random.Generator:
+    """Return the generator of one kind of cluster; crc32 keeps it the same on every machine."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def _draw(rng: np.random.Generator, n_clusters: int, reps: int) -> np.ndarray:
+    # drawing labels and counting them is faster than numpy's multinomial, and the same distribution
+    picked = rng.integers(0, n_clusters, size=(reps, n_clusters))
+    picked += np.arange(reps)[:, None] * n_clusters
+    return np.bincount(picked.ravel(), minlength=reps * n_clusters).reshape(reps, n_clusters).astype(float)
+
+
+def cluster_weights(n_clusters: int, reps: int, *, seed: int) -> np.ndarray:
+    """Return how often each cluster is drawn in each replicate: shape (reps, n_clusters).
+
+    Every row is a multinomial draw of ``n_clusters`` with equal chances (pairs cluster bootstrap,
+    Cameron, Gelbach & Miller 2008) and sums to ``n_clusters``.
+
+    Raises
+    ------
+    EstimationError
+        With fewer than 3 clusters, or no replicate.
+    """
+    if n_clusters < MIN_CLUSTERS:
+        raise EstimationError(f"bootstrap: {n_clusters} clusters; at least {MIN_CLUSTERS} are needed.")
+    if reps < 1:
+        raise EstimationError(f"bootstrap: {reps} replicates. Ask for 200 or more.")
+    return _draw(_generator(seed), n_clusters, reps)
+
+
+def batches(n_clusters: int, reps: int) -> list[int]:
+    """Return the sizes of batches of replicates that keep the weights under `BATCH_NUMBERS`."""
+    size = max(1, min(reps, BATCH_NUMBERS // max(n_clusters, 1)))
+    return [min(size, reps - start) for start in range(0, reps, size)]
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], np.ndarray], n_clusters: int, *, reps: int = 1000, seed: int
+) -> np.ndarray:
+    """Return draws of a statistic of cluster weights, in batches: shape (reps, k).
+
+    ``statistic`` takes weights of shape (B, n_clusters) and returns (B,) or (B, k).
+    """
+    if n_clusters < MIN_CLUSTERS:
+        raise EstimationError(f"bootstrap: {n_clusters} clusters; at least {MIN_CLUSTERS} are needed.")
+    rng = _generator(seed)
+    parts = [statistic(_draw(rng, n_clusters, b)) for b in batches(n_clusters, reps)]
+    draws = np.concatenate([np.asarray(p, dtype=float) for p in parts])
+    return draws[:, None] if draws.ndim == 1 else draws
+
+
+def percentile_interval(draws: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile interval of finite draws (NaN, NaN when fewer than two are left)."""
+    check_level(level)
+    draws = np.asarray(draws, dtype=float)
+    draws = draws[np.isfinite(draws)]
+    if len(draws) < 2:
+        return np.nan, np.nan
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Link:
+    """One link of a chain.
+
+    name : str
+    cluster : str                kind of unit that is resampled ('employee', 'customer', …)
+    statistic : callable         weights (B, units) → estimates (B,); ones give the point estimate
+    units : ndarray, (units,)    labels, in the order of the weights
+    n : int                      rows behind the link
+    """
+
+    name: str
+    cluster: str
+    statistic: Callable[[np.ndarray], np.ndarray]
+    units: np.ndarray
+    n: int = 0
+
+
+def link_from_moments(
+    name: str,
+    cluster: str,
+    moments: UnitMoments,
+    term: int | str = 0,
+    transform: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Link:
+    """Return the link whose estimate is one slope of ``moments``, optionally transformed (e.g. ``np.expm1``)."""
+    if isinstance(term, str):
+        if term not in moments.names:
+            raise EstimationError(f"link {name}: no slope of '{term}'.{did_you_mean(term, moments.names)}")
+        term = moments.names.index(term)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        slope = moments.slopes(weights)[:, term]
+        return slope if transform is None else transform(slope)
+
+    return Link(name, cluster, statistic, moments.units, moments.n_rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChainDraws:
+    """Joint draws of the links of a chain.
+
+    table : DataFrame             tidy, one row per link; percentile intervals
+    draws : DataFrame, (reps, links)
+    """
+
+    table: pd.DataFrame
+    draws: pd.DataFrame
+    level: float
+
+    def point(self, names: Sequence[str] | None = None) -> pd.Series:
+        """Return the point estimates, by link name."""
+        estimates = self.table.set_index("term")["estimate"]
+        return estimates.loc[self._names(names)]
+
+    def product_draws(self, names: Sequence[str] | None = None, scale: float = 1.0) -> np.ndarray:
+        """Return draws of the product of links times ``scale``: shape (reps,)."""
+        return scale * self.draws[self._names(names)].prod(axis=1, skipna=False).to_numpy()
+
+    def product(
+        self, names: Sequence[str] | None = None, scale: float = 1.0, term: str = "chain"
+    ) -> pd.DataFrame:
+        """Return the product of links times ``scale`` as a tidy row; ``n`` is the smallest link's."""
+        estimate = scale * float(self.point(names).prod())
+        chosen = self.table[self.table["term"].isin(self._names(names))]
+        draws = self.product_draws(names, scale)
+        return draws_frame(term, estimate, draws, int(chosen["n"].min()), level=self.level)
+
+    def tornado(self, names: Sequence[str] | None = None, scale: float = 1.0) -> pd.DataFrame:
+        """Return the chain when one link moves over its interval and the others stay at their estimates.
+
+        Returns
+        -------
+        DataFrame: term, low, high, width, widest first.
+        """
+        names = self._names(names)
+        points = self.point(names)
+        bounds = self.table.set_index("term").loc[names, ["conf_low", "conf_high"]]
+        rows = []
+        for name in names:
+            rest = scale * float(points.drop(name).prod())
+            ends = sorted([rest * bounds.loc[name, "conf_low"], rest * bounds.loc[name, "conf_high"]])
+            rows.append({"term": name, "low": ends[0], "high": ends[1], "width": ends[1] - ends[0]})
+        return pd.DataFrame(rows).sort_values("width", ascending=False, kind="stable", ignore_index=True)
+
+    def _names(self, names: Sequence[str] | None) -> list[str]:
+        known = list(self.draws.columns)
+        chosen = known if names is None else list(names)
+        for name in chosen:
+            if name not in known:
+                raise EstimationError(f"chain: no link '{name}'.{did_you_mean(name, known)}")
+        return chosen
+
+
+def bootstrap_chain(
+    links: Sequence[Link], *, reps: int = 1000, seed: int, level: float = 0.95
+) -> ChainDraws:
+    """Return joint draws of all links; links of the same kind of unit share the draws of their units.
+
+    The units of all links with the same ``cluster`` are put together, each replicate draws from them once,
+    and every link sees the weights of its own units: what two links owe to the same people moves them
+    together. Different kinds of units are drawn independently.
+
+    Raises
+    ------
+    EstimationError
+        Without links, with two links of one name, or with fewer than 3 units of a kind.
+    """
+    names = [link.name for link in links]
+    if not links or len(set(names)) < len(names):
+        raise EstimationError(f"chain: {len(names)} links need {max(len(names), 1)} different names.")
+    point = {link.name: float(link.statistic(np.ones((1, len(link.units))))[0]) for link in links}
+    draws = pd.DataFrame(np.nan, index=range(reps), columns=names)
+    for cluster in sorted({link.cluster for link in links}):
+        members = [link for link in links if link.cluster == cluster]
+        everyone = pd.Index(np.unique(np.concatenate([np.asarray(m.units) for m in members])))
+        if len(everyone) < MIN_CLUSTERS:
+            raise EstimationError(f"chain: {len(everyone)} units of '{cluster}'; at least {MIN_CLUSTERS} are needed.")
+        columns = [everyone.get_indexer(np.asarray(m.units)) for m in members]
+        rng = _generator(seed, cluster)
+        start = 0
+        for size in batches(len(everyone), reps):
+            weights = _draw(rng, len(everyone), size)
+            for member, column in zip(members, columns, strict=True):
+                draws.loc[start : start + size - 1, member.name] = member.statistic(weights[:, column])
+            start += size
+    n = [link.n for link in links]
+    table = draws_frame(names, list(point.values()), draws.to_numpy(), n, level=level)
+    return ChainDraws(table=table, draws=draws, level=level)

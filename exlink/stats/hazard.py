@@ -1,0 +1,307 @@
+"""Discrete-time hazards: a logit over person-periods, clustered by person.
+
+The likelihood of a discrete-time hazard model is the one of a logit on one row per unit and period at risk
+(Allison 1982; Singer & Willett 1993). It is fitted here, and not by statsmodels, because the chain's
+bootstrap needs scores and information per unit, and because person-periods may come as compressed cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import linalg
+
+from exlink.errors import EstimationError, listed
+from exlink.stats.absorb import encode, group_sums, refuse_collinear
+from exlink.stats.bootstrap import Link
+from exlink.stats.tidy import need_columns, tidy_frame
+
+MIN_EVENTS = 5
+MAX_STEPS = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HazardFit:
+    """Logit of an event.
+
+    table : DataFrame, (p, 8)             log odds of the covariates: tidy and n_units
+    odds_ratios : DataFrame, (p, 8)       the same, exponentiated (errors by the delta method)
+    marginal_effects : DataFrame, (p, 8)  average change of the probability, in percentage points
+    coef, vcov : Series, DataFrame        all coefficients, intercept and baseline included
+    units : ndarray, (units,)
+    n_rows, n_events, n_units : int
+    dropped : dict                        reason → rows left out
+    loglik : float
+    score, information : ndarray          per unit, (units, k) and (units, k²), at the estimate
+    gradient : ndarray, (p, k)            of the marginal effects with respect to the coefficients
+    """
+
+    table: pd.DataFrame
+    odds_ratios: pd.DataFrame
+    marginal_effects: pd.DataFrame
+    coef: pd.Series
+    vcov: pd.DataFrame
+    units: np.ndarray
+    n_rows: int
+    n_events: int
+    n_units: int
+    dropped: dict[str, int]
+    loglik: float
+    score: np.ndarray
+    information: np.ndarray
+    gradient: np.ndarray
+    _recipe: _Recipe
+
+    def coef_draws(self, weights: np.ndarray) -> np.ndarray:
+        """Return coefficients per draw of units, one Newton step from the estimate: (B, units) → (B, k).
+
+        The one-step bootstrap (Davidson & MacKinnon 1999) needs only sums over units and differs from the
+        full refit by terms of order 1/units.
+        """
+        weights = np.atleast_2d(weights)
+        k = len(self.coef)
+        information = (weights @ self.information).reshape(-1, k, k)
+        score = weights @ self.score
+        out = np.full((len(weights), k), np.nan)
+        scale = np.sqrt(np.maximum(information.diagonal(axis1=1, axis2=2), np.finfo(float).tiny))
+        scaled = information / (scale[:, :, None] * scale[:, None, :])
+        usable = np.linalg.cond(scaled) < 1e12
+        step = np.linalg.solve(scaled[usable], (score[usable] / scale[usable])[..., None])[..., 0]
+        out[usable] = self.coef.to_numpy() + step / scale[usable]
+        return out
+
+    def draws(self, weights: np.ndarray) -> np.ndarray:
+        """Return log odds of the covariates per draw: (B, units) → (B, p)."""
+        return self.coef_draws(weights)[:, -len(self.table) :]
+
+    def marginal_draws(self, weights: np.ndarray) -> np.ndarray:
+        """Return marginal effects per draw in percentage points, to first order: (B, units) → (B, p)."""
+        change = self.coef_draws(weights) - self.coef.to_numpy()
+        return self.marginal_effects["estimate"].to_numpy() + change @ self.gradient.T
+
+    def link(self, term: str, *, name: str, cluster: str, marginal: bool = False) -> Link:
+        """Return a link of a bootstrap chain: the log odds of ``term``, or its marginal effect."""
+        terms = list(self.table["term"])
+        if term not in terms:
+            raise EstimationError(f"link {name}: no covariate '{term}'; there are {listed(terms)}.")
+        at = terms.index(term)
+        method = self.marginal_draws if marginal else self.draws
+        return Link(name, cluster, lambda weights: method(weights)[:, at], self.units, self.n_rows)
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the probability of the event for the rows of ``frame`` (NaN where a value is missing)."""
+        design, _ = self._recipe.design(frame)
+        return _expit(design @ self.coef.to_numpy())
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """How columns become the design: baseline levels, numeric covariates, levels of categorical ones."""
+
+    x: tuple[str, ...]
+    categories: dict[str, tuple]
+    baseline: str | None
+    levels: tuple
+
+    def design(self, frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+        need_columns(frame, [*self.x, *([self.baseline] if self.baseline else [])], "hazard")
+        columns, names = [np.ones(len(frame))], ["(Intercept)"]
+        if self.baseline:
+            period = frame[self.baseline].to_numpy()
+            for value in self.levels[1:]:
+                columns.append((period == value).astype(float))
+                names.append(f"{self.baseline}[{value}]")
+        for name in self.x:
+            if name in self.categories:
+                for value in self.categories[name][1:]:
+                    columns.append((frame[name] == value).to_numpy(dtype=float))
+                    names.append(f"{name}[{value}]")
+            else:
+                columns.append(frame[name].to_numpy(dtype=float))
+                names.append(name)
+        return np.column_stack(columns), names
+
+
+def fit_hazard(
+    frame: pd.DataFrame,
+    event: str,
+    x: str | Sequence[str],
+    cluster: str,
+    *,
+    baseline: str | None = None,
+    weights: str | None = None,
+    level: float = 0.95,
+) -> HazardFit:
+    """Return a discrete-time hazard model.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per unit and period at risk (or per cell of equal rows, with ``weights``). Covariates must be
+        known at the start of the period: what is measured later is immortal time.
+    event : str
+        1 in the period in which the event happened, else 0; with ``weights`` the number of events in the cell.
+    x : str or sequence of str
+        Covariates; text columns are coded against their first level.
+    cluster : str
+        Unit whose rows belong together.
+    baseline : str, optional
+        Period column: one level of hazard per period. Periods without any event (or without any survivor)
+        say nothing about x and are left out, counted in ``dropped``.
+
+    Returns
+    -------
+    HazardFit; CR1 errors by cluster, t with clusters − 1 degrees of freedom.
+
+    Raises
+    ------
+    EstimationError
+        Fewer than 5 events or non-events, too few clusters, constant or collinear columns, or a covariate
+        that separates events from non-events.
+
+    Notes
+    -----
+    The CR1 factor is ``G/(G-1) · (N-1)/(N-k)``, as statsmodels' clustered covariance.
+    """
+    names = [x] if isinstance(x, str) else list(x)
+    what = f"{event} on {listed(names)}"
+    columns = list(dict.fromkeys([event, *names, cluster, *[c for c in (baseline, weights) if c]]))
+    need_columns(frame, columns, what)
+    used = frame[columns].dropna()
+    dropped = {"missing values": len(frame) - len(used)}
+    n = np.ones(len(used)) if weights is None else used[weights].to_numpy(dtype=float)
+    events = used[event].to_numpy(dtype=float)
+    if ((events < 0) | (events > n)).any():
+        raise EstimationError(f"{what}: {event} must lie between 0 and 1 (or the cell's rows).")
+    if baseline:
+        period, levels = encode(used[baseline])
+        happened = np.bincount(period, weights=events, minlength=len(levels))
+        informative = (happened > 0) & (happened < np.bincount(period, weights=n, minlength=len(levels)))
+        keep = informative[period]
+        dropped[f"{baseline} without events"] = int((~keep).sum())
+        used, n, events = used[keep], n[keep], events[keep]
+    if events.sum() < MIN_EVENTS or (n - events).sum() < MIN_EVENTS:
+        raise EstimationError(
+            f"{what}: {events.sum():.0f} events in {n.sum():,.0f} rows; at least {MIN_EVENTS} events and "
+            f"{MIN_EVENTS} non-events are needed."
+        )
+    codes, units = encode(used[cluster])
+    if len(units) < 3:
+        raise EstimationError(f"{what}: {len(units)} values of {cluster}; at least 3 are needed.")
+    text = [c for c in names if not pd.api.types.is_numeric_dtype(used[c])]
+    recipe = _Recipe(
+        tuple(names),
+        {c: tuple(encode(used[c])[1]) for c in text},
+        baseline,
+        tuple(encode(used[baseline])[1]) if baseline else (),
+    )
+    design, labels = recipe.design(used)
+    return _hazard(design, labels, events, n, codes, units, recipe, dropped, level, what)
+
+
+fit_logit = fit_hazard
+
+
+def _hazard(
+    design: np.ndarray, labels: list[str], events: np.ndarray, n: np.ndarray, codes: np.ndarray,
+    units: np.ndarray, recipe: _Recipe, dropped: dict[str, int], level: float, what: str,
+) -> HazardFit:  # fmt: skip
+    flat = [l for l, c in zip(labels[1:], design.T[1:], strict=True) if not np.ptp(c) > 0]
+    if flat:
+        raise EstimationError(f"{what}: {listed(flat)} does not vary.")
+    refuse_collinear(design, n, labels)
+    coef, p = _newton(design, events, n, what)
+    residual, variance = events - n * p, n * p * (1 - p)
+    k, g = len(coef), len(units)
+    information = design.T @ (design * variance[:, None])
+    score = group_sums(design * residual[:, None], codes, g)
+    per_unit = group_sums(
+        (design[:, :, None] * (design * variance[:, None])[:, None, :]).reshape(len(n), k * k), codes, g
+    )
+    factor = g / (g - 1) * (n.sum() - 1) / (n.sum() - k)
+    bread = linalg.inv(information)
+    vcov = factor * bread @ (score.T @ score) @ bread
+    first = k - sum(len(recipe.categories[c]) - 1 if c in recipe.categories else 1 for c in recipe.x)
+    terms, rows, df = labels[first:], int(n.sum()), g - 1
+    std_error = np.sqrt(np.diag(vcov))
+    table = tidy_frame(terms, coef[first:], std_error[first:], rows, df=df, level=level).assign(n_units=g)
+    effects, gradient = _marginal(design, coef, n, first)
+    effect_se = np.sqrt(np.einsum("ik,kl,il->i", gradient, vcov, gradient))
+    marginal = tidy_frame(terms, effects, effect_se, rows, df=df, level=level).assign(n_units=g)
+    ratios = table.assign(
+        estimate=np.exp(table["estimate"]),
+        std_error=np.exp(table["estimate"]) * table["std_error"],
+        conf_low=np.exp(table["conf_low"]),
+        conf_high=np.exp(table["conf_high"]),
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        loglik = float(np.nansum(events * np.log(p) + (n - events) * np.log1p(-p)))
+    return HazardFit(
+        table=table, odds_ratios=ratios, marginal_effects=marginal,
+        coef=pd.Series(coef, index=labels), vcov=pd.DataFrame(vcov, index=labels, columns=labels),
+        units=units, n_rows=rows, n_events=int(events.sum()), n_units=g, dropped=dropped, loglik=loglik,
+        score=score, information=per_unit, gradient=gradient, _recipe=recipe,
+    )  # fmt: skip
+
+
+def _newton(design: np.ndarray, events: np.ndarray, n: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return maximum-likelihood coefficients and fitted probabilities."""
+    # standardised columns: seconds and flags then share one scale, and the stopping rule means the same
+    mean, scale = design.mean(axis=0), design.std(axis=0)
+    mean[0], scale[0] = 0.0, 1.0
+    z = (design - mean) / scale
+    coef = np.zeros(z.shape[1])
+    share = events.sum() / n.sum()
+    coef[0] = np.log(share / (1 - share))
+    for _ in range(MAX_STEPS):
+        p = _expit(z @ coef)
+        weight = n * p * (1 - p)
+        gram = z.T @ (z * weight[:, None])
+        if np.abs(coef[1:]).max(initial=0) > 15 or np.linalg.cond(gram) > 1e13:
+            break
+        step = linalg.solve(gram, z.T @ (events - n * p), assume_a="pos")
+        coef = coef + np.clip(step, -4, 4)
+        if np.abs(step).max() < 1e-10:
+            slopes = coef / scale
+            slopes[0] = coef[0] - (coef[1:] * mean[1:] / scale[1:]).sum()
+            return slopes, _expit(design @ slopes)
+    raise EstimationError(
+        f"{what}: a covariate (nearly) separates events from non-events, so its odds ratio has no finite "
+        "estimate. Use fewer or coarser covariates."
+    )
+
+
+def _marginal(design: np.ndarray, coef: np.ndarray, n: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return average marginal effects in percentage points (p,) and their gradients (p, k).
+
+    Two-valued 0/1 covariates: the mean change when the flag goes from 0 to 1; others: the mean slope.
+    """
+    weight = n / n.sum()
+    eta = design @ coef
+    p = _expit(eta)
+    effects, gradients = [], []
+    for j in range(first, design.shape[1]):
+        column = design[:, j]
+        if np.isin(column, (0.0, 1.0)).all():
+            on, off = eta + coef[j] * (1 - column), eta - coef[j] * column
+            p_on, p_off = _expit(on), _expit(off)
+            d_on, d_off = design.copy(), design.copy()
+            d_on[:, j], d_off[:, j] = 1, 0
+            effects.append(weight @ (p_on - p_off))
+            gradients.append(
+                (weight * p_on * (1 - p_on)) @ d_on - (weight * p_off * (1 - p_off)) @ d_off
+            )
+        else:
+            slope = p * (1 - p)
+            effects.append(coef[j] * (weight @ slope))
+            gradient = coef[j] * ((weight * slope * (1 - 2 * p)) @ design)
+            gradient[j] += weight @ slope
+            gradients.append(gradient)
+    return 100 * np.array(effects), 100 * np.array(gradients)
+
+
+def _expit(eta: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(eta, -500, 500)))

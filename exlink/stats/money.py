@@ -1,0 +1,155 @@
+"""Sums of money as distributions: what it brings, what it costs, and how likely it pays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exlink.errors import EstimationError
+from exlink.stats.tidy import draws_frame
+
+
+def pert(low: float, mode: float, high: float, *, size: int, seed: int, shape: float = 4.0) -> np.ndarray:
+    """Return draws of a PERT distribution: a beta on low … high with the given mode (Clark 1962).
+
+    Its mean is ``(low + shape·mode + high) / (shape + 2)``.
+
+    Raises
+    ------
+    EstimationError
+        Unless low ≤ mode ≤ high.
+    """
+    if not low <= mode <= high:
+        raise EstimationError(f"pert: {low:g} ≤ {mode:g} ≤ {high:g} does not hold (low, mode, high).")
+    if low == high:
+        return np.full(size, float(low))
+    a = 1 + shape * (mode - low) / (high - low)
+    b = 1 + shape * (high - mode) / (high - low)
+    return low + (high - low) * np.random.default_rng(seed).beta(a, b, size)
+
+
+def uniform(low: float, high: float, *, size: int, seed: int) -> np.ndarray:
+    """Return uniform draws on low … high."""
+    if not low <= high:
+        raise EstimationError(f"uniform: {low:g} is above {high:g}.")
+    return np.random.default_rng(seed).uniform(low, high, size)
+
+
+def replacement_cost(
+    salaries_total: float,
+    *,
+    low: float = 0.5,
+    high: float = 2.0,
+    mode: float | None = None,
+    size: int = 10_000,
+    seed: int,
+) -> np.ndarray:
+    """Return draws of what it costs to replace leavers who together earn ``salaries_total`` a year.
+
+    Parameters
+    ----------
+    low, high : float
+        Share of a yearly salary; the quoted range is 0.5 – 2.0.
+    mode : float, optional
+        Most likely share (PERT); without one every share in the range is as likely (uniform).
+
+    Returns
+    -------
+    ndarray, shape (size,), in the currency of the salaries. The share is uncertain as a whole, so it does
+    not average out over leavers.
+    """
+    if not salaries_total >= 0 or low < 0:
+        raise EstimationError("replacement cost: salaries and shares cannot be negative.")
+    if mode is None:
+        share = uniform(low, high, size=size, seed=seed)
+    else:
+        share = pert(low, mode, high, size=size, seed=seed)
+    return salaries_total * share
+
+
+def _finite(draws: Any, what: str) -> np.ndarray:
+    draws = np.asarray(draws, dtype=float).ravel()
+    draws = draws[np.isfinite(draws)]
+    if len(draws) < 2:
+        raise EstimationError(f"{what}: no draws to summarise.")
+    return draws
+
+
+def money_summary(
+    draws: Any, *, term: str, estimate: float | None = None, n: int | None = None, level: float = 0.95
+) -> pd.DataFrame:
+    """Return median (or ``estimate``), percentile interval and P(> 0) of draws of money.
+
+    Returns
+    -------
+    DataFrame, 1 row: tidy columns and ``p_positive``; ``n`` is the number of draws when not given.
+    """
+    draws = _finite(draws, term)
+    middle = float(np.median(draws)) if estimate is None else float(estimate)
+    frame = draws_frame(term, middle, draws, len(draws) if n is None else n, level=level)
+    return frame.assign(p_positive=float((draws > 0).mean()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetBenefit:
+    """Distribution of benefit less cost.
+
+    table : DataFrame, 1 row      tidy columns and p_positive
+    roi : DataFrame, 1 row        net benefit over cost, tidy
+    p_positive : float            P(net benefit > 0), which is P(ROI > 0)
+    draws : ndarray, (reps,)      net benefit
+    """
+
+    table: pd.DataFrame
+    roi: pd.DataFrame
+    p_positive: float
+    draws: np.ndarray
+
+
+def net_benefit(
+    benefit_draws: Any, cost: Any, *, term: str = "net benefit", level: float = 0.95
+) -> NetBenefit:
+    """Return the distribution of ``benefit - cost`` and of the return on the cost.
+
+    Parameters
+    ----------
+    benefit_draws : array_like, shape (reps,)
+    cost : float or array_like, shape (reps,)
+        Must be positive.
+    """
+    benefit, cost = np.broadcast_arrays(np.asarray(benefit_draws, dtype=float), np.asarray(cost, dtype=float))
+    if not (cost > 0).all():
+        raise EstimationError(f"{term}: the cost must be above zero.")
+    net = benefit - cost
+    table = money_summary(net, term=term, level=level)
+    roi = money_summary(net / cost, term="roi", level=level)
+    return NetBenefit(table, roi, float(table["p_positive"].iloc[0]), net)
+
+
+def payback_months(benefit_per_year_draws: Any, cost: Any, *, level: float = 0.95) -> pd.DataFrame:
+    """Return months until the cost has come back, as median and percentile interval.
+
+    Draws with no benefit never pay back: they count as infinite, so an interval may end at infinity.
+
+    Returns
+    -------
+    DataFrame, 1 row: tidy columns and ``p_ever`` (share of draws that pay back at all).
+    """
+    yearly, cost = np.broadcast_arrays(
+        np.asarray(benefit_per_year_draws, dtype=float), np.asarray(cost, dtype=float)
+    )
+    yearly, cost = yearly[np.isfinite(yearly)].ravel(), cost[np.isfinite(yearly)].ravel()
+    if len(yearly) < 2 or not (cost > 0).all():
+        raise EstimationError("payback: needs draws of a yearly benefit and a cost above zero.")
+    months = np.where(yearly > 0, 12 * cost / np.where(yearly > 0, yearly, 1), np.inf)
+    # quantiles by rank: interpolating towards infinity would give NaN
+    middle, low, high = np.quantile(months, [0.5, (1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
+    return pd.DataFrame(
+        {
+            "term": ["payback months"], "estimate": [middle], "std_error": [np.nan], "conf_low": [low],
+            "conf_high": [high], "p_value": [np.nan], "n": [len(months)], "p_ever": [float((yearly > 0).mean())],
+        }
+    )  # fmt: skip
