@@ -1,0 +1,322 @@
+"""Collects, while a study unfolds, what is needed to state the truth exactly; writes truth.json.
+
+Nothing here is estimated from outcomes: effects come from planted parameters and data-generating
+probabilities at the contacts that happened, projections from the design (who reported what, when).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from exlink.data.simulate import expectation
+from exlink.data.simulate.contacts import Chunk, Scene
+from exlink.data.simulate.customers import Customers, Moods, overall_latent
+from exlink.data.simulate.design import ASPECTS, INITIATIVES, KPIS, SLOPES, Contact, Exit, Money, Operations, Survey, World
+from exlink.data.simulate.people import STAYS
+from exlink.data.simulate.survey import UNASKED, Plan
+from exlink.data.simulate.turnover import exit_logit
+from exlink.data.simulate.worklife import OFF_SYSTEM, THEMES
+
+SAMPLE = 6_000  # contacts at which derivatives are averaged
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Running sums. ``cells`` (employee, wave): linked contacts with a CX answer; ``samples``: some contacts."""
+
+    stride: int
+    cells: np.ndarray
+    contacts: np.ndarray
+    index_sum: np.ndarray
+    samples: list[dict[str, np.ndarray]] = field(default_factory=list)
+    linked: int = 0
+    answered: int = 0
+    exits: list[tuple[float, float]] = field(default_factory=list)
+    overall: list[np.ndarray] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, world: World) -> Ledger:
+        """Return an empty ledger."""
+        shape = (world.employees, world.waves + 1)
+        return cls(max(1, world.interactions * 7 // 10 // SAMPLE), np.zeros(shape), np.zeros(world.employees),
+                   np.zeros((world.employees, len(KPIS))))  # fmt: skip
+
+    def add(self, scene: Scene, chunk: Chunk) -> None:
+        """Count one chunk in."""
+        n, waves = self.cells.shape
+        self.linked += int(chunk.linked.sum())
+        self.answered += int(chunk.answered.sum())
+        used = chunk.linked & chunk.answered
+        self.cells += np.bincount(chunk.who[used] * waves + chunk.wave[used], minlength=n * waves).reshape(n, waves)
+        self.contacts += np.bincount(chunk.who[used], minlength=n)
+        for k in range(len(KPIS)):
+            self.index_sum[:, k] += np.bincount(chunk.who[used], chunk.index[used, k], minlength=n)
+        some = np.flatnonzero(chunk.linked)[:: self.stride]
+        who, team = chunk.who[some], chunk.team[some]
+        self.samples.append({
+            "index": chunk.index[some], "p_resolved": chunk.p_resolved[some], "slopes": chunk.slopes[some],
+            "who": who, "team": scene.effects.team[team], "customer": scene.customers.effect[chunk.customer[some]],
+            "employee": scene.effects.employee[who],
+        })  # fmt: skip
+
+    def count_exits(
+        self, scene: Scene, quarter: int, satisfaction: np.ndarray, handled: np.ndarray, unresolved: np.ndarray
+    ) -> None:
+        """Keep the mean planted hazard of the people present."""
+        people = scene.people
+        here = (people.left == STAYS) & (people.hired < scene.world.starts[quarter])
+        hazard = 1 / (1 + np.exp(-exit_logit(people, satisfaction, handled, unresolved)[here]))
+        self.exits.append((float(hazard.sum()), float(here.sum())))
+
+    def count_overall(self, customers: Customers, moods: Moods, quarter: int) -> None:
+        """Keep, among customers who answered about a contact last quarter, what overall CX owes to it."""
+        here = moods.told & (customers.joined <= quarter) & (customers.churned >= quarter)
+        if not here.any():
+            return
+        plan, x = Money(), moods.mean[here]
+        rows = []
+        for k, kpi in enumerate(KPIS):
+            latent = overall_latent(customers, moods, k)[here]
+            h, sd = expectation.STEP, plan.overall_noise[k]
+            ahead, behind = (expectation.expected(latent + s * h, kpi, sd) for s in (1, -1))
+            level, dx = (ahead + behind) / 2, x - x.mean()
+            rows.append([((ahead - behind) / (2 * h)).sum() * plan.overall_slope[k], len(x),
+                         (dx * (level - level.mean())).sum(), (dx**2).sum()])  # fmt: skip
+        self.overall.append(np.array(rows))
+
+
+def write_truth(path: Path, scene: Scene, ledger: Ledger, plans: list[Plan], off_system: dict[str, float]) -> None:
+    """Write truth.json."""
+    world = scene.world
+    sample = {c: np.concatenate([s[c] for s in ledger.samples]) for c in ledger.samples[0]}
+    truth = {
+        "note": "Everything planted in this study. Compare estimates with `effects[].joint` (all aspects in one model) "
+                "or `.marginal` (one aspect at a time); both are on the observed scale.",
+        "seed": world.seed,
+        "sizes": {"employees": world.employees, "teams": world.teams, "interactions": world.interactions,
+                  "customers": world.customers, "waves": world.waves, "linked_interactions": ledger.linked,
+                  "cx_answers": ledger.answered},
+        "waves": list(world.quarters),
+        "timing": {"lag_days": world.lag_days, "window_days": world.window_days,
+                   "note": "A reported state acts from lag_days after the answer until lag_days after the next one; "
+                           "it does not act before. CX does not act back on EX."},
+        "effects": _effects(scene, ledger, sample),
+        "effects_note": "points of the CX KPI per point of the employee's reported aspect score (1–5), within person.",
+        "variance_components": _variances(scene, sample),
+        "heterogeneity": _heterogeneity(scene),
+        "operations": _operations(),
+        "controls": _controls(),
+        **_rollup(ledger),
+        "attrition": _attrition(ledger),
+        "initiatives": _initiatives(scene, plans),
+        **_teams(scene, off_system),
+        "themes": _themes(),
+        "response": _response(),
+        "gaps": {"touchpoints_without_survey": [UNASKED]},
+    }  # fmt: skip
+    text = json.dumps(_rounded(truth), indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _effects(scene: Scene, ledger: Ledger, sample: dict[str, np.ndarray]) -> list[dict]:
+    joint = expectation.slopes(sample["index"], sample["p_resolved"], sample["slopes"], answering=True)
+    everyone = expectation.slopes(sample["index"], sample["p_resolved"], sample["slopes"], answering=False)
+    overlap = _within_overlap(scene.states.reported, ledger.cells)
+    between = _between(scene.states.reported, ledger)
+    steepness = np.array([_steepness(sample["index"][:, k], k) for k in range(len(KPIS))])
+    rows = []
+    for a, aspect in enumerate(ASPECTS):
+        for k, kpi in enumerate(KPIS):
+            rows.append({
+                "aspect": aspect.name, "factor": aspect.factor, "kind": aspect.kind, "kpi": kpi,
+                "acts": bool(SLOPES[a, k]), "latent": float(sample["slopes"][:, a, k].mean()),
+                "joint": joint[a, k], "joint_all_customers": everyone[a, k],
+                "marginal": float(overlap[a] @ joint[:, k]),
+                "between": between[a, k] * steepness[k],
+            })  # fmt: skip
+    return rows
+
+
+def _steepness(index: np.ndarray, k: int) -> float:
+    """Return the mean change of the expected score per latent unit."""
+    sd, h = expectation.SD[k], expectation.STEP
+    ends = [expectation.expected(index + s * h, KPIS[k], sd).mean() for s in (1, -1)]
+    return float((ends[0] - ends[1]) / (2 * h))
+
+
+def _within_overlap(reported: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Return cov(x_b, x_a) / var(x_a) within employees and waves, (a, b), weighted by contacts."""
+    x, w = reported.copy(), cells[..., None]
+    for _ in range(60):
+        x -= (x * w).sum(1, keepdims=True) / np.maximum(w.sum(1, keepdims=True), 1e-12)
+        x -= (x * w).sum(0, keepdims=True) / np.maximum(w.sum(0, keepdims=True), 1e-12)
+    cov = np.einsum("iwa,iwb,iw->ab", x, x, cells)
+    return cov / np.diag(cov)[:, None]
+
+
+def _between(reported: np.ndarray, ledger: Ledger) -> np.ndarray:
+    """Return slopes of persons' mean latent CX on their mean report, one aspect at a time, (aspect, kpi)."""
+    seen = ledger.contacts > 0
+    n = ledger.contacts[seen][:, None]
+    x = np.einsum("iwa,iw->ia", reported, ledger.cells)[seen] / n
+    y = ledger.index_sum[seen] / n
+    x, y = x - (x * n).sum(0) / n.sum(), y - (y * n).sum(0) / n.sum()
+    return (x * n).T @ y / (x * x * n).sum(0)[:, None]
+
+
+def _variances(scene: Scene, sample: dict[str, np.ndarray]) -> list[dict]:
+    """Return variance components of a contact's score, on both scales."""
+    rows = []
+    for k, kpi in enumerate(KPIS):
+        index, sd = sample["index"][:, k], expectation.SD[k]
+        mean = scene.states.reported.mean(1) - scene.states.reported.mean((0, 1))
+        state = np.einsum("na,na->n", mean[sample["who"]], sample["slopes"][:, :, k])
+        parts = {"employee": sample["employee"][:, k] + state, "employee_net_of_ex": sample["employee"][:, k],
+                 "team": sample["team"][:, k], "customer": sample["customer"][:, k]}  # fmt: skip
+        level = expectation.expected(index, kpi, sd)
+        total = float(expectation.expected_square(index, kpi, sd).mean() - level.mean() ** 2)
+        latent_total = float(index.var() + sd**2)
+        left, left_latent = total, latent_total
+        for name, effect in parts.items():
+            observed = expectation.share_explained(index, effect, k)
+            rows.append({"kpi": kpi, "component": name, "latent": float(effect.var()), "observed": observed,
+                         "observed_share": observed / total})  # fmt: skip
+            if name != "employee_net_of_ex":
+                left, left_latent = left - observed, left_latent - float(effect.var())
+        rows.append({"kpi": kpi, "component": "residual", "latent": left_latent, "observed": left,
+                     "observed_share": left / total})  # fmt: skip
+    return rows
+
+
+def _heterogeneity(scene: Scene) -> dict:
+    from exlink.data.simulate.design import ROLES
+
+    return {
+        "tools_slope_by_role": {r.name: r.tools_slope for r in ROLES},
+        "tools_slope_sd": Contact().tools_slope_sd,
+        "knowledge_slope_first_year": Contact().new_hire_knowledge,
+        "note": "factors on the latent slope; the SD is between persons, as a share of their role's slope.",
+        "wave_correlation": Survey().wave_corr, "wave_autocorrelation": Survey().wave_ar,
+        "wave_note": "correlation of latent wave deviations between aspects that act; 0 for all other pairs.",
+    }  # fmt: skip
+
+
+def _operations() -> list[dict]:
+    scale = {"resolved": ("resolved_first_contact", "logit"), "reopened": ("reopened", "logit"),
+             "escalated": ("escalated", "logit"), "log_handle": ("handle_seconds", "log"),
+             "log_transfers": ("transfers", "log mean (Poisson)")}  # fmt: skip
+    return [{"outcome": scale[name][0], "aspect": aspect, "coefficient": value, "scale": scale[name][1],
+             "note": "per point of the reported aspect, within person; a mediator"}
+            for name, by in asdict(Operations()).items() for aspect, value in by.items()]  # fmt: skip
+
+
+def _controls() -> dict:
+    plan = Contact()
+    named = {"complexity": plan.complexity, "log_wait_over_channel_median": plan.wait,
+             "resolved_first_contact": plan.resolved, "script_adherence": plan.script,
+             "script_adherence_x_complexity": plan.script_complexity}  # fmt: skip
+    return {"latent": {name: dict(zip(KPIS, by, strict=True)) for name, by in named.items()},
+            "note": "latent points per unit; complexity and its interaction are centred at 3. EX effects are totals: "
+                    "what runs through first-contact resolution is part of them."}  # fmt: skip
+
+
+def _rollup(ledger: Ledger) -> dict:
+    plan = Money()
+    sums = np.sum(ledger.overall, axis=0)
+    observed = sums[:, 0] / sums[:, 1]
+    return {
+        "overall_cx": {
+            "timing": "overall CX of a customer in quarter q on the mean satisfaction score of the customer's contacts "
+                      "in q-1: of the answered ones if any was answered, else of all",
+            "slopes": [{"kpi": kpi, "latent": plan.overall_slope[k], "within_customer": observed[k],
+                        "pooled": sums[k, 2] / sums[k, 3]} for k, kpi in enumerate(KPIS)],
+            "note": "points of overall CX per point of mean contact satisfaction; `pooled` also carries what customers "
+                    "bring along (a trait raises both), `within_customer` does not.",
+        },
+        "revenue": {
+            "timing": "log revenue of quarter q+1 on overall satisfaction of quarter q, within customer",
+            "log_points_per_point": plan.revenue_slope,
+            "chain_log_points_per_contact_point": plan.revenue_slope * observed[KPIS.index("satisfaction")],
+            "note": "per point of reported overall satisfaction; richer customers are a little happier (pooled bias).",
+        },
+        "churn": {
+            "timing": "logit of leaving at the end of quarter q+1 on overall satisfaction of quarter q",
+            "intercept_at_4": plan.churn_intercept, "logit_per_point": plan.churn_slope,
+            "note": "no other heterogeneity: pooled and within agree in expectation.",
+        },
+    }  # fmt: skip
+
+
+def _attrition(ledger: Ledger) -> dict:
+    plan = Exit()
+    expected, present = (sum(column) for column in zip(*ledger.exits, strict=True))
+    return {
+        "timing": "logit of a voluntary exit during quarter q on the state of quarter q-1",
+        "intercept": plan.intercept, "ex_satisfaction_per_point": plan.satisfaction, "centred_at": 3.6,
+        "unresolved_per_100_contacts": plan.unresolved, "top_performer_x_unresolved": plan.top_unresolved,
+        "top_performer": f"performance_rating >= {plan.top_rating}",
+        "mean_quarterly_hazard": expected / present, "involuntary_quarterly": plan.involuntary,
+        "note": "ex_satisfaction: mean of the satisfaction items over all touchpoints answered in the wave; unresolved: "
+                "escalations never resolved among the employee's contacts of the quarter, per 100 contacts.",
+    }  # fmt: skip
+
+
+def _initiatives(scene: Scene, plans: list[Plan]) -> list[dict]:
+    ids = scene.teams.ids.to_pylist()
+    return [{"initiative_id": s.initiative_id, "kind": s.kind, "aspect": s.aspect, "true_latent_change": s.effect,
+             "intended_change": s.intended, "teams": sorted(ids[p.team] for p in plans if p.index == i), "note": s.note}
+            for i, s in enumerate(INITIATIVES)]  # fmt: skip
+
+
+def _teams(scene: Scene, off_system: dict[str, float]) -> dict:
+    ids = np.array(scene.teams.ids.to_pylist())
+    return {
+        "diverging_teams": {
+            "teams": ids[scene.teams.diverging].tolist(), "ex_overall_per_wave": -0.11,
+            "cx_latent_per_quarter": dict(zip(KPIS, Contact().divergence, strict=True)),
+            "note": "engagement (EX KPI items, not the aspects) falls while customers' scores rise.",
+        },
+        "off_system": {
+            "shadow_teams": ids[scene.teams.shadow].tolist(), "minutes_per_person_day": off_system,
+            "log_minutes": OFF_SYSTEM, "note": "minutes in applications with managed = false, planted on their log.",
+        },
+        "unsafe_teams": {
+            "teams": ids[scene.teams.unsafe].tolist(), "straightlined_share": Survey().straightline_share,
+            "note": "psychological safety 0.7 lower; this share of answers is straight-lined.",
+        },
+        "faulty_site": {"site": "South", "escalation_logit": 0.5,
+                        "note": "systems fail more often: more escalations, fewer resolved."},
+    }  # fmt: skip
+
+
+def _themes() -> dict:
+    by_fate = {fate: [t.name for t in THEMES if t.fate == fate] for fate in ("recurring", "fixed", "normal")}
+    return {**by_fate, "owner_cannot_act": [t.name for t in THEMES if not t.can_act],
+            "note": "recurring: comes back every quarter and is never acted on; fixed: acted on, volume falls by a fifth "
+                    "a quarter."}  # fmt: skip
+
+
+def _response() -> dict:
+    return {
+        "cx_answer_rate_by_satisfaction": dict(zip("12345", Contact().answered, strict=True)),
+        "ex_response_logit": {"per_engagement_point": Survey().engagement_logit,
+                              "per_share_of_feedback_acted_on": Survey().closure_logit, "per_survey_asked": 0.0},
+        "identified_withheld": {"share": Survey().withheld_share, "shift_points": Survey().withheld_shift},
+        "note": "CX: share of all contacts answered, by the score that would be given. EX: acting on feedback in the "
+                "quarter before raises response; the number of surveys does not lower it.",
+    }  # fmt: skip
+
+
+def _rounded(value: object) -> object:
+    """Round floats to six digits, so that the file stays readable."""
+    if isinstance(value, dict):
+        return {str(k): _rounded(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(v) for v in value]
+    if isinstance(value, float | np.floating):
+        return round(float(value), 6) + 0.0
+    return value
