@@ -121,13 +121,13 @@ def _of_code(cell, after, stem):
 
 
 def _of_import(node, stem):
-    own = "exlink.steps." + STEM.sub(r"\1", stem)
+    own = r"exlink\.steps\." + STEM.sub(r"\1", stem) + r"(_\w+)?"  # a long step is split as <stem>_<noun>.py
+    allowed = re.compile(rf"({'|'.join([own, *map(re.escape, PUBLISH)])})(\.|$)")
     for alias in node.names:
         name = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
-        allowed = (own, *PUBLISH)
         if alias.name == "*":
             yield "import *"
-        elif not any(name == a or name.startswith(f"{a}.") for a in allowed):
+        elif not allowed.match(name):
             yield f"imports {name}: notebooks import their own step and {', '.join(PUBLISH)}"
 
 

@@ -25,7 +25,7 @@ CONDA_NAMES = {"duckdb": "python-duckdb", "great-tables": "great_tables", "matpl
 }
 ONLY_ON_CONDA = {"python", "pip"}
 # Where a package is imported under another name than it is installed by
-IMPORT_NAMES = {"pyyaml": "yaml", "beautifulsoup4": "bs4", "ipython": "IPython"}
+IMPORT_NAMES = {"pyyaml": "yaml", "beautifulsoup4": "bs4", "ipython": "IPython", "pillow": "PIL"}
 
 
 def requirements(*groups):
@@ -165,10 +165,10 @@ def test_every_import_is_a_declared_dependency():
     declared = {
         IMPORT_NAMES.get(name, name.replace("-", "_")) for name in requirements(PROJECT["dependencies"]) | optional
     }
-    # What the notebook tools are built on, and hand over and take: exlink has it because it has them.
+    # What the notebook tools and matplotlib are built on, and hand over and take: here because they are.
     handed_over = {
         IMPORT_NAMES.get(name, name.replace("-", "_"))
-        for tool in ("nbconvert", "papermill", "ipykernel")
+        for tool in ("nbconvert", "papermill", "ipykernel", "matplotlib")
         for name in requirements(importlib.metadata.requires(tool))
     }
     own = {"exlink", "__future__"} | set(sys.stdlib_module_names)
