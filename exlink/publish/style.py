@@ -19,9 +19,10 @@ CONTRAST = "#b4530a"  # what opposes the accent: losses, alarms, the other side
 SERIES = (ACCENT, CONTRAST, "#1b7a66", "#7d4a8c", MUTED)
 MARKERS = ("o", "D", "s", "^", "v")  # a second channel beside colour
 DIVERGING = ("#a3470a", "#dd8f52", "#f3ddc9", "#f7f7f6", "#cbe0ea", "#5ea3c4", "#0b5e8a")
+PARTS = ("#073e5c", "#2f7fa8", "#84b9d3", "#c3d9e5", "#e2e6ea")  # of a whole: dark to pale, apart in grey print too
 SEQUENTIAL = ("#f2f6f8", "#b9d3e0", "#5ea3c4", "#0b5e8a", "#073e5c")
 
-WIDTH = 6.8  # inches; the report shows 100 CSS pixels an inch, so 11 pt text reads like body text
+WIDTH = 6.5  # inches; the report shows 105 CSS pixels an inch, so 11 pt text reads like body text
 BASE_PT = 11.0
 SMALL_PT = 10.5  # nothing in a figure is smaller
 DPI = 200  # two device pixels for one CSS pixel
@@ -108,3 +109,26 @@ def money(value: float | None, currency: str) -> str:
         if rounded >= size:
             return f"{sign}{symbol}{rounded / size:.3g}\u00a0{word}"
     return f"{sign}{symbol}{rounded:,.0f}"
+
+
+def on(fill: str | tuple) -> str:
+    """Return the text colour, ink or paper, that contrasts more with a fill (relative luminance of WCAG 2)."""
+    from matplotlib.colors import to_rgb
+
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(fill)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return PAPER if luminance < 0.21 else INK  # at 0.21 both contrast alike
+
+
+def tick(value: float, spec: str = "") -> str:
+    """Write an axis tick short: ``40k``, ``1.5M``, and per cent where the values are shares.
+
+    >>> tick(40_000), tick(-1_500_000), tick(0.25, ".1%"), tick(0.1 + 0.2)
+    ('40k', '−1.5M', '25%', '0.3')
+    """
+    if spec.endswith("%"):
+        return number(value, ".0%" if abs(value * 100 - round(value * 100)) < 1e-9 else ".1%")
+    for from_size, unit, letter in ((1e9, 1e9, "bn"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if abs(value) >= from_size:
+            return number(value / unit, ".3g") + letter
+    return number(value, ",.0f" if abs(value) >= 1000 else ".3g")

@@ -54,6 +54,7 @@ def bars(
     frame = released_frame(released, "bars", [label, value, low, high, group, highlight])
     hidden = hidden_rows(released)
     labels, groups = unique(frame[label]), unique(frame[group]) if group else [None]
+    palette = style.PARTS if stacked else style.SERIES
     lanes = 1 if stacked else len(groups)
     fig = canvas(
         max(1.5, 0.7 + (0.3 if group else 0) + len(labels) * (0.16 + 0.28 * lanes)),
@@ -62,7 +63,8 @@ def bars(
     )
     ax = fig.add_subplot()
     rows_axis(ax, labels)
-    value_grid(ax)
+    value_grid(ax, spec=spec)
+    whole = frame[value].groupby(frame[label]).sum().max() or 1.0
     ends = dict.fromkeys(range(len(labels)), 0.0)
     thick = 0.62 / lanes
     for k, name in enumerate(groups):
@@ -75,7 +77,7 @@ def bars(
                     beside(ax, y, HIDDEN if hidden[i] else "–", color=style.MUTED)
                 continue
             quiet = highlight is not None and row[highlight] != True  # noqa: E712 - may be None
-            color = style.MUTED if quiet else style.SERIES[k % 5]
+            color = style.MUTED if quiet else palette[k % 5]
             left = ends[at] if stacked else 0.0
             ax.barh(
                 y,
@@ -88,19 +90,21 @@ def bars(
                 linewidth=1.2 if stacked else 0,
             )
             if stacked:
-                _inside(
-                    ax,
-                    left + row[value] / 2,
-                    y,
-                    row[value],
-                    spec,
-                    frame[value].groupby(frame[label]).sum().max(),
-                )
+                if row[value] / whole * 4.4 > 0.105 * len(style.number(row[value], spec)):  # inches: part, its text
+                    ax.text(
+                        left + row[value] / 2,
+                        y,
+                        style.number(row[value], spec),
+                        ha="center",
+                        va="center",
+                        color=style.on(color),
+                        fontsize=style.SMALL_PT,
+                    )
                 ends[at] += row[value]
             else:
                 _end(ax, row, y, value, low, high, spec)
     if group:
-        key_above(ax, [Patch(color=style.SERIES[k % 5]) for k in range(len(groups))], groups)
+        key_above(ax, [Patch(color=palette[k % 5]) for k in range(len(groups))], groups)
     if reference is not None:
         reference_line(ax, reference)
     if not stacked:
@@ -117,13 +121,6 @@ def _end(ax: Axes, row: pd.Series, y: float, value: str, low: str | None, high: 
         ax.plot((row[low], row[high]), (y, y), color=style.INK, linewidth=1.6, solid_capstyle="butt", zorder=3)
         words += f"  ({style.interval(row[low], row[high], spec)})"
     beside(ax, y, words)
-
-
-def _inside(ax: Axes, x: float, y: float, value: float, spec: str, whole: float) -> None:
-    """Write a part's value into it where there is room for the digits."""
-    text = style.number(value, spec)
-    if whole and value / whole * 4.4 > 0.105 * len(text):  # inches of the part against inches of its text
-        ax.text(x, y, text, ha="center", va="center", color=style.PAPER, fontsize=style.SMALL_PT)
 
 
 @styled
@@ -151,7 +148,7 @@ def tornado(
     fig = canvas(max(1.6, 0.75 + 0.44 * len(frame)), title=title, released=released)
     ax = fig.add_subplot()
     rows_axis(ax, frame[label])
-    value_grid(ax)
+    value_grid(ax, spec=spec)
     for y, row in frame.iterrows():
         for end in (low, high):
             above = row[end] >= centre

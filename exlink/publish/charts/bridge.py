@@ -49,7 +49,7 @@ def waterfall(
     fig = canvas(max(1.6, 0.75 + 0.42 * len(frame)), title=title, released=released)
     ax = fig.add_subplot()
     rows_axis(ax, frame[label], width=30)
-    value_grid(ax)
+    value_grid(ax, spec=spec)
     reached = 0.0
     for y, row in frame.iterrows():
         if hidden[y] or np.isnan(row[value]):
@@ -74,6 +74,7 @@ def waterfall(
             words += f"  ({style.interval(row[low], row[high], total_spec)})"
         beside(ax, y, words)
         reached = end
+    ax.margins(x=0.03)
     reference_line(ax, 0.0)
     ax.set_xlabel(xlabel)
     return fig
@@ -100,35 +101,43 @@ def funnel(
     reasons = [
         str(r) if reason and isinstance(r, str) else "" for r in (frame[reason] if reason else [""] * len(frame))
     ]
-    fig = canvas(max(1.6, 0.65 + (0.66 if any(reasons) else 0.48) * len(frame)), title=title, released=released)
+    fig = canvas(max(1.6, 0.65 + (0.74 if any(reasons) else 0.48) * len(frame)), title=title, released=released)
     ax = fig.add_subplot()
     rows_axis(ax, frame[stage])
+    lift = 0.16 if any(reasons) else 0.0  # room below the bar for the reason
     first, before = frame[value].iloc[0], None
     for y, count in enumerate(frame[value]):
         if hidden[y] or np.isnan(count):
             beside(ax, y, HIDDEN if hidden[y] else "–", color=style.MUTED)
             continue
-        middle = y - (0.14 if any(reasons) else 0.0)
+        middle = y - lift
         if before is not None and before > count:
             ax.barh(
                 middle,
                 before - count,
                 left=count,
-                height=0.46,
+                height=0.42,
                 color=style.FAINT,
                 hatch="////",
                 edgecolor=style.PAPER,
             )
-        ax.barh(middle, count, height=0.46, color=style.ACCENT)
+        ax.barh(middle, count, height=0.42, color=style.ACCENT)
         share = f"  ({style.number(count / first, '.0%')})" if first else ""
         beside(ax, middle, style.number(count, spec) + share)
         if reasons[y]:
-            ax.text(0, y + 0.24, wrapped(reasons[y], 52), va="center", color=style.MUTED, fontsize=style.SMALL_PT)
+            ax.annotate(
+                wrapped(reasons[y], 52),
+                (0, y + 0.23),
+                xytext=(1, 0),
+                textcoords="offset points",
+                va="center",
+                color=style.MUTED,
+                fontsize=style.SMALL_PT,
+            )
         before = count
-    ax.set_yticks([y - (0.14 if any(reasons) else 0.0) for y in range(len(frame))], ax.get_yticklabels())
+    ax.set_yticks([y - lift for y in range(len(frame))], ax.get_yticklabels())
     ax.set_xlim(0, np.nanmax(frame[value]))
     ax.set_xticks([])
     ax.spines["bottom"].set_visible(False)
-    reference_line(ax, 0.0)
     ax.set_xlabel(xlabel, loc="left")
     return fig

@@ -77,7 +77,7 @@ def distribution(
         value_grid(ax, "y")
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", labelcolor=style.MUTED)
-        ax.set_ylim(0, ceiling * 1.16)
+        ax.set_ylim(0, ceiling * 1.28)
         ax.set(xlabel=xlabel if ax is axes[-1] else "", ylabel=ylabel if len(groups) == 1 else "")
         if name is not None:
             ax.set_title(wrapped(name, 50), fontsize=style.SMALL_PT)

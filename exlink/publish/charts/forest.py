@@ -58,7 +58,7 @@ def forest(
     fig = canvas(max(height, 1.6), title=title, released=released)
     ax = fig.add_subplot()
     rows_axis(ax, labels)
-    value_grid(ax)
+    value_grid(ax, spec=spec)
     reference_line(ax, reference)
     step = 0.56 / len(groups)
     for k, name in enumerate(groups):
@@ -156,5 +156,6 @@ def caterpillar(
     ax.set_xticks([])
     ax.margins(x=0.02)
     ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", labelcolor=style.MUTED)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     return fig

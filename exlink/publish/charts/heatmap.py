@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import seaborn as sns
-from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -50,7 +50,11 @@ def heatmap(
         grid[rows.index(a), columns.index(b)] = v
     cell_height = 0.56 if low and high else 0.44
     header = 0.20 * max(wrapped(c, 12).count("\n") + 1 for c in columns)
-    fig = canvas(0.75 + header + cell_height * len(rows), title=title, released=released)
+    small = (style.WIDTH - LEFT_INCHES) / len(columns) < 1.05  # an interval on one line would not fit
+    legend = f"Cell: {unit}{'; below it the interval' if low and high and not small else ''}."
+    legend += f" Outlined: {mark_name or mark}." if mark else ""
+    height = 0.4 + header + cell_height * len(rows)
+    fig = canvas(height, title=title, released=released, legend=legend)
     ax = fig.add_subplot()
     norm, cmap = _scale(grid, centre)
     sns.heatmap(grid, ax=ax, cmap=cmap, norm=norm, cbar=False, linewidths=2.5, linecolor=style.PAPER)
@@ -58,7 +62,6 @@ def heatmap(
     cells = {
         (rows.index(r), columns.index(c)): i for i, (r, c) in enumerate(zip(frame[row], frame[column], strict=True))
     }
-    small = (style.WIDTH - LEFT_INCHES) / len(columns) < 1.05  # an interval on one line would not fit
     for y in range(len(rows)):
         for x in range(len(columns)):
             i = cells.get((y, x))
@@ -85,19 +88,12 @@ def heatmap(
     ax.set_yticks(np.arange(len(rows)) + 0.5, [wrapped(r, 24) for r in rows], rotation=0)
     ax.set_xticks(np.arange(len(columns)) + 0.5, [wrapped(c, 12) for c in columns], rotation=0, color=style.INK)
     ax.xaxis.tick_top()
-    ax.tick_params(length=0)
-    legend = f"Cell: {unit}" + ("; below it the interval" if low and high and not small else "")
-    legend += f". Outlined: {mark_name or mark}." if mark else "."
-    ax.set_xlabel(wrapped(legend, 80), loc="left")
-    ax.xaxis.set_label_position("bottom")
     return fig
 
 
 def _scale(grid: np.ndarray, centre: float | None) -> tuple:
     """Return norm and colours: diverging and even-handed around ``centre``, else light to dark."""
     if centre is None:
-        from matplotlib.colors import Normalize
-
         cmap = LinearSegmentedColormap.from_list("exlink", style.SEQUENTIAL)
         low, high = (np.nanmin(grid), np.nanmax(grid)) if np.isfinite(grid).any() else (0.0, 1.0)
         return Normalize(low, high if high > low else low + 1.0), cmap
@@ -118,7 +114,7 @@ def _write(
     fill: tuple,
 ) -> None:
     """Write value and interval into a cell in ink or paper, whichever contrasts more with the fill."""
-    color = style.PAPER if _luminance(fill) < 0.18 else style.INK  # 0.18: equal contrast with both
+    color = style.on(fill)
     weight = "bold" if marked else "normal"
     ax.text(
         x + 0.5,
@@ -142,9 +138,3 @@ def _write(
         )
     if marked:
         ax.add_patch(Rectangle((x + 0.03, y + 0.05), 0.94, 0.90, fill=False, edgecolor=style.INK, linewidth=1.6))
-
-
-def _luminance(color: tuple) -> float:
-    """Return the relative luminance of WCAG 2."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

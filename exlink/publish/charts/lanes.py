@@ -55,6 +55,7 @@ def dual_lane(
         _lane(ax, part, stages, names, (stage, series, value, low, high))
         pad = reach * (VOLUME_SHARE + 0.16) if volume else reach * 0.1
         ax.set_ylim((floor - pad, ceiling + 0.1 * reach) if k == 0 else (floor - 0.1 * reach, ceiling + pad))
+        ax.set_yticks([t for t in ax.get_yticks() if floor - 0.1 * reach <= t <= ceiling + 0.1 * reach])
         if volume:
             _volume(ax, part.groupby(stage, sort=False)[volume].max().reindex(stages), from_below=k == 0)
         ax.set_title(wrapped(name, 60), fontsize=style.BASE_PT, color=style.INK)

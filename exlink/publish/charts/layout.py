@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from pandas.api.types import is_extension_array_dtype, is_numeric_dtype
+from PIL import Image
 
 from exlink.errors import DisclosureError, ParameterError, did_you_mean, listed
 from exlink.publish import style
@@ -21,7 +22,7 @@ from exlink.publish.disclosure import Released
 
 P = ParamSpec("P")
 HIDDEN = "hidden"
-CSS_PIXELS_PER_INCH = 100
+CSS_PIXELS_PER_INCH = 105
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -63,14 +64,15 @@ def hidden_rows(released: Released) -> pd.Series:
     return released.is_hidden.reset_index(drop=True)
 
 
-def canvas(height: float, *, title: str | None, released: Released, width: float = style.WIDTH) -> Figure:
-    """Return an empty figure with its title above and the gate's note below, both flush left."""
-    fig = Figure(figsize=(width, height), layout="constrained")
+def canvas(height: float, *, title: str | None, released: Released, legend: str = "") -> Figure:
+    """Return an empty figure with its title above; below, flush left, what marks mean and the gate's note."""
+    fig = Figure(figsize=(style.WIDTH, height), layout="constrained")
     fig.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     if title:
-        fig.suptitle(wrapped(title, 68), x=0.012, ha="left", fontsize=style.BASE_PT + 1, fontweight="bold")
-    if released.hidden and released.note:
-        text = wrapped(released.note, 88)
+        fig.suptitle(wrapped(title, 62), x=0.012, ha="left", fontsize=style.BASE_PT + 1, fontweight="bold")
+    lines = [legend, released.note if released.hidden else ""]
+    text = "\n".join(balanced(line, 80) for line in lines if line)
+    if text:
         fig.supxlabel(text, x=0.012, ha="left", fontsize=style.SMALL_PT, color=style.MUTED)
         fig.set_figheight(height + 0.22 * (1 + text.count("\n")))
     return fig
@@ -80,6 +82,12 @@ def wrapped(text: object, width: int) -> str:
     """Break a label into lines of at most ``width`` characters; ``$`` is a dollar, never mathematics."""
     lines = textwrap.wrap(str(text), width, break_long_words=False) or [""]
     return "\n".join(lines).replace("$", r"\$")
+
+
+def balanced(text: str, width: int) -> str:
+    """Break a sentence into lines of like length, so that no last word stands alone."""
+    lines = wrapped(text, width).count("\n") + 1
+    return wrapped(text, width) if lines == 1 else wrapped(text, len(text) // lines + 8)
 
 
 def unique(values: pd.Series) -> list:
@@ -95,10 +103,12 @@ def rows_axis(ax: Axes, labels: Iterable[object], *, width: int = 26) -> None:
     ax.spines["left"].set_visible(False)
 
 
-def value_grid(ax: Axes, axis: str = "x") -> None:
-    """Draw quiet grid lines along the value axis, with few ticks so that labels never touch."""
+def value_grid(ax: Axes, axis: str = "x", spec: str = "") -> None:
+    """Draw quiet grid lines along the value axis, with few and short tick labels that never touch."""
     ax.grid(axis=axis)
     ax.locator_params(axis=axis, nbins=6)
+    for chosen in (ax.xaxis, ax.yaxis) if axis == "both" else (getattr(ax, f"{axis}axis"),):
+        chosen.set_major_formatter(lambda value, _: style.tick(value, spec))
 
 
 def reference_line(ax: Axes, at: float | None, *, axis: str = "x") -> None:
@@ -125,19 +135,27 @@ def beside(ax: Axes, row: float, text: str, *, color: str = style.INK, **kwargs:
 
 
 def key_above(ax: Axes, handles: list, labels: Iterable[object]) -> None:
-    """Put a one-line key above the axes, flush left, for marks that cannot be labelled directly."""
+    """Put a key above the axes, flush left in the figure, for marks that cannot be labelled directly."""
     labels = [wrapped(label, 40) for label in labels]
-    ax.legend(
+    columns, length = len(labels), sum(len(label) + 7 for label in labels)
+    while length > 66 and columns > 1:  # characters that fit into the figure's width
+        columns -= 1
+        length = sum(sorted((len(label) + 7 for label in labels), reverse=True)[:columns])
+    title = ax.figure.get_suptitle()
+    ax.figure.suptitle("")  # the key carries the title: matplotlib would print one over the other
+    ax.figure.legend(
         handles,
         labels,
-        loc="lower left",
-        bbox_to_anchor=(0, 1.0),
-        ncols=min(len(labels), 4),
-        borderaxespad=0.2,
+        loc="outside upper left",
+        ncols=columns,
+        borderaxespad=0.0,
+        borderpad=0.2,
         handletextpad=0.5,
         columnspacing=1.6,
-        borderpad=0.3,
         labelcolor=style.INK,
+        title=title or None,
+        title_fontproperties={"weight": "bold", "size": style.BASE_PT + 1},
+        alignment="left",
     )
 
 
@@ -169,7 +187,10 @@ def png(fig: Figure) -> bytes:
     buffer = io.BytesIO()
     with rc_context(style.RC):
         fig.savefig(buffer, format="png", dpi=style.DPI, metadata={"Software": None})
-    return buffer.getvalue()
+    small = io.BytesIO()  # 128 colours are all a chart has; a third of the size
+    with Image.open(buffer) as image:
+        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def css_width(fig: Figure) -> int:

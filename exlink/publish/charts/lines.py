@@ -75,6 +75,7 @@ def control_chart(
             ax.set_title(wrapped(name, 34), fontsize=style.SMALL_PT)
         _time_ticks(ax, times, columns)
         value_grid(ax, "y")
+        ax.margins(y=0.14)
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", labelcolor=style.MUTED)
     for ax in axes.flat[len(panels) :]:

@@ -115,6 +115,7 @@ def _labels(fig: Figure, ax: Axes, frame: pd.DataFrame, names: tuple[str, str, s
     points = ax.transData.transform(frame[[x, y]].to_numpy(float))
     size = 0.07 * fig.dpi
     boxes = [text.get_window_extent(renderer) for text in taken]
+    boxes += [line.get_window_extent(renderer).padded(2) for line in ax.lines]  # the two split lines
     boxes += [Bbox.from_bounds(px - size / 2, py - size / 2, size, size) for px, py in points]
     field = ax.get_window_extent(renderer)
     for row_x, row_y, words in zip(frame[x], frame[y], frame[label], strict=True):

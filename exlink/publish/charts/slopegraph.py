@@ -39,6 +39,7 @@ def slopegraph(
     low, high = frame[[before, after]].min().min(), frame[[before, after]].max().max()
     reach = (high - low) or 1.0
     gap = ROW_INCHES * reach * 1.12 / (fig.get_figheight() - 0.9)
+    digits = max(len(style.number(v, spec)) for v in frame[after])
     left, right = spread(list(frame[before]), gap), spread(list(frame[after]), gap)
     for (_, row), at_left, at_right in zip(frame.iterrows(), left, right, strict=True):
         loud = highlight is None or row[highlight] == True  # noqa: E712 - may be None
@@ -68,8 +69,9 @@ def slopegraph(
             ha="right",
             **side,
         )
-        words = f"{style.number(row[after], spec)}   {wrapped(row[label], 40)}"
-        ax.annotate(words, (1, at_right), xytext=(9, 0), textcoords="offset points", ha="left", **side)
+        ax.annotate(style.number(row[after], spec), (1, at_right), xytext=(9, 0), textcoords="offset points", **side)
+        name = wrapped(row[label], 40)
+        ax.annotate(name, (1, at_right), xytext=(22 + digits * 6.8, 0), textcoords="offset points", **side)
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(min(low, *left, *right) - 0.04 * reach, max(high, *left, *right) + 0.04 * reach)
     ax.set_xticks((0, 1), [wrapped(h, 18) for h in headers], color=style.INK)
