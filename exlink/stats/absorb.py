@@ -16,8 +16,15 @@ FLAT = 1e-10  # share of variance left after absorption below which a column cou
 
 def encode(labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return integer codes in sorted order of labels, and the labels: shapes (n,), (levels,)."""
-    codes, levels = pd.factorize(np.asarray(labels), sort=True)
-    return codes, np.asarray(levels)
+    # a Series keeps its Arrow strings, which sort much faster than objects
+    series = labels if isinstance(labels, pd.Series) else pd.Series(np.asarray(labels))
+    codes, levels = pd.factorize(series)
+    levels = np.asarray(levels)
+    order = np.argsort(levels, kind="stable")
+    rank = np.empty(len(levels) + 1, dtype=np.int64)
+    rank[order] = np.arange(len(levels))
+    rank[-1] = -1  # pandas' code of a missing label
+    return rank[codes], levels[order]
 
 
 def group_sums(values: np.ndarray, codes: np.ndarray, levels: int) -> np.ndarray:
@@ -74,9 +81,7 @@ def absorb(
     return within - demean(effects[time], unit, weights, n_units), int(free)
 
 
-def refuse_flat(
-    residuals: np.ndarray, raw: np.ndarray, weights: np.ndarray, names: list[str], where: str
-) -> None:
+def refuse_flat(residuals: np.ndarray, raw: np.ndarray, weights: np.ndarray, names: list[str], where: str) -> None:
     """Raise EstimationError naming the columns that do not vary once the effects are out."""
     spread = raw - np.average(raw, axis=0, weights=weights)
     total = (weights[:, None] * spread**2).sum(axis=0)

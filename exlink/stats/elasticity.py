@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -76,9 +76,11 @@ def elasticity(
         raise EstimationError(f"{what}: no rows.")
     periods = int(period.max()) + 1
     key = codes.astype(np.int64) * (periods + lag) + period
-    if len(np.unique(key)) < len(key):
-        raise EstimationError(f"{what}: {len(key) - len(np.unique(key)):,} rows repeat a {unit} × {time}.")
-    earlier = _lagged(used[x].to_numpy(dtype=float), key, lag)
+    order = np.argsort(key, kind="stable")
+    repeated = int((np.diff(key[order]) == 0).sum())
+    if repeated:
+        raise EstimationError(f"{what}: {repeated:,} rows repeat a {unit} × {time}. Add them up first.")
+    earlier = _lagged(used[x].to_numpy(dtype=float), key, order, lag)
     y = used[outcome].to_numpy(dtype=float)
     no_y, no_x = np.isnan(y), np.isnan(earlier)
     flat_y = ~no_y & (y <= 0)
@@ -98,7 +100,7 @@ def elasticity(
     log_y = log_y - log_y.mean()
     cells = pd.DataFrame(
         {
-            unit: units[codes[keep]],
+            unit: codes[keep],
             time: period[keep],
             x: np.log(earlier[keep]) if log_x else earlier[keep],
             "n_y": 1.0,
@@ -108,10 +110,12 @@ def elasticity(
     )
     clock = time if time_effects else None
     fit = within_slope(cells, "y", x, unit, clock, level=level)
+    fit = replace(fit, units=units[fit.units])
+    moments = within_moments(cells, "y", x, unit, clock)
     return ElasticityFit(
         table=fit.table,
         percent=_percent(fit.table, log_x),
-        moments=within_moments(cells, "y", x, unit, clock),
+        moments=replace(moments, units=units[moments.units]),
         fit=fit,
         n_rows=fit.n_rows,
         n_units=fit.n_units,
@@ -119,9 +123,8 @@ def elasticity(
     )
 
 
-def _lagged(x: np.ndarray, key: np.ndarray, lag: int) -> np.ndarray:
+def _lagged(x: np.ndarray, key: np.ndarray, order: np.ndarray, lag: int) -> np.ndarray:
     """Return x of the row whose key is ``lag`` lower, NaN where there is none; keys are unit × period."""
-    order = np.argsort(key, kind="stable")
     ordered = key[order]
     at = np.searchsorted(ordered, key - lag)
     at = np.minimum(at, len(key) - 1)

@@ -7,8 +7,8 @@ bootstrap needs scores and information per unit, and because person-periods may 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -88,8 +88,16 @@ class HazardFit:
         if term not in terms:
             raise EstimationError(f"link {name}: no covariate '{term}'; there are {listed(terms)}.")
         at = terms.index(term)
-        method = self.marginal_draws if marginal else self.draws
-        return Link(name, cluster, lambda weights: method(weights)[:, at], self.units, self.n_rows)
+
+        def of(fit: HazardFit) -> Callable[[np.ndarray], np.ndarray]:
+            method = fit.marginal_draws if marginal else fit.draws
+            return lambda weights: method(weights)[:, at]
+
+        def merged(blocks: np.ndarray, n_blocks: int) -> Callable[[np.ndarray], np.ndarray]:
+            score = group_sums(self.score, blocks, n_blocks)
+            return of(replace(self, score=score, information=group_sums(self.information, blocks, n_blocks)))
+
+        return Link(name, cluster, of(self), self.units, self.n_rows, merged=merged)
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the probability of the event for the rows of ``frame`` (NaN where a value is missing)."""
@@ -209,7 +217,7 @@ def _hazard(
     design: np.ndarray, labels: list[str], events: np.ndarray, n: np.ndarray, codes: np.ndarray,
     units: np.ndarray, recipe: _Recipe, dropped: dict[str, int], level: float, what: str,
 ) -> HazardFit:  # fmt: skip
-    flat = [l for l, c in zip(labels[1:], design.T[1:], strict=True) if not np.ptp(c) > 0]
+    flat = [name for name, c in zip(labels[1:], design.T[1:], strict=True) if not np.ptp(c) > 0]
     if flat:
         raise EstimationError(f"{what}: {listed(flat)} does not vary.")
     refuse_collinear(design, n, labels)
@@ -291,9 +299,7 @@ def _marginal(design: np.ndarray, coef: np.ndarray, n: np.ndarray, first: int) -
             d_on, d_off = design.copy(), design.copy()
             d_on[:, j], d_off[:, j] = 1, 0
             effects.append(weight @ (p_on - p_off))
-            gradients.append(
-                (weight * p_on * (1 - p_on)) @ d_on - (weight * p_off * (1 - p_off)) @ d_off
-            )
+            gradients.append((weight * p_on * (1 - p_on)) @ d_on - (weight * p_off * (1 - p_off)) @ d_off)
         else:
             slope = p * (1 - p)
             effects.append(coef[j] * (weight @ slope))

@@ -12,9 +12,7 @@ from exlink.errors import EstimationError
 from exlink.stats.tidy import TIDY, need_columns, tidy_frame
 
 
-def mean_interval(
-    values: Any, *, cluster: Any = None, term: str = "mean", level: float = 0.95
-) -> pd.DataFrame:
+def mean_interval(values: Any, *, cluster: Any = None, term: str = "mean", level: float = 0.95) -> pd.DataFrame:
     """Return the mean of ``values`` with its interval.
 
     Parameters

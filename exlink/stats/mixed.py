@@ -116,7 +116,7 @@ def mixed_model(
         notes.append("Model failed to converge")
     if n_groups < 5:
         notes.append(FEW_LEVELS)
-    names = [str(n) for n in model.exog_names]
+    names = [str(n).replace("Intercept", "(Intercept)") for n in model.exog_names]
     p = len(names)
     vcov = np.asarray(fit.cov_params())[:p, :p]
     n_rows = int(model.nobs)

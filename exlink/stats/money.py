@@ -63,10 +63,8 @@ def replacement_cost(
     """
     if not salaries_total >= 0 or low < 0:
         raise EstimationError("replacement cost: salaries and shares cannot be negative.")
-    if mode is None:
-        share = uniform(low, high, size=size, seed=seed)
-    else:
-        share = pert(low, mode, high, size=size, seed=seed)
+    draw = {"size": size, "seed": seed}
+    share = uniform(low, high, **draw) if mode is None else pert(low, mode, high, **draw)
     return salaries_total * share
 
 
@@ -109,9 +107,7 @@ class NetBenefit:
     draws: np.ndarray
 
 
-def net_benefit(
-    benefit_draws: Any, cost: Any, *, term: str = "net benefit", level: float = 0.95
-) -> NetBenefit:
+def net_benefit(benefit_draws: Any, cost: Any, *, term: str = "net benefit", level: float = 0.95) -> NetBenefit:
     """Return the distribution of ``benefit - cost`` and of the return on the cost.
 
     Parameters
@@ -138,9 +134,7 @@ def payback_months(benefit_per_year_draws: Any, cost: Any, *, level: float = 0.9
     -------
     DataFrame, 1 row: tidy columns and ``p_ever`` (share of draws that pay back at all).
     """
-    yearly, cost = np.broadcast_arrays(
-        np.asarray(benefit_per_year_draws, dtype=float), np.asarray(cost, dtype=float)
-    )
+    yearly, cost = np.broadcast_arrays(np.asarray(benefit_per_year_draws, dtype=float), np.asarray(cost, dtype=float))
     yearly, cost = yearly[np.isfinite(yearly)].ravel(), cost[np.isfinite(yearly)].ravel()
     if len(yearly) < 2 or not (cost > 0).all():
         raise EstimationError("payback: needs draws of a yearly benefit and a cost above zero.")

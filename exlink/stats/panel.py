@@ -40,6 +40,7 @@ def panel_two_way(
     *,
     weights: str | None = None,
     time_effects: bool = True,
+    group_debias: bool = False,
     level: float = 0.95,
 ) -> PanelFit:
     """Return slopes of y on x with unit (and time) effects, clustered by unit, from linearmodels' PanelOLS.
@@ -50,11 +51,18 @@ def panel_two_way(
         One row per unit and period; rows with missing values are dropped and counted.
     weights : str, optional
         Column of row counts.
+    group_debias : bool
+        Multiply the covariance by ``G/(G-1)``: matters with few units, and `within_slope` always does.
 
     Raises
     ------
     EstimationError
         Repeated unit × period rows, too few units, or no variance once the effects are out.
+
+    Notes
+    -----
+    The effects are not counted as parameters in the clustered covariance: the unit effects are nested in the
+    clusters, and counting them would inflate the errors (Cameron & Miller 2015, section II.C).
     """
     from linearmodels.panel import PanelOLS
 
@@ -85,7 +93,9 @@ def panel_two_way(
         panel[y], panel[names], entity_effects=True, time_effects=time_effects,
         weights=None if weights is None else pd.Series(weight, index=index),
     )  # fmt: skip
-    fit = model.fit(cov_type="clustered", cluster_entity=True, group_debias=True)
+    fit = model.fit(
+        cov_type="clustered", cluster_entity=True, group_debias=group_debias, auto_df=False, count_effects=False
+    )
     table = tidy_frame(
         names, fit.params.to_numpy(), fit.std_errors.to_numpy(), len(used), df=len(units) - 1, level=level
     )

@@ -38,9 +38,7 @@ def wilson_bounds(share: Any, n: Any, *, level: float = 0.95, df: Any = np.inf) 
     return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
 
 
-def wilson(
-    successes: Any, n: Any, *, term: str | Sequence[str] | None = None, level: float = 0.95
-) -> pd.DataFrame:
+def wilson(successes: Any, n: Any, *, term: str | Sequence[str] | None = None, level: float = 0.95) -> pd.DataFrame:
     """Return shares with Wilson intervals.
 
     Parameters

@@ -21,6 +21,7 @@ from exlink.stats.absorb import encode
 from exlink.stats.tidy import TIDY, check_level, need_columns
 
 MOST_BLOCKS = 40  # jackknife blocks per factor: enough for a stable error, few enough to be quick
+PRIMES = (7919, 104729, 1299709, 15485863, 179424673, 32452843)
 NESTED = 0.6  # share of rows in a level's main parent from which two factors count as one nest
 
 
@@ -57,8 +58,10 @@ def variance_shares(frame: pd.DataFrame, y: str, groups: Sequence[str], *, level
 
     Notes
     -----
-    Errors by a delete-block jackknife over the levels of each factor; variances of crossed factors add (on the
-    safe side: row noise counts twice), of nested ones the larger is taken. Intervals are on the logit scale
+    Errors by a delete-block jackknife over the levels of each factor. Variances of crossed factors add, less
+    the noise of single rows that each has counted (Cameron, Gelbach & Miller 2011), and never fall below the
+    largest; of nested factors the larger one is taken. Factors with few levels (teams) give intervals that
+    are too narrow: with 10 levels about 90 % instead of 95 %. Intervals are on the logit scale
     where the share is clear of zero, else on the natural scale, cut at 0 and 1.
     """
     check_level(level)
@@ -150,18 +153,24 @@ def _nonnegative(forms: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 def _jackknife(design: _Design, y: np.ndarray, full: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return standard errors of the raw shares (K+1,) and their degrees of freedom."""
-    variances, blocks = [], []
-    for codes, size in zip(design.codes, design.sizes, strict=True):
-        j = min(size, MOST_BLOCKS)
-        block = codes % j
-        left_out = np.array([_raw_shares(design, y, (block != b).astype(float)) for b in range(j)])
-        variances.append((j - 1) / j * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
-        blocks.append(j)
-    variances = np.array(variances)
-    nests = _nests(design)
-    total = sum(variances[nest].max(axis=0) for nest in nests)
+    blocks = [min(size, MOST_BLOCKS) for size in design.sizes]
+    variances = np.array([_left_out(design, y, c % j, j) for c, j in zip(design.codes, blocks, strict=True)])
+    nests = np.array([variances[nest].max(axis=0) for nest in _nests(design)])
+    largest = nests.max(axis=0)
+    total = largest
+    if len(nests) > 1:
+        # combinations of levels, spread over blocks: the noise that every crossed factor has counted once
+        combination = sum(c * prime for c, prime in zip(design.codes, PRIMES, strict=False)) % MOST_BLOCKS
+        noise = _left_out(design, y, combination, MOST_BLOCKS)
+        total = np.maximum(nests.sum(axis=0) - (len(nests) - 1) * noise, largest)
     df = np.array(blocks)[variances.argmax(axis=0)] - 1
     return np.sqrt(total), df
+
+
+def _left_out(design: _Design, y: np.ndarray, block: np.ndarray, j: int) -> np.ndarray:
+    """Return jackknife variances of the raw shares, leaving out one of ``j`` blocks of rows at a time."""
+    shares = np.array([_raw_shares(design, y, (block != b).astype(float)) for b in range(j)])
+    return (j - 1) / j * ((shares - shares.mean(axis=0)) ** 2).sum(axis=0)
 
 
 def _raw_shares(design: _Design, y: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -184,9 +193,7 @@ def _nests(design: _Design) -> list[list[int]]:
     return [[i for i, n in enumerate(nest) if n == root] for root in sorted(set(nest))]
 
 
-def _bounds(
-    shares: np.ndarray, std_error: np.ndarray, df: np.ndarray, level: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _bounds(shares: np.ndarray, std_error: np.ndarray, df: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     t = stats.t.ppf(0.5 + level / 2, df)
     low, high = np.clip(shares - t * std_error, 0, 1), np.clip(shares + t * std_error, 0, 1)
     clear = (shares > 2 * std_error) & (shares < 1 - 2 * std_error)

@@ -8,13 +8,13 @@ cluster-robust errors, of least squares on the rows: nothing is lost by compress
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from exlink.errors import EstimationError, listed
-from exlink.stats.absorb import absorb, clustered_slopes, encode, refuse_collinear, refuse_flat
+from exlink.stats.absorb import absorb, clustered_slopes, encode, group_sums, refuse_collinear, refuse_flat
 from exlink.stats.tidy import need_columns, tidy_frame
 
 MIN_UNITS = 3
@@ -94,9 +94,11 @@ def complete_cells(
     if time:
         keep &= cells[time].notna()
     used = cells[keep]
-    if within and len(used):
-        used = used[used.groupby(unit, observed=True)[unit].transform("size") > 1]
     codes, units = encode(used[unit])
+    if within and len(used):
+        often = np.bincount(codes, minlength=len(units)) > 1
+        used, codes = used[often[codes]], (np.cumsum(often) - 1)[codes[often[codes]]]
+        units = units[often]
     if len(units) < max(min_units, 2):
         seen = cells[unit].nunique()
         kind = "with at least two complete cells" if within else "with complete cells"
@@ -117,9 +119,7 @@ def complete_cells(
     )  # fmt: skip
 
 
-def split(
-    frame: pd.DataFrame, x: str | Sequence[str], unit: str, *, weights: str | None = None
-) -> pd.DataFrame:
+def split(frame: pd.DataFrame, x: str | Sequence[str], unit: str, *, weights: str | None = None) -> pd.DataFrame:
     """Return ``frame`` with ``<x>_between`` (unit mean) and ``<x>_within`` (deviation from it).
 
     Parameters
@@ -220,15 +220,13 @@ def between_slope(
     refuse_flat(centred, means, weight, [*data.names, y], f"between values of {unit}")
     fit = _fit(units, centred[:, :-1], centred[:, -1], 1, level, n_rows=len(units.units), own_df=True)
     table = fit.table.assign(n=int(data.weights.sum()))
-    return _replaced(fit, table=table, n_rows=int(data.weights.sum()), n_cells=len(data.y), sigma=np.nan)
+    return replace(fit, table=table, n_rows=int(data.weights.sum()), n_cells=len(data.y), sigma=np.nan)
 
 
 def unit_means(data: Cells, weights: str = "rows") -> tuple[np.ndarray, np.ndarray]:
     """Return unit means of [x…, y], shape (units, p + 1), weighted by rows, and the weight of each unit."""
     if weights not in ("rows", "units"):
         raise EstimationError(f"weights: '{weights}' is neither 'rows' nor 'units'.")
-    from exlink.stats.absorb import group_sums
-
     levels = len(data.units)
     totals = np.bincount(data.unit, weights=data.weights, minlength=levels)
     values = np.column_stack([data.x, data.y])
@@ -315,9 +313,3 @@ def _fit(
         influence=influence,
         sd_x=pd.Series(np.sqrt(np.average(x**2, axis=0, weights=data.weights)), index=data.names),
     )
-
-
-def _replaced(fit: SlopeFit, **changes: object) -> SlopeFit:
-    from dataclasses import replace
-
-    return replace(fit, **changes)
