@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -104,11 +104,22 @@ class Link:
     n: int = 0
     merged: Callable[[np.ndarray, int], Callable[[np.ndarray], np.ndarray]] | None = None
 
+    def scaled(self, factor: float, name: str) -> Link:
+        """Return the link times a known number, under another name."""
+        return replace(
+            self, name=name, statistic=lambda w: factor * self.statistic(w),
+            merged=lambda blocks, n_blocks: _times(factor, self.on_blocks(blocks, n_blocks)),
+        )  # fmt: skip
+
     def on_blocks(self, blocks: np.ndarray, n_blocks: int) -> Callable[[np.ndarray], np.ndarray]:
         """Return the statistic as a function of weights of blocks of units."""
         if self.merged is not None:
             return self.merged(blocks, n_blocks)
         return lambda weights: self.statistic(weights[:, blocks])
+
+
+def _times(factor: float, statistic: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda w: factor * statistic(w)
 
 
 def link_from_moments(
@@ -141,15 +152,28 @@ def links_from_moments(names: Sequence[str], cluster: str, moments: UnitMoments)
     """Return one link per slope of ``moments``, in their order; one solve per draw serves them all."""
     if len(names) != len(moments.names):
         raise EstimationError(f"links: {len(names)} names for {len(moments.names)} slopes.")
-    last: dict[str, np.ndarray] = {}
+    def solver(source: UnitMoments) -> Callable[[np.ndarray], np.ndarray]:
+        last: dict[str, np.ndarray] = {}
 
-    def slopes(weights: np.ndarray) -> np.ndarray:
-        if last.get("weights") is not weights:
-            last.update(weights=weights, slopes=moments.slopes(weights))
-        return last["slopes"]
+        def slopes(weights: np.ndarray) -> np.ndarray:
+            if last.get("weights") is not weights:
+                last.update(weights=weights, slopes=source.slopes(weights))
+            return last["slopes"]
+
+        return slopes
+
+    whole = solver(moments)
+    by_blocks: dict[bytes, Callable[[np.ndarray], np.ndarray]] = {}
+
+    def merged(blocks: np.ndarray, n_blocks: int) -> Callable[[np.ndarray], np.ndarray]:
+        return by_blocks.setdefault(blocks.tobytes(), solver(moments.merged(blocks, n_blocks)))
 
     def one(at: int) -> Link:
-        return Link(names[at], cluster, lambda w: slopes(w)[:, at], moments.units, moments.n_rows)
+        def on(blocks: np.ndarray, n_blocks: int) -> Callable[[np.ndarray], np.ndarray]:
+            slopes = merged(blocks, n_blocks)
+            return lambda w: slopes(w)[:, at]
+
+        return Link(names[at], cluster, lambda w: whole(w)[:, at], moments.units, moments.n_rows, merged=on)
 
     return tuple(one(at) for at in range(len(names)))
 
