@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 import pandas as pd
 from great_tables import GT
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_numeric_dtype
@@ -137,7 +138,7 @@ def _one(value: Any, spec: str) -> str:
     """Return one value as text."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or type(value).__name__ == "bool_":
+    if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, date):  # a Timestamp is one
         return value.isoformat()[:10]

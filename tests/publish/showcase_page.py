@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 from pathlib import Path
 
 import showcase
@@ -158,16 +159,10 @@ def notebook(folder: Path, name: str = "03_showcase", with_cards: bool = True) -
     found.append(
         new_markdown_cell("## Every figure\n\n| Sign | Meaning |\n|---|---:|\n| dot | estimate |\n| line | interval |")
     )
-    for figure_name, draw in showcase.figures().items():
-        fig = draw()
-        shown = {
-            "alt": f"The {figure_name} of the showcase.",
-            "caption": f"What {figure_name} says, in a sentence.",
-            "width": charts.css_width(fig),
-        }
+    for figure_name, (encoded, width) in _pictures().items():
+        shown = {"alt": f"The {figure_name} of the showcase.", "caption": f"What {figure_name} says, in a sentence."}
         found.append(new_markdown_cell(f"### {figure_name.replace('_', ' ').capitalize()}"))
-        encoded = base64.b64encode(charts.png(fig)).decode()
-        found.append(_cell({"image/png": encoded, "text/plain": "<Figure>"}, {"image/png": shown}))
+        found.append(_cell({"image/png": encoded, "text/plain": "<Figure>"}, {"image/png": shown | {"width": width}}))
         found.append(new_markdown_cell(READING))
     found.append(
         new_code_cell(
@@ -178,6 +173,13 @@ def notebook(folder: Path, name: str = "03_showcase", with_cards: bool = True) -
     metadata = {"papermill": {"parameters": {"study": "/home/someone/secret"}, "start_time": "2026-11-22T11:22:33"}}
     write(new_notebook(cells=found, metadata=metadata), path)
     return path
+
+
+@cache
+def _pictures() -> dict[str, tuple[str, int]]:
+    """Return every figure as base64 PNG with its width, drawn once for all tests."""
+    figures = {name: draw() for name, draw in showcase.figures().items()}
+    return {n: (base64.b64encode(charts.png(f)).decode(), charts.css_width(f)) for n, f in figures.items()}
 
 
 def _parameters(tag: str) -> NotebookNode:

@@ -1,0 +1,208 @@
+"""Pages in a real browser: they fetch nothing, say nothing on the console, and everyone can read them.
+
+Every check is a function of a page, so that the pages of a finished report pass through the same ones.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import showcase_page
+
+from exlink.publish.export import export_html
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-first-run",
+]  # fmt: skip
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on this machine"
+)
+
+
+@dataclass
+class Visit:
+    """A page in the browser with what it asked for and said."""
+
+    page: object
+    path: Path
+    requests: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory) -> dict[str, Path]:
+    """Return the pages to look at by name."""
+    folder = tmp_path_factory.mktemp("pages")
+    nav = [("Showcase", "showcase.html"), ("Plain", "plain.html")]
+    found = {}
+    for name, with_cards in (("showcase", True), ("plain", False)):
+        found[name] = folder / f"{name}.html"
+        source = showcase_page.notebook(folder, name, with_cards=with_cards)
+        export_html(source, found[name], title=f"{name.capitalize()} · sample 2026Q3", nav=nav)
+    return found
+
+
+def open_page(browser, path: Path, viewport: dict[str, int], scheme: str = "light") -> Visit:
+    page = browser.new_context(viewport=viewport, color_scheme=scheme).new_page()
+    visit = Visit(page, path)
+    page.on("request", lambda request: visit.requests.append(request.url))
+    page.on("console", lambda message: visit.said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: visit.said.append(f"error: {error}"))
+    page.goto(path.as_uri())
+    return visit
+
+
+def check_no_request_leaves(visit: Visit) -> None:
+    assert [url for url in visit.requests if url != visit.path.as_uri() and not url.startswith("data:")] == []
+
+
+def check_console_is_silent(visit: Visit) -> None:
+    assert visit.said == []
+
+
+def check_images_have_alt_text(visit: Visit) -> None:
+    images = visit.page.eval_on_selector_all("img", "all => all.map(i => [i.alt, i.complete && i.naturalWidth > 0])")
+    assert all(alt.strip() and "No description" not in alt and loaded for alt, loaded in images)
+
+
+def check_headings_nest(visit: Visit) -> None:
+    levels = visit.page.eval_on_selector_all("h1, h2, h3, h4, h5, h6", "all => all.map(h => +h.tagName[1])")
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def check_contents_links_work(visit: Visit) -> None:
+    links = visit.page.locator("#toc a")
+    for i in range(links.count()):
+        href = links.nth(i).get_attribute("href")
+        links.nth(i).click()
+        top = visit.page.evaluate("id => document.getElementById(id).getBoundingClientRect().top", href[1:])
+        at_end = visit.page.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 2")
+        assert visit.page.evaluate("location.hash") == href
+        assert 0 <= top < 80 or (at_end and top < visit.page.viewport_size["height"])
+
+
+def check_accessible(visit: Visit) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    results = Axe().run(visit.page).response
+    grave = [v for v in results["violations"] if v["impact"] in {"serious", "critical"}]
+    told = [f"{v['id']}: {v['help']} ({n['html'][:120]})" for v in grave for n in v["nodes"][:3]]
+    assert told == []
+
+
+def check_fits_the_width(visit: Visit) -> None:
+    width = visit.page.viewport_size["width"]
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+NAMES = ("showcase", "plain")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_on_a_desktop(browser, pages, name):
+    visit = open_page(browser, pages[name], DESKTOP)
+    check_no_request_leaves(visit)
+    check_images_have_alt_text(visit)
+    check_headings_nest(visit)
+    check_contents_links_work(visit)
+    check_fits_the_width(visit)
+    check_console_is_silent(visit)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_on_a_phone(browser, pages, name):
+    visit = open_page(browser, pages[name], PHONE)
+    check_fits_the_width(visit)
+    check_no_request_leaves(visit)
+    check_console_is_silent(visit)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_everyone_can_read_it(browser, pages, viewport, scheme):
+    check_accessible(open_page(browser, pages["showcase"], viewport, scheme))
+
+
+def test_on_a_phone_the_contents_follow_the_page_and_a_link_leads_there(browser, pages):
+    page = open_page(browser, pages["showcase"], PHONE).page
+    page.get_by_role("link", name="Contents", exact=True).click()
+    assert 0 <= page.locator("#contents").bounding_box()["y"] < PHONE["height"]
+
+
+def test_the_skip_link_is_the_first_stop_of_the_keyboard(browser, pages):
+    page = open_page(browser, pages["showcase"], DESKTOP).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_a_table_can_be_scrolled_by_keyboard_on_a_phone(browser, pages):
+    page = open_page(browser, pages["showcase"], {"width": 320, "height": 700}).page
+    region = page.locator(".x-scroll").first
+    region.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.x-scroll').scrollLeft > 0")
+
+
+def test_paper_has_no_navigation(browser, pages):
+    page = open_page(browser, pages["showcase"], DESKTOP, "dark").page
+    page.emulate_media(media="print")
+    assert not page.locator("#contents").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+# Each check must be able to fail.
+
+BROKEN = """<!DOCTYPE html><html><head><title>x</title></head><body><main><h1>T</h1><h3 id="a">A</h3><img src="data:,">
+<img src="missing.png" alt="x"><p style="width:3000px;color:#ccc;background:#fff">pale</p></main>
+<nav id="toc"><a href="#a">A</a></nav></body></html>"""
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_no_request_leaves,
+        check_console_is_silent,
+        check_images_have_alt_text,
+        check_headings_nest,
+        check_accessible,
+        check_fits_the_width,
+    ],
+)
+def test_a_broken_page_is_caught(browser, tmp_path, check):
+    path = tmp_path / "broken.html"
+    path.write_text(BROKEN, encoding="utf-8")
+    visit = open_page(browser, path, PHONE)
+    with pytest.raises(AssertionError):
+        check(visit)
+
+
+def test_a_contents_link_that_leads_nowhere_is_caught(browser, tmp_path):
+    from playwright.sync_api import Error
+
+    path = tmp_path / "broken.html"
+    path.write_text(BROKEN.replace('id="a"', 'id="b"'), encoding="utf-8")
+    with pytest.raises((AssertionError, Error)):
+        check_contents_links_work(open_page(browser, path, DESKTOP))
