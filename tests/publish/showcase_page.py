@@ -166,11 +166,11 @@ def notebook(folder: Path, name: str = "03_showcase", with_cards: bool = True) -
         found.append(new_markdown_cell(READING))
     found.append(
         new_code_cell(
-            "print('x')", outputs=[new_output("stream", name="stderr", text="/home/someone/secret.py: warning")]
+            "print('x')", outputs=[new_output("stream", name="stderr", text="/Users/someone/secret.py: warning")]
         )
     )
     path = folder / f"{name}.ipynb"
-    metadata = {"papermill": {"parameters": {"study": "/home/someone/secret"}, "start_time": "2026-11-22T11:22:33"}}
+    metadata = {"papermill": {"parameters": {"study": "/Users/someone/secret"}, "start_time": "2026-11-22T11:22:33"}}
     write(new_notebook(cells=found, metadata=metadata), path)
     return path
 
@@ -183,8 +183,8 @@ def _pictures() -> dict[str, tuple[str, int]]:
 
 
 def _parameters(tag: str) -> NotebookNode:
-    outputs = [new_output("display_data", data={"text/markdown": "/home/someone/secret"})]
-    return new_code_cell('study = "/home/someone/secret"', metadata={"tags": [tag]}, outputs=outputs)
+    outputs = [new_output("display_data", data={"text/markdown": "/Users/someone/secret"})]
+    return new_code_cell('study = "/Users/someone/secret"', metadata={"tags": [tag]}, outputs=outputs)
 
 
 def _cell(data: dict, metadata: dict | None = None) -> NotebookNode:

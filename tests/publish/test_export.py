@@ -39,7 +39,7 @@ def shown(kind: str, content: str, **metadata) -> nbformat.NotebookNode:
 @pytest.mark.parametrize(
     "secret",
     [
-        "/home/someone",
+        "/Users/someone",
         "secret_code",
         "study =",
         "papermill",
@@ -86,7 +86,7 @@ def test_what_would_run_or_fetch_is_refused(tmp_path, markup):
 
 def test_a_failed_notebook_makes_no_page(tmp_path):
     failed = new_code_cell(
-        "x", id="slopes", outputs=[new_output("error", ename="KeyError", evalue="/home/me", traceback=["t"])]
+        "x", id="slopes", outputs=[new_output("error", ename="KeyError", evalue="/Users/me", traceback=["t"])]
     )
     with pytest.raises(StepError, match=r"00_x\.ipynb: cell 'slopes' ended in KeyError"):
         exported(tmp_path, failed)
