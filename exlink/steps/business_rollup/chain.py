@@ -1,0 +1,160 @@
+"""The chain from employees' experience to money, drawn link by link from the same resampled people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.customer_periods import ValueBase, value_base
+from exlink.data.dataset import StudyData
+from exlink.stats.bootstrap import ChainDraws, bootstrap_chain
+from exlink.stats.money import replacement_cost
+from exlink.steps.business_rollup import links
+from exlink.steps.business_rollup.links import KEPT, OVERALL, REVENUE, Part
+
+
+@dataclass(frozen=True, slots=True)
+class Workforce:
+    """Who works here, and who left of their own accord in the last twelve months of the period.
+
+    headcount, salary : people employed on the last day, and their mean yearly salary (NaN where not recorded)
+    leavers, leavers_salary : voluntary exits and their mean salary
+    """
+
+    headcount: int
+    salary: float
+    leavers: int
+    leavers_salary: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rollup:
+    """All links of a study with their joint draws.
+
+    parts : 'contact' (EX → CX of the contact), 'overall', 'money', 'stay' (EX → satisfaction with work), 'exits'
+    draws : joint draws of every link that could be estimated, or None
+    replacement : draws of the cost of one exit, in currency (NaN where salaries are not recorded)
+    """
+
+    kpi: str
+    currency: str
+    people: str
+    labels: dict[str, str]
+    parts: dict[str, Part]
+    base: ValueBase | None
+    workforce: Workforce | None
+    draws: ChainDraws | None
+    replacement: np.ndarray
+    kept_periods: int
+
+    def has(self, *names: str) -> bool:
+        """Return whether every one of these links was estimated."""
+        return self.draws is not None and all(n in self.draws.draws.columns for n in names)
+
+    @property
+    def aspects(self) -> list[str]:
+        """Aspects whose effect on contacts or on staying was estimated, in the study's order."""
+        return [a for a in self.labels if self.has(a) or self.has(links.STAY + a)]
+
+    @property
+    def notes(self) -> list[str]:
+        """One line for each link that is not assessed."""
+        return list(dict.fromkeys(part.note for part in self.parts.values() if part.note))
+
+    @property
+    def margin_share(self) -> float:
+        """Margin per unit of revenue; 1 where margins are not recorded, so that revenue stands for them."""
+        known = self.base is not None and np.isfinite(self.base.margin_share)
+        return self.base.margin_share if known else 1.0
+
+    @property
+    def benefit(self) -> str:
+        """What the customer side of a benefit is counted in."""
+        return "margin" if self.base is not None and np.isfinite(self.base.margin_share) else "revenue"
+
+
+def roll_up(
+    data: StudyData, *, kpi: str = "satisfaction", kept_years: float = 1.0,
+    replacement: Sequence[float] = (0.5, 2.0), reps: int = 1000, seed: int = 2026,
+) -> Rollup:  # fmt: skip
+    """Estimate every link the study carries and draw them jointly.
+
+    Parameters
+    ----------
+    kpi : the CX KPI the chain runs on.
+    kept_years : for how long the revenue of a customer who stays is counted.
+    replacement : what replacing a leaver costs, from … to, in yearly salaries; any value between is as likely.
+    reps, seed : of the bootstrap over employees (or units) and customers.
+    """
+    kpi = links.contact_kpi(data, kpi)
+    base = value_base(data) if data.has("customer_value") and data.has("interactions", "customer_id") else None
+    staff = workforce(data)
+    kept = max(1, round(kept_years * 12 / base.period_months)) if base is not None else 0
+    parts = {
+        "contact": links.ex_parts(data, kpi), "overall": links.overall_parts(data, kpi),
+        "money": links.money_parts(data, kpi, base, kept), "stay": links.stay_parts(data),
+        "exits": links.exit_parts(data, staff.headcount if staff else 0), "wait": links.wait_parts(data, kpi),
+    }  # fmt: skip
+    every = [link for part in parts.values() for link in part.links]
+    salary = staff.salary if staff is not None else np.nan
+    cost = replacement_cost(salary, low=replacement[0], high=replacement[1], size=reps, seed=seed) \
+        if np.isfinite(salary) else np.full(reps, np.nan)  # fmt: skip
+    return Rollup(
+        kpi=kpi, currency=data.study.currency, people=data.people, labels={a: data.label(a) for a in data.aspects},
+        parts=parts, base=base, workforce=staff, replacement=cost, kept_periods=kept,
+        draws=bootstrap_chain(every, reps=reps, seed=seed) if every else None,
+    )  # fmt: skip
+
+
+def workforce(data: StudyData) -> Workforce | None:
+    """Return the people employed at the end of the period and the year's voluntary leavers; None at team grain."""
+    if data.unit != "employee_id" or not data.has("employees"):
+        return None
+    people = data.frame("employees")
+    last = pd.Timestamp(data.study.period.last)
+    left = pd.to_datetime(people["left_on"]) if "left_on" in people else pd.Series(pd.NaT, people.index)
+    voluntary = people["left_voluntarily"].fillna(False).astype(bool) if "left_voluntarily" in people \
+        else pd.Series(True, people.index)  # fmt: skip
+    salary = people["annual_salary"] if "annual_salary" in people else pd.Series(np.nan, people.index)
+    gone = voluntary & (left > last - pd.DateOffset(years=1)) & (left <= last)
+    here = left.isna()
+    return Workforce(int(here.sum()), float(salary[here].mean()), int(gone.sum()), float(salary[gone].mean()))
+
+
+def chain_table(rollup: Rollup) -> pd.DataFrame:
+    """Return every estimated link in its natural unit, with the planted truth where the study has one.
+
+    Returns
+    -------
+    DataFrame: step, link, label, unit, tidy columns, planted, covered (the interval holds the truth), who, n_people.
+    """
+    tables = [part.table for part in rollup.parts.values() if len(part.table)]
+    if not tables:
+        return pd.DataFrame()
+    columns = ["step", "link", "label", "unit", "term", "estimate", "std_error", "conf_low", "conf_high", "p_value",
+               "n", "who", "n_people", "planted"]  # fmt: skip
+    out = pd.concat([t[columns].astype({"planted": float}) for t in tables], ignore_index=True)
+    inside = (out["conf_low"] <= out["planted"]) & (out["planted"] <= out["conf_high"])
+    return out.assign(covered=inside.where(out["planted"].notna()).astype(object))
+
+
+def planted_money(rollup: Rollup, aspect: str, points: float) -> dict[str, float]:
+    """Return what the planted links make of ``points`` of an aspect a year: revenue, kept; empty for real data."""
+    at = chain_table(rollup).set_index("link") if rollup.has(aspect, OVERALL, REVENUE) else None
+    if at is None or at.loc[[aspect, OVERALL, REVENUE], "planted"].isna().any():
+        return {}
+    per_overall = points * at.at[aspect, "planted"] * at.at[OVERALL, "planted"]
+    out = {"revenue": per_overall * at.at[REVENUE, "planted"] * rollup.base.revenue}
+    if rollup.has(KEPT):
+        money = rollup.parts["money"].table.set_index("link")
+        worth = rollup.base.revenue * rollup.kept_periods / 100
+        out["kept"] = -per_overall * at.at[KEPT, "planted"] * money.at[KEPT, "per_percent"] * worth
+    return out
+
+
+def shown_links(chain: pd.DataFrame) -> pd.DataFrame:
+    """Return the links of the chain from EX to money, without those shown in figures of their own."""
+    return chain[~chain["link"].str.startswith(links.STAY)].reset_index(drop=True) if len(chain) else chain

@@ -1,0 +1,178 @@
+"""What the roll-up says in sentences; ``money`` writes an amount in the study's currency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exlink.steps.business_rollup.chain import Rollup, chain_table
+from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE
+from exlink.steps.business_rollup.scenarios import Group
+from exlink.steps.business_rollup.worth import value
+
+Money = Callable[[float], str]
+PERIODS = {1: "month", 3: "quarter", 6: "half-year", 12: "year"}
+
+
+def reach(rollup: Rollup) -> str:
+    """Return how far the chain can be followed in this study."""
+    steps = [
+        ("what employees experience goes with how the contact is rated", any(rollup.has(a) for a in rollup.labels)),
+        ("the contact with what the customer thinks overall", rollup.has(OVERALL)),
+        ("that with revenue", rollup.has(REVENUE)),
+        ("and with staying", rollup.has(KEPT)),
+    ]
+    held = [what for what, there in steps if there]
+    if len(held) == len(steps):
+        return f"**Every link of the chain can be estimated here**: {', '.join(held)}. {order(rollup)}"
+    if not held:
+        return "**No link of the chain can be estimated in this study**; the lines below say what is missing."
+    return f"**The chain ends early here.** Estimated: {', '.join(held)}. The lines below say what is missing for the rest."
+
+
+def order(rollup: Rollup) -> str:
+    """Return what comes before what in time."""
+    period = PERIODS[rollup.base.period_months] if rollup.base is not None else "quarter"
+    return (f"Time runs forward in each: EX answers come before the contacts, contacts a {period} before the overall "
+            f"rating, the overall rating a {period} before the money.")
+
+
+def base_sentence(rollup: Rollup, money: Money) -> str:
+    """Return exactly what the money is scaled to."""
+    base = rollup.base
+    if base is None or not base.periods:
+        return "No money is stated: the study records no customer value that contacts could have moved."
+    period = PERIODS[base.period_months]
+    rest = "" if base.recorded > 0.995 else (
+        f" Value is recorded for {base.recorded:.0%} of the customers with contacts; the others count as nothing here.")
+    margin = f", of which {rollup.margin_share:.0%} is margin" if rollup.benefit == "margin" else ""
+    return (
+        f"**All money is per year and scaled to {money(base.revenue)} of revenue{margin}**: what customers spent in "
+        f"{base.first} to {base.last} who had at least one contact two {period}s before ({base.customer_periods:,.0f} "
+        f"customers × {period}s, {money(base.revenue_per_period)} each).{rest} A customer who stays is counted with the "
+        f"revenue of the {rollup.kept_periods} {period}s after.")
+
+
+def contact_sentence(rollup: Rollup) -> str:
+    """Return what a point of contact CX goes with in overall CX."""
+    row = _link(rollup, OVERALL)
+    if row is None:
+        return _notes(rollup, "overall")
+    return (f"**One point more in a customer's contacts goes with {row['estimate']:.2f} points more in what the same "
+            f"customer thinks overall a period later** (95 % interval {row['conf_low']:.2f} to {row['conf_high']:.2f}; "
+            f"{row['n']:,} pairs of {row['n_people']:,} customers who rated more than once).{_truth(row)}")
+
+
+def money_sentence(rollup: Rollup, money: Money) -> str:
+    """Return what overall CX goes with in revenue and in staying."""
+    row, kept = _link(rollup, REVENUE), _link(rollup, KEPT)
+    if row is None:
+        return _notes(rollup, "money")
+    text = (f"**One point more in overall {rollup.kpi} goes with {np.expm1(row['estimate']):.1%} more revenue in the "
+            f"period after** ({np.expm1(row['conf_low']):.1%} to {np.expm1(row['conf_high']):.1%}; the same customer, "
+            f"{row['n']:,} rows of {row['n_people']:,} customers).{_truth(row, 3)}")
+    if kept is None:
+        return f"{text} Staying: {_notes(rollup, 'money')}"
+    ratio = np.exp(kept[["estimate", "conf_high", "conf_low"]].astype(float))
+    return (f"{text} **The odds of leaving are {1 - ratio['estimate']:.0%} lower per point** ({1 - ratio['conf_high']:.0%} "
+            f"to {1 - ratio['conf_low']:.0%}).{_truth(kept)} Compared between customers, so what makes a customer both "
+            "content and loyal is part of it.")
+
+
+def worth_sentence(rollup: Rollup, values: pd.DataFrame, stream: str, points: float, money: Money) -> str:
+    """Return which aspects are worth something clear of zero in one stream, and what the rest could have shown."""
+    rows = values[values["stream"] == stream] if len(values) else values
+    if not len(rows):
+        return _notes(rollup, "contact", "overall", "money", "stay", "exits")
+    clear = rows[rows["verdict"] == "higher"].sort_values("estimate", ascending=False)
+    open_ = rows[rows["verdict"] == "inconclusive"]
+    parts = []
+    if len(clear):
+        named = "; ".join(f"{r.label} {money(r.estimate)} ({money(r.conf_low)} to {money(r.conf_high)})"
+                          for r in clear.itertuples())
+        parts.append(f"**Clear of zero, per {points:g} points and year: {named}.**")
+    if len(open_):
+        parts.append(f"Inconclusive: {', '.join(open_['label'])}; below about {money(float(open_['mde'].max()))} this "
+                     "study could not have told them from nothing.")
+    return " ".join(parts)
+
+
+def exits_sentence(rollup: Rollup) -> str:
+    """Return what satisfaction with work goes with in leaving."""
+    row = _link(rollup, EXITS)
+    if row is None:
+        return _notes(rollup, "exits")
+    table = rollup.parts["exits"].table.iloc[0]
+    ratio = np.exp(row[["estimate", "conf_high", "conf_low"]].astype(float))
+    clear = "" if row["conf_high"] < 0 or row["conf_low"] > 0 else " This is inconclusive."
+    return (f"**One point more in satisfaction with work goes with {1 - ratio['estimate']:.0%} lower odds of leaving in "
+            f"the next quarter** ({1 - ratio['conf_high']:.0%} to {1 - ratio['conf_low']:.0%}; {int(table['n_events'])} "
+            f"voluntary exits in {row['n']:,} person-quarters of {row['n_people']:,} employees).{clear}{_truth(row)}")
+
+
+def scenario_sentence(frame: pd.DataFrame, who: Group, cost: float, money: Money) -> str:
+    """Return which lever brings most at equal spend and how likely it pays."""
+    if not len(frame):
+        return "No scenario is computed: the links to money are missing."
+    best = frame.iloc[0]
+    chance = f"{best['p_pays']:.0%}"
+    text = (f"**At {money(cost)} each, for {who.name} ({who.people:,} people), the best lever is to {best['lever']}**: "
+            f"{money(best['benefit'])} a year ({money(best['benefit_low'])} to {money(best['benefit_high'])}), net "
+            f"{money(best['net'])}, with a chance of {chance} that it pays within a year.")
+    if best["p_pays"] < 0.9:
+        text += f" At 90 % certainty it is worth no more than {money(best['worth_paying'])}."
+    other = frame[frame["side"] == "customers"]
+    if len(other):
+        row = other.iloc[0]
+        text += (f" For the same money, to {row['lever']} on the customers' side brings {money(row['benefit'])} "
+                 f"({money(row['benefit_low'])} to {money(row['benefit_high'])}).")
+    return text
+
+
+def facts(rollup: Rollup, values: pd.DataFrame, points: float, *, cost: float, group: str) -> dict[str, Any]:
+    """Return what the executive page needs besides the tables."""
+    base, staff = rollup.base, rollup.workforce
+    total = values[values["stream"] == "total"] if len(values) else values
+    return {
+        "cost": cost, "group": group, "kpi": rollup.kpi, "currency": rollup.currency, "points": points, "people": rollup.people,
+        "benefit": rollup.benefit, "not_assessed": rollup.notes, "reaches_money": bool(len(values)) and
+        bool((values["stream"] == "customers").any()), "kept_periods": rollup.kept_periods,
+        "base": None if base is None else {
+            "revenue": base.revenue, "margin": base.margin, "first": base.first, "last": base.last,
+            "period": PERIODS[base.period_months], "n_customers": base.customers, "recorded": base.recorded},
+        "workforce": None if staff is None else {"n_employees": staff.headcount, "salary": staff.salary},
+        "clear_aspects": list(total.loc[total["verdict"] == "higher", "label"]) if len(total) else [],
+    }  # fmt: skip
+
+
+def total_at(rollup: Rollup, points: float, share: float) -> pd.DataFrame:
+    """Return the totals per aspect if replacing a leaver cost exactly ``share`` of a yearly salary."""
+    from dataclasses import replace
+
+    if rollup.workforce is None:
+        return pd.DataFrame()
+    fixed = np.full_like(rollup.replacement, share * rollup.workforce.salary)
+    out = value(replace(rollup, replacement=fixed), points)
+    return out[out["stream"] == "total"].reset_index(drop=True) if len(out) else out
+
+
+def _link(rollup: Rollup, name: str) -> pd.Series | None:
+    table = chain_table(rollup)
+    rows = table[table["link"] == name] if len(table) else table
+    return rows.iloc[0] if len(rows) else None
+
+
+def _truth(row: pd.Series, digits: int = 2) -> str:
+    if pd.isna(row["planted"]):
+        return ""
+    inside = "inside" if row["covered"] else "outside"
+    return f" Planted in this simulated study: {row['planted']:.{digits}f} (estimate {row['estimate']:.{digits}f}), " \
+           f"{inside} the interval."  # fmt: skip
+
+
+def _notes(rollup: Rollup, *parts: str) -> str:
+    lines = list(dict.fromkeys(rollup.parts[p].note for p in parts if rollup.parts[p].note))
+    return " ".join(line[0].upper() + line[1:] + "." for line in lines)
