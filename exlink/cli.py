@@ -6,7 +6,6 @@ that needs them, so that ``exlink --help`` answers at once.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -143,16 +142,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     command = typer.main.get_command(app)
     try:
-        return int(command.main(arguments, prog_name="exlink", standalone_mode=False) or 0)
+        code = int(command.main(arguments, prog_name="exlink", standalone_mode=False) or 0)
     except ExlinkError as error:
         return _tell(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _tell("Interrupted. Finished steps are kept; run the same command again to go on.", _INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say
-        return 0
     except TyperException as error:  # a command or option that does not exist, an argument that is missing
         return _tell(f"{error.format_message()} See `exlink --help`.", 2)
+    if code == _INTERRUPTED:  # typer makes an exit code of Ctrl-C
+        return _tell("Interrupted. Finished steps are kept; run the same command again to go on.", code)
+    return code
 
 
 def _terminated(number: int, frame: object) -> None:

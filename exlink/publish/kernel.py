@@ -88,7 +88,8 @@ class Kernels:
                 if kernels.stopped:
                     raise DeadKernelError("the run was stopped")
                 settings["env"] = {**settings.get("env", os.environ), **kernels.env}
-                await super()._async_launch_kernel(kernel_cmd, **settings)
+                with (kernels.folder / "kernels.log").open("ab") as log:  # its words at shutdown are not the user's
+                    await super()._async_launch_kernel(kernel_cmd, **settings, stdout=log, stderr=log)
                 with kernels.lock:
                     kernels.running.append(self)
 
@@ -119,15 +120,16 @@ def run_notebook(
     parameters : values for the parameters cell, already checked.
     on_cell : called with the number of code cells done and of all code cells.
     """
-    papermill_log.setLevel("ERROR")
+    papermill_log.setLevel("CRITICAL")  # what it would say of failures is told below, once
     total = sum(c["cell_type"] == "code" for c in read_notebook(notebook)["cells"])
     copy = target.with_name(f"source-{target.name}")  # under a plain path: papermill formats braces in paths
     shutil.copyfile(notebook, copy)
     started: list[int] = []
 
     def cell_starts(cell: Any, cell_index: int) -> None:
-        started.append(cell_index)
-        on_cell(min(len(started) - 1, total), total)
+        if cell.cell_type == "code":  # nbclient announces markdown cells, too
+            started.append(cell_index)
+            on_cell(min(len(started) - 1, total), total)
 
     for attempt in (1, 2):
         try:

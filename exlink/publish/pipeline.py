@@ -89,9 +89,10 @@ def run_study(
     if folder is None:
         raise ParameterError("There is no folder notebooks/ here or above. Run exlink inside its checkout.")
     tell = progress or Silent()
-    suite = _suite(folder, steps, tell)
-    parameters = _parameters(study, folder, suite, steps)
-    chosen = chosen_steps(only, suite)
+    named = chosen_steps(only, steps)
+    suite = _suite(folder, steps, study, tell)
+    parameters = {s.stem: effective_parameters(folder / f"{s.stem}.ipynb", study.steps.get(s.stem, {})) for s in suite}
+    chosen = tuple(step for step in suite if step in named)
     run_dir = (Path(out) if out else reports_folder()).resolve() / study.name / study.period.label
     _refuse_missing_needs(chosen, suite, Artifacts(run_dir), study_path)
     inputs = input_hashes(study)
@@ -105,24 +106,18 @@ def run_study(
     return result
 
 
-def _suite(folder: Path, steps: Sequence[Step], tell: Progress) -> tuple[Step, ...]:
-    """Return the steps that have a notebook; say which have none."""
-    missing = [step.stem for step in steps if not (folder / f"{step.stem}.ipynb").is_file()]
-    if missing:
-        tell.note(f"{shown(folder)} holds no notebook for {listed(missing)}: left out.")
-    there = tuple(step for step in steps if step.stem not in missing)
-    if not there:
-        raise ParameterError(f"{folder} holds none of the notebooks to run. Restore them from the repository.")
-    return there
-
-
-def _parameters(study: Study, folder: Path, suite: Sequence[Step], steps: Sequence[Step]) -> dict[str, dict]:
-    """Return every notebook's parameters as the study wants them, or raise ParameterError before anything runs."""
+def _suite(folder: Path, steps: Sequence[Step], study: Study, tell: Progress) -> tuple[Step, ...]:
+    """Return the steps that have a notebook, and say which have none; refuse parameters of no step."""
     stems = [step.stem for step in steps]
     for stem in study.steps:
         if stem not in stems:
             raise ParameterError(f"steps.{stem}: there is no such step.{did_you_mean(stem, stems)}")
-    return {s.stem: effective_parameters(folder / f"{s.stem}.ipynb", study.steps.get(s.stem, {})) for s in suite}
+    missing = [stem for stem in stems if not (folder / f"{stem}.ipynb").is_file()]
+    if len(missing) == len(stems):
+        raise ParameterError(f"{folder} holds none of the notebooks to run. Restore them from the repository.")
+    if missing:
+        tell.note(f"{shown(folder)} holds no notebook for {listed(missing)}: left out.")
+    return tuple(step for step in steps if step.stem not in missing)
 
 
 def _refuse_missing_needs(

@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,14 @@ from exlink.publish.parameters import SET_BY_THE_RUN, declared_parameters
 from exlink.publish.people import known_people
 from exlink.publish.places import notebooks_folder, reports_folder, resolve_study
 from exlink.publish.steps_table import STEPS, step_named
+from exlink.publish.style import money
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PREPARED = "EXLINK_PREPARED"  # folder of tables that `exlink run` prepared for all its steps
 INPUTS_JSON = "inputs.json"
+_NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\.?\d)")  # the hyphen of a negative number, which prose writes as a minus
 _CSS_PIXELS_PER_INCH = 100  # of a report page; figures are drawn at twice that for sharp screens
 
 
@@ -70,6 +73,8 @@ class Session:
             display({"image/png": png, "text/plain": alt}, raw=True, metadata={"image/png": about})
         elif hasattr(obj, "as_raw_html") or (hasattr(obj, "_repr_html_") and not hasattr(obj, "columns")):
             markup = obj.as_raw_html() if hasattr(obj, "as_raw_html") else obj._repr_html_()
+            # a card says all it has to say; a caption would speak of a figure that is not there
+            about = about if hasattr(obj, "as_raw_html") else {}
             display({"text/html": markup, "text/plain": alt or caption or self.stem}, raw=True,
                     metadata={"text/html": about} if about else {})  # fmt: skip
         else:
@@ -83,7 +88,12 @@ class Session:
         from IPython.display import Markdown, display
 
         release_facts({"text": text}, policy=self.policy)
+        text = _NEGATIVE.sub("−", text)
         display(Markdown(text.replace("![", "!\\[")))  # a label must not fetch a picture
+
+    def money(self, value: float | None) -> str:
+        """Return an amount in the study's currency, ready to be read."""
+        return money(value, self.study.currency)
 
     def save(self, name: str, released: Released) -> None:
         """Write a released table to this step's artefacts."""
@@ -123,10 +133,8 @@ class Session:
 
     def finish(self) -> None:
         """Write the manifest, which says that this step is complete, and drop what an older version left."""
-        rows = {
-            str(row.table): {"in": int(row.rows_in), "used": int(row.rows_used), "rejected": int(row.rows_rejected)}
-            for row in self.data.accounting.itertuples()
-        }
+        accounting = self.data.accounting.set_index("table")
+        counts = accounting.rename(columns=lambda column: column.removeprefix("rows_")).astype(int)
         study = {
             "name": self.study.name,
             "period": self.study.period.label,
@@ -140,7 +148,7 @@ class Session:
             "parameters": _parameters_in_use(self.stem),
             "inputs": _inputs(self.study),
             "artefacts_read": self._read,
-            "rows": rows,
+            "rows": counts.to_dict("index"),
             "outputs": self._written,
         }
         self._artifacts.keep_only(self.stem, set(self._written))

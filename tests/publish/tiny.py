@@ -18,7 +18,7 @@ s = open_session("{stem}", study, run_dir)"""
 
 def write_table(path: Path, header: str, rows: list[tuple]) -> None:
     with path.open("w", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header.split())
         writer.writerows(rows)
 

@@ -1,0 +1,174 @@
+"""What a notebook opens, called directly, and the notebook itself under bare papermill."""
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+import tiny
+
+from exlink.errors import ArtifactError, DisclosureError, ParameterError, StudyError
+from exlink.publish import places, session
+from exlink.publish.session import open_session
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return tiny.tiny_study(tmp_path_factory.mktemp("session") / "study")
+
+
+@pytest.fixture
+def opened(study, tmp_path):
+    return open_session("04_mixed_effects", str(study), str(tmp_path / "run"))
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """Return the list of what is displayed: (data, metadata)."""
+    calls = []
+
+    def catch(data, raw=False, metadata=None):
+        calls.append((data if raw else data.data, metadata))
+
+    monkeypatch.setattr("IPython.display.display", catch)
+    return calls
+
+
+def team_table(s):
+    frame = s.data.query("SELECT team_id, COUNT(*) AS n_employees FROM employees GROUP BY 1 ORDER BY 1")
+    return s.release(frame, people="n_employees", by=["team_id"])
+
+
+def test_the_gate_knows_the_studys_minimum_and_people(opened):
+    assert opened.policy.min_group == 3
+    assert {"emp-003", "cus-0007"} <= opened.policy.known_ids
+    with pytest.raises(DisclosureError):
+        opened.release(pd.DataFrame({"label": ["emp-003"], "n_employees": [6]}), people="n_employees", by=["label"])
+    with pytest.raises(DisclosureError):
+        opened.say("The best agent is emp-003.")
+
+
+def test_artefacts_written_are_read_back_by_the_step_that_needs_them(opened, study):
+    opened.save("teams", team_table(opened))
+    opened.save_facts("headline", {"n_teams": 2})
+    assert not opened.available("04_mixed_effects")
+    opened.finish()
+    later = open_session("05_business_rollup", str(study), str(opened.run_dir))
+    assert later.available("04_mixed_effects")
+    assert later.load("04_mixed_effects", "teams")["n_employees"].tolist() == [6, 6]
+    assert later.load_facts("04_mixed_effects", "headline") == {"n_teams": 2}
+    later.finish()
+    manifest = json.loads((opened.run_dir / "artifacts/05_business_rollup/manifest.json").read_text())
+    assert list(manifest["artefacts_read"]) == ["04_mixed_effects/headline.json", "04_mixed_effects/teams.parquet"]
+    assert set(manifest["artefacts_read"].values()) == {
+        about["sha256"] for about in later.manifest("04_mixed_effects")["outputs"].values()
+    }
+
+
+def test_manifest_says_what_the_step_rests_on(opened, study):
+    opened.save("teams", team_table(opened))
+    opened.finish()
+    text = (opened.run_dir / "artifacts/04_mixed_effects/manifest.json").read_text()
+    manifest = json.loads(text)
+    assert manifest["study"] == {"name": "tiny", "period": "2026Q3", "grain": "employee", "min_group": 3}
+    assert manifest["rows"]["interactions"].items() >= {"in": 240, "used": 240, "rejected": 0}.items()
+    assert manifest["outputs"]["teams.parquet"]["rows"] == 2
+    assert len(manifest["inputs"]["interactions.csv"]) == 64
+    assert str(study) not in text and str(opened.run_dir) not in text
+
+
+def test_missing_artefact_tells_the_command(opened):
+    with pytest.raises(ArtifactError, match=r"^00_readiness is not there|^04_mixed_effects/slopes is not there"):
+        opened.load("04_mixed_effects", "slopes")
+    summary = session.Session("09_executive_summary", "data/sample", opened.run_dir, opened.data, opened.policy)
+    with pytest.raises(ArtifactError) as caught:
+        summary.load("03_individual_linkage", "slopes")
+    assert str(caught.value) == (
+        "03_individual_linkage/slopes is not there. Run `exlink run data/sample --only 03_individual_linkage` first."
+    )
+
+
+def test_step_may_load_only_from_what_it_declares(opened):
+    with pytest.raises(ArtifactError, match=r"which is not among its needs. Add it to `needs`"):
+        opened.load("09_executive_summary", "tiles")
+    with pytest.raises(ArtifactError, match=r"no step '03_individual_linkag'. Did you mean '03_individual_linkage'"):
+        opened.available("03_individual_linkag")
+
+
+def test_figure_is_shown_as_png_with_what_a_listener_is_told(opened, displayed):
+    figure, axes = plt.subplots(figsize=(6.8, 3), dpi=200)
+    axes.plot([1, 2], [3, 4])
+    plt.close(figure)
+    for _ in range(2):
+        opened.show(figure, alt="Ease rises from 3 to 4.", caption="Ease by wave")
+    (data, metadata), (again, _) = displayed
+    assert data == again  # byte-identical
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert metadata["image/png"] == {
+        "alt": "Ease rises from 3 to 4.", "caption": "Ease by wave", "width": 680, "height": 300
+    }  # fmt: skip
+    assert b"Software" not in base64.b64decode(data["image/png"])
+
+
+def test_figure_without_alt_text_is_refused(opened, displayed):
+    figure = plt.figure()
+    plt.close(figure)
+    with pytest.raises(ParameterError, match=r"needs alt="):
+        opened.show(figure)
+    assert displayed == []
+
+
+@pytest.mark.parametrize("thing", ["frame", "released", "series", 3])
+def test_unreleased_things_cannot_be_shown(opened, displayed, thing):
+    frame = pd.DataFrame({"a": [1]})
+    shown = {"frame": frame, "series": frame["a"], "released": team_table(opened)}.get(thing, thing)
+    with pytest.raises(DisclosureError, match=r"s.show takes a figure, a table or a card"):
+        opened.show(shown)
+    assert displayed == []
+
+
+def test_table_and_card_are_shown_as_html(opened, displayed):
+    from exlink.publish.tables import table
+
+    opened.show(table(team_table(opened), title="Teams"), caption="Teams in the study")
+    data, metadata = displayed[0]
+    assert "<table" in data["text/html"] and metadata == {"text/html": {"caption": "Teams in the study"}}
+
+
+def test_said_markdown_cannot_fetch_a_picture(opened, displayed):
+    opened.say("A label: ![x](http://example.org/x.png)")
+    assert "![" not in displayed[0][0]
+
+
+@pytest.mark.parametrize("start", ["root", "notebooks"])
+@pytest.mark.parametrize("given", ["../study", "study"])
+def test_relative_study_is_found_from_where_a_notebook_may_run(tmp_path, study, start, given):
+    repo = tmp_path / "repo"
+    tiny.write_notebook(repo / "notebooks", "00_first")
+    shutil.copytree(study, repo / "study")
+    here = repo if start == "root" else repo / "notebooks"
+    assert places.resolve_study(given, here) == repo / "study"
+    assert places.reports_folder(here) == repo / "reports"
+
+
+def test_study_that_is_nowhere_is_told(tmp_path):
+    with pytest.raises(StudyError, match=r"There is no study at nowhere. Name a folder"):
+        open_session("00_readiness", "nowhere", str(tmp_path))
+
+
+@pytest.mark.parametrize("start", [".", "notebooks"])
+def test_notebook_runs_by_bare_papermill(tmp_path, study, start):
+    tiny.tiny_suite(tmp_path / "notebooks")
+    shutil.copytree(study, tmp_path / "study")
+    notebook = "00_first.ipynb" if start == "notebooks" else "notebooks/00_first.ipynb"
+    arguments = [notebook, str(tmp_path / "out.ipynb"), "-p", "study", "study", "-p", "factor", "5.0"]
+    command = [sys.executable, "-m", "papermill", *arguments, "--no-progress-bar"]
+    done = subprocess.run(command, cwd=tmp_path / start, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    made = tmp_path / "reports/tiny/2026Q3/artifacts/00_first"
+    assert json.loads((made / "manifest.json").read_text())["parameters"] == {"factor": 5.0}
+    assert pd.read_parquet(made / "teams.parquet")["double"].tolist() == [30.0, 30.0]
