@@ -1,0 +1,87 @@
+"""Answers of both sides, compressed in the engine to what means, shares and net scores need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.warehouse import name_of
+
+KPI_CONCEPTS = ("ease", "recommend", "satisfaction")
+EVERYWHERE = "all"  # label of rows that speak of all touchpoints
+
+
+def ex_kpi_scales(data: StudyData) -> dict[str, tuple[float, float]]:
+    """Return each EX KPI that was asked, with the scale most of its answers are on."""
+    rows = data.query("""
+        SELECT kpi, arg_max([scale_min, scale_max], n) AS scale FROM (
+            SELECT kpi, scale_min, scale_max, count(*) AS n FROM ex_responses WHERE kpi <> 'driver'
+            GROUP BY ALL ORDER BY n, scale_min, scale_max)
+        GROUP BY kpi ORDER BY kpi""")
+    return {r.kpi: (float(r.scale[0]), float(r.scale[1])) for r in rows.itertuples()}
+
+
+def cx_kpi_scales(data: StudyData) -> dict[str, tuple[float, float]]:
+    """Return each CX KPI that customers answered, with the scale the study declares for it."""
+    return {k: tuple(map(float, data.study.scales[k])) for k in data.cx_kpis}
+
+
+def percent_of_scale(value: pd.Series, scale: tuple[float, float]) -> pd.Series:
+    """Return scores as 0 (worst answer) to 100 (best answer): the one scale on which both sides can be laid."""
+    return (value - scale[0]) / (scale[1] - scale[0]) * 100
+
+
+def ex_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",)) -> pd.DataFrame:
+    """Return the answers to EX KPI items per unit, KPI and ``by``.
+
+    Only answers on the KPI's commonest scale are counted; a row that stands for several answers
+    (``weight``, team grain) counts once, because its spread inside is not known.
+
+    Returns
+    -------
+    DataFrame: unit, kpi, by…, n_score, sum_score, sumsq_score, top2, promoters, detractors; the last two are
+    0 where the scale is not 0–10.
+    """
+    scales = ex_kpi_scales(data)
+    if not scales:
+        return pd.DataFrame(columns=[data.unit, "kpi", *by, "n_score", "sum_score", "sumsq_score", "top2",
+                                     "promoters", "detractors"])
+    on_scale = " OR ".join(f"(kpi = '{k}' AND scale_min = {lo} AND scale_max = {hi})" for k, (lo, hi) in scales.items())
+    keys = ", ".join(name_of(c) for c in by)
+    return data.query(f"""
+        SELECT {data.unit}, kpi, {keys}, count(*) AS n_score, sum(score) AS sum_score,
+               sum(score * score) AS sumsq_score, count_if(score > scale_max - 2) AS top2,
+               count_if(scale_min = 0 AND scale_max = 10 AND score >= 9) AS promoters,
+               count_if(scale_min = 0 AND scale_max = 10 AND score <= 6) AS detractors
+        FROM ex_responses WHERE {on_scale} GROUP BY ALL ORDER BY ALL""")
+
+
+def cx_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",), period: str = "quarter") -> pd.DataFrame:
+    """Return customers' answers per unit and ``by``, over all contacts, linked or not, in one pass.
+
+    ``by`` names columns of ``interactions``; ``when`` among them stands for the quarter (``period="quarter"``)
+    or month of the contact.
+
+    Returns
+    -------
+    DataFrame: unit, by…, contacts, per KPI k that customers answered n_k, sum_k, sumsq_k, top2_k, promoters_k,
+    detractors_k, and n_resolved, resolved where first-contact resolution is known.
+    """
+    when = {"quarter": "(year(started_at) || 'Q' || quarter(started_at))", "month": "strftime(started_at, '%Y-%m')"}
+    keys = ", ".join(f"{when[period]} AS \"when\"" if c == "when" else name_of(c) for c in by)
+    parts = ["count(*) AS contacts"]
+    for k, (low, high) in cx_kpi_scales(data).items():
+        net = "true" if (low, high) == (0, 10) else "false"
+        parts += [f"count({k}) AS n_{k}", f"coalesce(sum({k}), 0) AS sum_{k}",
+                  f"coalesce(sum({k} * {k}), 0) AS sumsq_{k}", f"count_if({k} > {high} - 2) AS top2_{k}",
+                  f"count_if({net} AND {k} >= 9) AS promoters_{k}", f"count_if({net} AND {k} <= 6) AS detractors_{k}"]
+    if data.has("interactions", "resolved_first_contact"):
+        parts += ["count(resolved_first_contact) AS n_resolved", "count_if(resolved_first_contact) AS resolved"]
+    return data.query(f"SELECT {data.unit}, {keys}, {', '.join(parts)} FROM interactions GROUP BY ALL ORDER BY ALL")
+
+
+def headline_kpi(names: Sequence[str]) -> str | None:
+    """Return the KPI that stands for its side: satisfaction where it was asked."""
+    return next((k for k in ("satisfaction", "recommend", "ease") if k in names), None)

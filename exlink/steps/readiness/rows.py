@@ -1,0 +1,165 @@
+"""Which rows are used, which are lost on the way to the link, and whether the lost ones are different."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.contract import TABLES, for_grain
+from exlink.data.dataset import StudyData
+from exlink.data.warehouse import name_of
+
+NOTICEABLE = 0.1  # standardised difference beyond which two groups count as different (Austin 2009)
+_NUMBERS = {
+    "wait_seconds": "waiting time", "handle_seconds": "handling time", "transfers": "transfers",
+    "complexity": "complexity", "script_adherence": "script adherence",
+    "resolved_first_contact": "resolved at first contact", "reopened": "reopened", "escalated": "escalated"}
+_LABELS = ("channel", "role", "touchpoint")
+
+
+def accounting(data: StudyData) -> pd.DataFrame:
+    """Return rows in, used, rejected and after the period, per table, and the share used."""
+    frame = data.accounting.copy()
+    frame["share_used"] = frame["rows_used"] / frame["rows_in"].where(frame["rows_in"] > 0)
+    return frame
+
+
+def accounting_sentence(data: StudyData) -> str:
+    """Say how many rows came in and how many of them are used."""
+    rows = data.accounting[["rows_in", "rows_used", "rows_rejected", "rows_later"]].sum()
+    later = f" {rows.rows_later:,} more lie after {data.study.period.last} and are not read." if rows.rows_later else ""
+    if not rows.rows_rejected:
+        return (f"**All {rows.rows_in:,} rows of {len(data.accounting)} tables fulfil the contract** and are used; "
+                f"none is rejected.{later}")
+    return (f"**{rows.rows_used:,} of {rows.rows_in:,} rows in {len(data.accounting)} tables are used**; "
+            f"{rows.rows_rejected:,} ({rows.rows_rejected / rows.rows_in:.2%}) are rejected for the reasons "
+            f"below.{later}")
+
+
+def rejects(data: StudyData) -> pd.DataFrame:
+    """Return why rows were rejected: table, reason, rows, share of the table, first row numbers."""
+    frame = data.rejects.merge(data.accounting[["table", "rows_in"]], on="table", how="left")
+    frame["share"] = frame["rows"] / frame.pop("rows_in")
+    return frame[["table", "reason", "rows", "share", "first_rows"]]
+
+
+def absent_tables(data: StudyData) -> list[str]:
+    """Return one line per optional table this study does not have."""
+    grain = data.study.linkage.grain
+    tables = [name for name, t in TABLES.items() if not for_grain(t, grain).required and not data.has(name)]
+    return [f"not in this study: `{name}`" for name in tables]
+
+
+def funnel(data: StudyData) -> pd.DataFrame:
+    """Return the join-loss waterfall with the number of units behind each stage.
+
+    Returns
+    -------
+    DataFrame: stage, rows, lost, reason, share (of the first stage), n_units.
+    """
+    frame = data.funnel()
+    unit = data.unit
+    invited = "interaction_id IN (SELECT interaction_id FROM cx_invitations)" if data.has("cx_invitations") else "false"
+    seen = data.query(f"""
+        SELECT count(DISTINCT {unit}) AS of_all,
+               count(DISTINCT {unit}) FILTER ({unit} IN (SELECT {unit} FROM exposures)) AS of_answering,
+               count(DISTINCT {unit}) FILTER (wave IS NOT NULL) AS of_linked,
+               count(DISTINCT {unit}) FILTER (wave IS NOT NULL AND {invited}) AS of_invited,
+               count(DISTINCT {unit}) FILTER (wave IS NOT NULL AND has_cx) AS of_answered
+        FROM interactions ORDER BY ALL""").iloc[0]
+    counts = [seen.of_all, seen.of_answering, seen.of_linked, seen.of_invited, seen.of_answered]
+    if len(frame) < len(counts):
+        del counts[3]  # nobody records whom customers' surveys were sent to
+    frame["share"] = frame["rows"] / max(int(frame["rows"].iloc[0]), 1)
+    frame["n_units"] = np.array(counts, dtype="int64")
+    return frame
+
+
+def funnel_sentence(data: StudyData, frame: pd.DataFrame) -> str:
+    """Say how much is linked and where most is lost."""
+    first, last = frame.iloc[0], frame.iloc[-1]
+    worst = frame.iloc[int(frame["lost"].to_numpy().argmax())]
+    who = "employee who handled it" if data.unit == "employee_id" else "team behind it"
+    most = f" Most are lost because {worst.reason} ({worst.lost:,})." if worst.lost else ""
+    return (f"**{last['rows']:,} of {first['rows']:,} interactions ({last.share:.0%}) carry both sides**: the EX of "
+            f"the {who}, in force at that moment, and the customer's answer. {last.n_units:,} of {first.n_units:,} "
+            f"{data.people} are behind them.{most}")
+
+
+def linked_against_lost(data: StudyData) -> pd.DataFrame:
+    """Return how interactions that carry both sides differ from those that do not.
+
+    The standardised difference is ``(mean linked - mean lost) / root of the mean of both variances``; for a
+    category the mean is its share.
+
+    Returns
+    -------
+    DataFrame, largest difference first: characteristic, linked, lost, difference, noticeable, n_units (the
+    smaller number of units on either side).
+    """
+    rows = _numbers(data) + [row for column in _LABELS for row in _shares(data, column)]
+    frame = pd.DataFrame(rows, columns=["characteristic", "linked", "lost", "var_1", "var_0", "n_units"])
+    spread = np.sqrt((frame.pop("var_1") + frame.pop("var_0")) / 2)
+    frame["difference"] = (frame["linked"] - frame["lost"]) / spread.where(spread > 0)
+    frame = frame.dropna(subset="difference")
+    frame["noticeable"] = frame["difference"].abs() > NOTICEABLE
+    order = frame["difference"].abs().sort_values(ascending=False, kind="stable").index
+    return frame.loc[order].reset_index(drop=True)
+
+
+def difference_sentence(frame: pd.DataFrame, min_group: int) -> str:
+    """Say whether what is lost looks like what is linked; groups too small to be shown stay out of it.
+
+    Empty where nothing can be compared.
+    """
+    frame = frame[frame["n_units"] >= min_group]
+    if frame.empty:
+        return ""
+    found = frame[frame["noticeable"]]
+    if found.empty:
+        worst = frame.iloc[0]
+        return (f"**None of {len(frame)} characteristics tells linked interactions from lost ones**: the largest "
+                f"standardised difference is {worst.difference:+.2f} ({worst.characteristic}).")
+    names = ", ".join(f"{r.characteristic} ({r.difference:+.2f})" for r in found.head(4).itertuples())
+    return (f"**{len(found)} of {len(frame)} characteristics differ noticeably** between linked and lost interactions: "
+            f"{names}. Results speak first of the kind that is linked.")
+
+
+def _numbers(data: StudyData) -> list[tuple]:
+    """Return label, mean linked, mean lost, both variances and units for every numeric characteristic."""
+    present = {c: label for c, label in _NUMBERS.items() if data.has("interactions", c)}
+    join = ""
+    if data.unit == "employee_id" and data.has("employees", "hired_on"):
+        join = "LEFT JOIN (SELECT employee_id, hired_on FROM employees) USING (employee_id)"
+        present["date_diff('day', hired_on, started_at) / 365.25"] = "tenure in years"
+    if not present:
+        return []
+    parts = ", ".join(f"avg({c}::DOUBLE) AS m{i}, var_samp({c}::DOUBLE) AS v{i}, "
+                      f"count(DISTINCT {data.unit}) FILTER ({c} IS NOT NULL) AS u{i}" for i, c in enumerate(present))
+    sides = data.query(f"SELECT (wave IS NOT NULL AND has_cx) AS kept, {parts} FROM interactions {join} "
+                       "GROUP BY kept ORDER BY kept").set_index("kept")
+    if len(sides) < 2:
+        return []
+    yes, no = sides.loc[True], sides.loc[False]
+    return [(label, yes[f"m{i}"], no[f"m{i}"], yes[f"v{i}"], no[f"v{i}"], int(min(yes[f"u{i}"], no[f"u{i}"])))
+            for i, label in enumerate(present.values())]
+
+
+def _shares(data: StudyData, column: str) -> list[tuple]:
+    """Return the same for every level of a categorical characteristic: its share on both sides."""
+    known = data.unit == "employee_id" if column == "role" else data.has("interactions", column)
+    if not known:
+        return []
+    counts = data.query(
+        f"SELECT {name_of(column)} AS label, (wave IS NOT NULL AND has_cx) AS kept, count(*) AS n, "
+        f"count(DISTINCT {data.unit}) AS units FROM interactions WHERE {name_of(column)} IS NOT NULL "
+        "GROUP BY ALL ORDER BY ALL")
+    sizes = counts.pivot(index="label", columns="kept", values="n").reindex(columns=[True, False]).fillna(0)
+    if (sizes.sum() == 0).any() or len(sizes) < 2:
+        return []
+    units = counts.pivot(index="label", columns="kept", values="units").reindex(columns=[True, False]).fillna(0)
+    share = sizes / sizes.sum()
+    return [(f"{column}: {label}", share.loc[label, True], share.loc[label, False],
+             share.loc[label, True] * (1 - share.loc[label, True]),
+             share.loc[label, False] * (1 - share.loc[label, False]), int(units.loc[label].min()))
+            for label in share.index]

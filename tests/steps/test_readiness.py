@@ -1,0 +1,202 @@
+"""00: what is counted must add up, what is missing must be said, what is lost must be compared fairly."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exlink.data.asked import cx_asked, ex_asked
+from exlink.errors import EstimationError
+from exlink.steps.readiness import coverage, rows, verdicts
+
+WITHHELD = 0.05  # truth.json: share of employees who do not answer under their own name
+SMALLEST = 2.5
+
+
+@pytest.fixture(scope="module")
+def slopes(sample):
+    return verdicts.detectable_slopes(sample)
+
+
+@pytest.fixture(scope="module")
+def table(sample, slopes):
+    return verdicts.verdicts(sample, {"ex": 0.8, "cx": 0.4}, slopes, SMALLEST).set_index("question")
+
+
+# -- rows --------------------------------------------------------------------------------------------
+
+
+def test_rows_in_are_rows_used_and_rejected(sample):
+    frame = rows.accounting(sample)
+    assert (frame["rows_in"] == frame["rows_used"] + frame["rows_rejected"]).all()
+    assert f"{frame['rows_in'].sum():,}" in rows.accounting_sentence(sample)
+
+
+def test_rejects_are_told_with_their_share(sample):
+    sample_with = type("Data", (), {})()
+    sample_with.accounting = pd.DataFrame({"table": ["cx_responses"], "rows_in": [200]})
+    sample_with.rejects = pd.DataFrame(
+        {"table": ["cx_responses"], "reason": ["ease outside 1–5"], "rows": [14], "first_rows": ["88, 90"]})
+    assert rows.rejects(sample_with)["share"].tolist() == [0.07]
+
+
+def test_every_loss_of_the_funnel_adds_up_and_people_only_get_fewer(sample):
+    frame = rows.funnel(sample)
+    assert (frame["rows"].iloc[0] - frame["lost"].sum()) == frame["rows"].iloc[-1]
+    assert frame["n_units"].is_monotonic_decreasing
+    linked = sample.query("SELECT count(DISTINCT employee_id) AS n FROM linked WHERE has_cx ORDER BY n")["n"].iloc[0]
+    assert frame["n_units"].iloc[-1] == linked
+
+
+def test_a_study_without_invitations_has_one_stage_less(required_only, sample):
+    frame = rows.funnel(required_only)
+    assert len(frame) == len(rows.funnel(sample)) - 1
+    assert frame["n_units"].iloc[-1] > 0
+    assert "ex_invitations" in " ".join(rows.absent_tables(required_only))
+    assert rows.absent_tables(sample) == []
+
+
+def test_standardised_difference_is_that_of_the_rows(sample):
+    frame = rows.linked_against_lost(sample).set_index("characteristic")
+    raw = sample.query("SELECT wave IS NOT NULL AND has_cx AS kept, complexity, channel = 'phone' AS phone "
+                       "FROM interactions ORDER BY ALL")
+    yes, no = raw[raw["kept"]], raw[~raw["kept"]]
+    want = (yes["complexity"].mean() - no["complexity"].mean()) / np.sqrt(
+        (yes["complexity"].var() + no["complexity"].var()) / 2)
+    assert frame.loc["complexity", "difference"] == pytest.approx(want, abs=1e-9)
+    assert frame.loc["channel: phone", "linked"] == pytest.approx(yes["phone"].mean())
+
+
+def test_nothing_is_called_different_where_loss_is_random(sample):
+    """In the sample, loss depends weakly on the score and on engagement: no recorded characteristic shifts by 0.1."""
+    frame = rows.linked_against_lost(sample)
+    assert not frame["noticeable"].any()
+    assert "None of" in rows.difference_sentence(frame, 8)
+
+
+def test_a_real_difference_is_named_and_a_small_group_is_not():
+    frame = pd.DataFrame({
+        "characteristic": ["channel: phone", "role: rare"], "linked": [0.6, 0.1], "lost": [0.4, 0.0],
+        "difference": [0.41, 0.5], "noticeable": [True, True], "n_units": [100, 3]})
+    said = rows.difference_sentence(frame, 8)
+    assert "channel: phone (+0.41)" in said
+    assert "rare" not in said
+
+
+# -- coverage ----------------------------------------------------------------------------------------
+
+
+def test_response_rates_are_those_of_a_count_by_hand(sample):
+    frame = coverage.by_quarter(sample).set_index(["side", "quarter"])
+    cx = cx_asked(sample)
+    last = cx[cx["quarter"] == "2026Q3"]
+    by_hand = last["answered"].sum() / last["invited"].sum()
+    assert frame.loc[(coverage.CX, "2026Q3"), "estimate"] == pytest.approx(by_hand)
+    asked = ex_asked(sample)
+    heard = asked[(asked["quarter"] == "2026Q3") & asked["surveyed"]]
+    people = heard.groupby("employee_id")["answered"].max()
+    assert frame.loc[(coverage.EX, "2026Q3"), "estimate"] == pytest.approx(people.mean())
+    assert frame.loc[(coverage.EX, "2026Q3"), "n_units"] == len(people)
+
+
+def test_no_answer_counts_twice_and_none_before_the_invitation(sample):
+    asked = ex_asked(sample)
+    days = sample.query("SELECT DISTINCT employee_id, touchpoint, responded_on FROM ex_responses ORDER BY ALL")
+    per_touchpoint = asked.groupby("touchpoint")["answered"].sum()
+    answers = days.groupby("touchpoint").size()
+    assert (per_touchpoint.reindex(answers.index) <= answers).all()
+    assert per_touchpoint["everyday work"] == answers["everyday work"]  # every answer there has its invitation
+
+
+def test_team_is_the_one_at_the_time_of_asking(sample):
+    asked = ex_asked(sample)
+    moved = asked.groupby("employee_id")["team_id"].nunique()
+    assert (moved > 1).any(), "the sample has people who change teams"
+    assert asked["team_id"].notna().all()
+
+
+def test_touchpoint_nobody_surveys_is_no_refusal(sample):
+    asked = ex_asked(sample)
+    assert not asked.loc[asked["touchpoint"] == "performance improvement plan", "surveyed"].any()
+    gap = sample.truth["gaps"]["touchpoints_without_survey"]
+    assert set(asked.loc[~asked["surveyed"], "touchpoint"]) == set(gap)
+
+
+def test_without_invitations_the_ex_rate_is_not_invented(required_only):
+    assert ex_asked(required_only) is None
+    assert coverage.by_team(required_only) is None
+    frame = coverage.by_quarter(required_only)
+    assert set(frame["side"]) == {coverage.CX}
+    assert np.isnan(coverage.overall_rate(frame, coverage.EX))
+    assert "employees answered" not in coverage.coverage_sentence(required_only, frame)
+
+
+def test_teams_come_lowest_first_and_small_ones_stay_unsaid(sample):
+    frame = coverage.by_team(sample)
+    assert frame["estimate"].is_monotonic_increasing
+    small = frame.assign(n_units=3)
+    assert "none is shown" in coverage.team_sentence(small, 8)
+
+
+def test_withheld_share_is_found(sample):
+    share = coverage.identified(sample).set_index("quarter").loc["all"]
+    assert share.conf_low < 1 - WITHHELD < share.conf_high
+    shift = coverage.mode_shift(sample)
+    assert shift["mode"].tolist() == ["identified", "not identified", "difference"]
+    planted = sample.truth["response"]["identified_withheld"]["shift_points"]
+    gap = shift.iloc[2]
+    assert gap.conf_low < planted < gap.conf_high or gap.n_units < 8
+
+
+def test_one_mode_only_has_no_shift(team_grain):
+    assert coverage.identified(team_grain) is None
+
+
+# -- verdicts ----------------------------------------------------------------------------------------
+
+
+def test_a_complete_study_is_ready(table):
+    assert (table["verdict"] == verdicts.READY).all()
+    assert verdicts.verdict_sentence(table.reset_index()).startswith(f"**{len(table)} of {len(table)}")
+
+
+def test_detectable_effect_is_what_the_planted_effects_need(sample, slopes):
+    """80 % power means: most planted within-effects beyond twice the detectable size could not be missed."""
+    assert len(slopes) == len(sample.aspects) * len(sample.cx_kpis)
+    assert slopes["detectable"].between(0.3, 3).all()
+    planted = max(e["marginal"] for e in sample.truth["effects"] if e["kpi"] == "ease") / 4 * 100
+    assert planted > 2 * slopes.loc[slopes["outcome"] == "ease", "detectable"].max()
+
+
+def test_a_stricter_reader_turns_ready_into_weak(sample, slopes):
+    frame = verdicts.verdicts(sample, {"ex": 0.8, "cx": 0.4}, slopes, 0.01).set_index("notebook")
+    assert frame.loc["03, 04", "verdict"].tolist()[0] == verdicts.WEAK
+    with pytest.raises(EstimationError, match="positive"):
+        verdicts.verdicts(sample, {"ex": 0.8, "cx": 0.4}, slopes, 0.0)
+
+
+def test_missing_tables_are_named(required_only):
+    slopes = verdicts.detectable_slopes(required_only)
+    frame = verdicts.verdicts(required_only, {"ex": np.nan, "cx": 0.38}, slopes, SMALLEST)
+    why = frame.set_index("question")["why"]
+    assert "customer_value" in why["What is it worth?"]
+    assert "ex_invitations" in why["Is the whole employee journey measured?"]
+    assert frame.set_index("question").loc["What is it worth?", "verdict"] == verdicts.NOT
+
+
+def test_one_wave_cannot_speak_of_change(one_wave):
+    slopes = verdicts.detectable_slopes(one_wave)
+    frame = verdicts.verdicts(one_wave, {"ex": 0.8, "cx": 0.4}, slopes, SMALLEST).set_index("question")
+    within = frame.loc["When somebody's EX changes, do their customers notice?"]
+    assert within.verdict == verdicts.NOT
+    assert "two waves" in within.why
+    assert frame.loc["Does it move over time?", "verdict"] == verdicts.NOT
+
+
+def test_team_grain_speaks_of_teams(team_grain):
+    slopes = verdicts.detectable_slopes(team_grain)
+    frame = verdicts.verdicts(team_grain, {"ex": np.nan, "cx": 0.38}, slopes, SMALLEST)
+    said = " ".join(frame["question"] + frame["why"]) + rows.funnel_sentence(team_grain, rows.funnel(team_grain))
+    assert "employees carry" not in said
+    assert "teams" in said
+    assert frame.set_index("question").loc["Which roles move which part of the customer journey?", "verdict"] == (
+        verdicts.NOT)
