@@ -57,8 +57,11 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One chunk of interactions, one entry each. ``index`` (row, kpi) is the expected latent score but for
-    first-contact resolution, whose part is ``PLAN.resolved * (resolved - p_resolved)``.
+    """One chunk of interactions, one entry each.
+
+    index : (row, kpi)  expected latent score, but for ``PLAN.resolved * (resolved - p_resolved)``
+    slopes : (row, aspect, kpi)  what one reported point does to the latent score of this contact
+    scores : (row, kpi)  what the customer would answer ;  answered : whether it was
     """
 
     who: np.ndarray
@@ -114,7 +117,7 @@ def draw_chunk(
     wave = np.maximum(wave, 0)
     linked = states.answered[who, wave] & (day - acts[who, wave] < world.window_days)
     x = states.reported[who, wave] - CENTRE
-    step, channel = _step_and_channel(rng, people.role[who], quarter - scene.customers.joined[customer])
+    step, channel = _step_and_channel(rng, people.role[who], _stage(scene.customers, customer, quarter))
     reason = rng.choice(3, n, p=(0.5, 0.3, 0.2))
     complexity = np.clip(np.rint(STEP_COMPLEXITY[step] + 0.25 * (reason - 1) + 0.9 * rng.standard_normal(n)), 1, 5)
     team = people.team_on(who, day)
@@ -166,13 +169,18 @@ def _who_and_when(rng: np.random.Generator, scene: Scene, quarter: int, n: int) 
     return who[order], day[order], second[order].astype(np.int32)
 
 
-def _step_and_channel(rng: np.random.Generator, role: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the journey step (by role and the customer's age in quarters) and the channel (by role)."""
+def _stage(customers: Customers, who: np.ndarray, quarter: int) -> np.ndarray:
+    """Return the row of ``JOURNEY_BY_AGE`` that holds for each customer."""
+    age = np.searchsorted([1, 3, 7], quarter - customers.joined[who], side="right")
+    return np.where(customers.churned[who] == quarter, len(JOURNEY_BY_AGE) - 1, age)
+
+
+def _step_and_channel(rng: np.random.Generator, role: np.ndarray, stage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the journey step (by role and the customer's stage) and the channel (by role)."""
     journey = np.array([r.journey for r in ROLES])[:, None, :] * np.array(JOURNEY_BY_AGE)
     journey = np.cumsum(journey / journey.sum(-1, keepdims=True), axis=-1)
     channels = np.cumsum(np.array([r.channels for r in ROLES]), axis=1)
-    bucket = np.searchsorted([1, 3, 7], age, side="right")
-    step = (rng.random(len(role))[:, None] > journey[role, bucket]).sum(1)
+    step = (rng.random(len(role))[:, None] > journey[role, stage]).sum(1)
     channel = (rng.random(len(role))[:, None] > channels[role]).sum(1)
     return np.minimum(step, len(JOURNEY) - 1), np.minimum(channel, len(CHANNELS) - 1)
 

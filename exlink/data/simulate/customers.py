@@ -121,22 +121,25 @@ def relationship_table(
     return pa.table({"customer_id": lettered("C", who, customers.largest), "responded_on": days(day), **columns})
 
 
-def value_table(
-    rng: np.random.Generator, world: World, customers: Customers, moods: Moods, quarter: int
-) -> pa.Table:
-    """Return this quarter's rows of ``customer_value`` and mark who leaves at its end.
-
-    Reads ``customers.overall`` — the overall CX of the quarter before.
-    """
+def apply_churn(rng: np.random.Generator, customers: Customers, quarter: int) -> None:
+    """Mark who leaves at the end of this quarter, given the overall CX of the quarter before."""
     plan = Money()
     here = (customers.joined <= quarter) & (customers.churned >= quarter)
     score = customers.overall[:, KPIS.index("satisfaction")]
     hazard = 1 / (1 + np.exp(-(plan.churn_intercept + plan.churn_slope * (score - 4.0))))
-    goes = here & (rng.random(len(here)) < hazard)
+    customers.churned[here & (rng.random(len(here)) < hazard)] = quarter
+
+
+def value_table(
+    rng: np.random.Generator, world: World, customers: Customers, moods: Moods, quarter: int
+) -> pa.Table:
+    """Return this quarter's rows of ``customer_value``, given the overall CX of the quarter before."""
+    plan = Money()
+    here = (customers.joined <= quarter) & (customers.churned >= quarter)
+    score = customers.overall[:, KPIS.index("satisfaction")]
     season = 0.04 * np.sin(np.pi / 2 * quarter)
     log_revenue = customers.log_worth + plan.revenue_slope * (score - 4.0) + season + 0.008 * quarter
     revenue = np.exp(log_revenue + plan.revenue_noise * rng.standard_normal(len(here)))
-    customers.churned[goes] = quarter
     who = np.flatnonzero(here[: plan.panel])
     served = np.round(moods.cost[who].astype(float), 2)
     label = world.quarters[quarter]
@@ -146,5 +149,5 @@ def value_table(
         "revenue": np.round(revenue[who], 2),
         "margin": np.round(revenue[who] * customers.margin[who] - served, 2),
         "cost_to_serve": served,
-        "churned": goes[who],
+        "churned": customers.churned[who] == quarter,
     })  # fmt: skip

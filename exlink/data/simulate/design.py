@@ -33,18 +33,19 @@ class Aspect:
     engagement: float
     mean: float = CENTRE
     aptitude: float = 0.0
+    loading: float = 1.0  # on its factor, relative to the others
 
 
 ASPECTS = (
-    Aspect("tools", "complexity", "within", (0.26, 0.36, 0.21), 0.10, 3.4),
-    Aspect("knowledge", "complexity", "within", (0.15, 0.32, 0.18), 0.10, 3.6),
-    Aspect("workload", "complexity", "null", (0.0, 0.0, 0.0), 0.20, 3.2),
-    Aspect("empowerment", "norms", "within", (0.0, 0.38, 0.14), 0.10, 3.5),
-    Aspect("collaboration", "norms", "within", (0.14, 0.0, 0.0), 0.10, 3.8),
-    Aspect("creativity", "norms", "within", (0.0, 0.26, 0.0), 0.05, 3.4),
-    Aspect("psychological_safety", "norms", "null", (0.0, 0.0, 0.0), 0.10, 3.7),
-    Aspect("recognition", "management", "confounded", (0.0, 0.0, 0.0), 0.25, 3.4, 0.40),
-    Aspect("coaching", "management", "confounded", (0.0, 0.0, 0.0), 0.15, 3.5, 0.35),
+    Aspect("tools", "complexity", "within", (0.21, 0.30, 0.17), 0.10, 3.4),
+    Aspect("knowledge", "complexity", "within", (0.13, 0.28, 0.15), 0.10, 3.6),
+    Aspect("workload", "complexity", "null", (0.0, 0.0, 0.0), 0.20, 3.2, loading=0.2),
+    Aspect("empowerment", "norms", "within", (0.0, 0.32, 0.11), 0.10, 3.5),
+    Aspect("collaboration", "norms", "within", (0.12, 0.0, 0.0), 0.10, 3.8),
+    Aspect("creativity", "norms", "within", (0.0, 0.23, 0.0), 0.05, 3.4),
+    Aspect("psychological_safety", "norms", "null", (0.0, 0.0, 0.0), 0.10, 3.7, loading=0.2),
+    Aspect("recognition", "management", "confounded", (0.0, 0.0, 0.0), 0.25, 3.4, 0.55),
+    Aspect("coaching", "management", "confounded", (0.0, 0.0, 0.0), 0.15, 3.5, 0.50),
 )
 ASPECT_NAMES = tuple(a.name for a in ASPECTS)
 SLOPES = np.array([a.slopes for a in ASPECTS])  # aspects x KPIs
@@ -85,12 +86,14 @@ REASONS = (
     ("renew on same terms", "better offer wanted", "add a product"),
     ("moved away", "found cheaper", "unhappy with service"),
 )
-# How likely a step of the journey is, by quarters since the customer joined (0, 1–2, 3–6, 7 and more).
+# How likely a step of the journey is, by quarters since the customer joined (0, 1–2, 3–6, 7 and more),
+# and for those who are about to leave.
 JOURNEY_BY_AGE = (
-    (5.0, 1.0, 0.5, 0.3, 0.9, 0.05, 0.1),
-    (0.8, 1.3, 1.0, 0.8, 1.0, 0.2, 0.5),
-    (0.15, 1.0, 1.2, 1.2, 1.0, 1.3, 1.0),
-    (0.05, 0.8, 1.1, 1.3, 1.1, 1.9, 1.4),
+    (6.0, 1.6, 0.5, 0.2, 0.6, 0.02, 0.1),
+    (0.8, 1.6, 1.1, 0.7, 1.0, 0.2, 0.3),
+    (0.12, 1.0, 1.2, 1.2, 1.1, 1.2, 0.6),
+    (0.03, 0.6, 1.0, 1.4, 1.1, 2.2, 0.8),
+    (0.02, 0.6, 0.7, 1.3, 0.5, 0.3, 9.0),
 )
 SITES = ("North", "East", "South", "West")
 
@@ -111,7 +114,8 @@ class Survey:
     engagement_logit: float = 0.25  # per point of overall satisfaction in that wave
     late_share: float = 0.08
     straightline_share: float = 0.06  # of answers, in the two teams with the least psychological safety
-    withheld_share: float = 0.05  # employees who do not consent to linking (identified = false)
+    withheld_share: float = 0.08  # employees who do not consent to linking (identified = false)
+    divergence: float = -0.16  # of overall satisfaction per wave, in the diverging teams
     withheld_shift: float = -0.20  # points by which they answer lower
 
 
@@ -120,7 +124,7 @@ class Contact:
     """What shapes one interaction and how the customer rates it (latent units per KPI)."""
 
     intercept: tuple[float, float, float] = (4.05, 7.95, 4.12)
-    aptitude: tuple[float, float, float] = (0.13, 0.32, 0.14)
+    aptitude: tuple[float, float, float] = (0.16, 0.40, 0.17)
     employee_sd: tuple[float, float, float] = (0.10, 0.22, 0.10)
     team_sd: tuple[float, float, float] = (0.13, 0.30, 0.14)
     customer_sd: tuple[float, float, float] = (0.34, 0.85, 0.38)
@@ -131,7 +135,7 @@ class Contact:
     resolved: tuple[float, float, float] = (0.50, 0.95, 0.45)  # first contact resolved or not
     script: tuple[float, float, float] = (0.30, 0.50, 0.30)  # per unit of script adherence at complexity 3
     script_complexity: tuple[float, float, float] = (-0.40, -0.90, -0.45)  # … and per level above 3
-    divergence: tuple[float, float, float] = (0.04, 0.10, 0.05)  # per quarter, in the diverging teams
+    divergence: tuple[float, float, float] = (0.05, 0.13, 0.07)  # per quarter, in the diverging teams
     tools_slope_sd: float = 0.20  # SD of persons' tools slope, as a share of their role's slope
     new_hire_knowledge: float = 1.5  # knowledge slope of people in their first year, relative to the others
     invited: float = 0.90

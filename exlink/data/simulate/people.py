@@ -81,8 +81,11 @@ def draw_people(rng: np.random.Generator, world: World, teams: Teams) -> People:
     rating = 1 + np.searchsorted([-1.64, -0.95, 0.25, 0.92], grade)
     base = np.array([r.salary for r in ROLES])[role] * np.where(manages, 1.35, 1.0)
     salary = np.round(base * np.exp(0.09 * rng.standard_normal(n)), -2).astype(int)
-    return People(role, team, team_last, moved, hired, np.full(n, STAYS), np.zeros(n, bool), aptitude, salary,
-                  rating, rng.random(n) >= Survey().withheld_share, rng.standard_normal(n), numbered("E", n, 5))  # fmt: skip
+    return People(
+        role=role, team_first=team, team_last=team_last, moved=moved, hired=hired, left=np.full(n, STAYS),
+        voluntary=np.zeros(n, bool), aptitude=aptitude, salary=salary, rating=rating,
+        consents=rng.random(n) >= Survey().withheld_share, strain=rng.standard_normal(n), ids=numbered("E", n, 5),
+    )  # fmt: skip
 
 
 def _moves(

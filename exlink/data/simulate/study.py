@@ -10,7 +10,8 @@ import numpy as np
 
 from exlink.data.simulate import contacts, customers, people, survey, turnover, worklife, writer
 from exlink.data.simulate.design import KPIS, Contact, World
-from exlink.data.simulate.truth import Ledger, write_truth
+from exlink.data.simulate.ledger import Ledger
+from exlink.data.simulate.truth import write_truth
 from exlink.errors import OutputError, ParameterError
 
 CHUNK = 200_000  # rows drawn at once; part of the design: another size would draw other numbers
@@ -99,6 +100,7 @@ def _unfold(
         satisfaction = scene.states.satisfaction[:, quarter]
         ledger.count_exits(scene, quarter, satisfaction, handled, unresolved)
         turnover.apply_exits(rng, world, staff, quarter, satisfaction, handled, unresolved)
+        customers.apply_churn(rng, clients, quarter)
         tally, weights = customers.Tally.empty(world.customers), contacts.customer_weights(clients, quarter)
         handled, unresolved = np.zeros(world.employees), np.zeros(world.employees)
         for size, chunk_stream in zip(sizes, chunk_streams, strict=True):

@@ -109,7 +109,7 @@ def _means(rng: np.random.Generator, plan: Survey, people: People, teams: Teams)
     team[teams.unsafe, [a.name for a in ASPECTS].index("psychological_safety")] -= 0.7
     own = plan.person_sd * rng.standard_normal((n, len(ASPECTS)))
     mean = np.array([a.mean for a in ASPECTS]) + own + team[people.team_first]
-    mean += np.stack([factors[a.factor] for a in ASPECTS], axis=1)
+    mean += np.stack([a.loading * factors[a.factor] for a in ASPECTS], axis=1)
     mean += people.aptitude[:, None] * np.array([a.aptitude for a in ASPECTS])
     return mean + np.where(people.consents, 0.0, plan.withheld_shift)[:, None]
 
@@ -163,7 +163,8 @@ def _kpis(
     weight = np.array([a.engagement for a in ASPECTS])
     mean = np.array([a.mean for a in ASPECTS])
     overall = 3.6 + (reported - mean) @ weight + 0.35 * rng.standard_normal((n, 1))
-    overall -= 0.11 * teams.diverging[people.team_first][:, None] * np.arange(waves)
+    trend = Survey().divergence * (np.arange(waves) - waves / 2)
+    overall += teams.diverging[people.team_first][:, None] * trend
     level = overall[..., None] + MOMENT_EFFECT
     latent = np.stack([level - 0.05, 2.4 * (level - 3.6) + 6.8, level], axis=-1)
     latent[..., 0] += 0.35 * (reported[..., 0] - mean[0])[..., None]  # tools make work easy

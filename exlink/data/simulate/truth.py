@@ -1,4 +1,4 @@
-"""Collects, while a study unfolds, what is needed to state the truth exactly; writes truth.json.
+"""Writes truth.json: all that was planted, on the scales on which an analysis finds it.
 
 Nothing here is estimated from outcomes: effects come from planted parameters and data-generating
 probabilities at the contacts that happened, projections from the design (who reported what, when).
@@ -7,86 +7,29 @@ probabilities at the contacts that happened, projections from the design (who re
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from exlink.data.simulate import expectation
-from exlink.data.simulate.contacts import Chunk, Scene
-from exlink.data.simulate.customers import Customers, Moods, overall_latent
-from exlink.data.simulate.design import ASPECTS, INITIATIVES, KPIS, SLOPES, Contact, Exit, Money, Operations, Survey, World
-from exlink.data.simulate.people import STAYS
+from exlink.data.simulate.contacts import Scene
+from exlink.data.simulate.design import (
+    ASPECTS,
+    INITIATIVES,
+    JOURNEY,
+    KPIS,
+    ROLES,
+    SLOPES,
+    Contact,
+    Exit,
+    Money,
+    Operations,
+    Survey,
+)
+from exlink.data.simulate.ledger import Ledger
 from exlink.data.simulate.survey import UNASKED, Plan
-from exlink.data.simulate.turnover import exit_logit
 from exlink.data.simulate.worklife import OFF_SYSTEM, THEMES
-
-SAMPLE = 6_000  # contacts at which derivatives are averaged
-
-
-@dataclass(slots=True)
-class Ledger:
-    """Running sums. ``cells`` (employee, wave): linked contacts with a CX answer; ``samples``: some contacts."""
-
-    stride: int
-    cells: np.ndarray
-    contacts: np.ndarray
-    index_sum: np.ndarray
-    samples: list[dict[str, np.ndarray]] = field(default_factory=list)
-    linked: int = 0
-    answered: int = 0
-    exits: list[tuple[float, float]] = field(default_factory=list)
-    overall: list[np.ndarray] = field(default_factory=list)
-
-    @classmethod
-    def empty(cls, world: World) -> Ledger:
-        """Return an empty ledger."""
-        shape = (world.employees, world.waves + 1)
-        return cls(max(1, world.interactions * 7 // 10 // SAMPLE), np.zeros(shape), np.zeros(world.employees),
-                   np.zeros((world.employees, len(KPIS))))  # fmt: skip
-
-    def add(self, scene: Scene, chunk: Chunk) -> None:
-        """Count one chunk in."""
-        n, waves = self.cells.shape
-        self.linked += int(chunk.linked.sum())
-        self.answered += int(chunk.answered.sum())
-        used = chunk.linked & chunk.answered
-        self.cells += np.bincount(chunk.who[used] * waves + chunk.wave[used], minlength=n * waves).reshape(n, waves)
-        self.contacts += np.bincount(chunk.who[used], minlength=n)
-        for k in range(len(KPIS)):
-            self.index_sum[:, k] += np.bincount(chunk.who[used], chunk.index[used, k], minlength=n)
-        some = np.flatnonzero(chunk.linked)[:: self.stride]
-        who, team = chunk.who[some], chunk.team[some]
-        self.samples.append({
-            "index": chunk.index[some], "p_resolved": chunk.p_resolved[some], "slopes": chunk.slopes[some],
-            "who": who, "team": scene.effects.team[team], "customer": scene.customers.effect[chunk.customer[some]],
-            "employee": scene.effects.employee[who],
-        })  # fmt: skip
-
-    def count_exits(
-        self, scene: Scene, quarter: int, satisfaction: np.ndarray, handled: np.ndarray, unresolved: np.ndarray
-    ) -> None:
-        """Keep the mean planted hazard of the people present."""
-        people = scene.people
-        here = (people.left == STAYS) & (people.hired < scene.world.starts[quarter])
-        hazard = 1 / (1 + np.exp(-exit_logit(people, satisfaction, handled, unresolved)[here]))
-        self.exits.append((float(hazard.sum()), float(here.sum())))
-
-    def count_overall(self, customers: Customers, moods: Moods, quarter: int) -> None:
-        """Keep, among customers who answered about a contact last quarter, what overall CX owes to it."""
-        here = moods.told & (customers.joined <= quarter) & (customers.churned >= quarter)
-        if not here.any():
-            return
-        plan, x = Money(), moods.mean[here]
-        rows = []
-        for k, kpi in enumerate(KPIS):
-            latent = overall_latent(customers, moods, k)[here]
-            h, sd = expectation.STEP, plan.overall_noise[k]
-            ahead, behind = (expectation.expected(latent + s * h, kpi, sd) for s in (1, -1))
-            level, dx = (ahead + behind) / 2, x - x.mean()
-            rows.append([((ahead - behind) / (2 * h)).sum() * plan.overall_slope[k], len(x),
-                         (dx * (level - level.mean())).sum(), (dx**2).sum()])  # fmt: skip
-        self.overall.append(np.array(rows))
 
 
 def write_truth(path: Path, scene: Scene, ledger: Ledger, plans: list[Plan], off_system: dict[str, float]) -> None:
@@ -102,12 +45,19 @@ def write_truth(path: Path, scene: Scene, ledger: Ledger, plans: list[Plan], off
                   "cx_answers": ledger.answered},
         "waves": list(world.quarters),
         "timing": {"lag_days": world.lag_days, "window_days": world.window_days,
+                   "cx_on_ex": 0.0,
                    "note": "A reported state acts from lag_days after the answer until lag_days after the next one; "
-                           "it does not act before. CX does not act back on EX."},
+                           "it does not act before. CX does not act back on EX (cx_on_ex)."},
+        "journey": list(JOURNEY),
         "effects": _effects(scene, ledger, sample),
-        "effects_note": "points of the CX KPI per point of the employee's reported aspect score (1–5), within person.",
+        "effects_note": "points of the CX KPI per point of the employee's reported aspect score (1–5). latent: before "
+                        "rounding and clipping; joint: observed score, mean over linked contacts with an answer; "
+                        "joint_all_customers: as if everybody had answered; marginal: one aspect at a time, within "
+                        "employee and wave; between: one aspect at a time, employees' means.",
         "variance_components": _variances(scene, sample),
-        "heterogeneity": _heterogeneity(scene),
+        "variance_note": "variance of a contact's score, in squared points. employee: all that is stable in a person, "
+                         "mean reported aspects included; employee_net_of_ex: without these; residual: all else.",
+        "heterogeneity": _heterogeneity(),
         "operations": _operations(),
         "controls": _controls(),
         **_rollup(ledger),
@@ -192,9 +142,7 @@ def _variances(scene: Scene, sample: dict[str, np.ndarray]) -> list[dict]:
     return rows
 
 
-def _heterogeneity(scene: Scene) -> dict:
-    from exlink.data.simulate.design import ROLES
-
+def _heterogeneity() -> dict:
     return {
         "tools_slope_by_role": {r.name: r.tools_slope for r in ROLES},
         "tools_slope_sd": Contact().tools_slope_sd,
@@ -210,7 +158,8 @@ def _operations() -> list[dict]:
              "escalated": ("escalated", "logit"), "log_handle": ("handle_seconds", "log"),
              "log_transfers": ("transfers", "log mean (Poisson)")}  # fmt: skip
     return [{"outcome": scale[name][0], "aspect": aspect, "coefficient": value, "scale": scale[name][1],
-             "note": "per point of the reported aspect, within person; a mediator"}
+             "given": "resolved_first_contact" if name in ("reopened", "escalated") else "",
+             "note": "per point of the reported aspect, within person; a mediator, not a control"}
             for name, by in asdict(Operations()).items() for aspect, value in by.items()]  # fmt: skip
 
 
@@ -260,8 +209,8 @@ def _attrition(ledger: Ledger) -> dict:
         "unresolved_per_100_contacts": plan.unresolved, "top_performer_x_unresolved": plan.top_unresolved,
         "top_performer": f"performance_rating >= {plan.top_rating}",
         "mean_quarterly_hazard": expected / present, "involuntary_quarterly": plan.involuntary,
-        "note": "ex_satisfaction: mean of the satisfaction items over all touchpoints answered in the wave; unresolved: "
-                "escalations never resolved among the employee's contacts of the quarter, per 100 contacts.",
+        "note": "ex_satisfaction: mean of the satisfaction items over all touchpoints of a wave; unresolved: "
+                "escalations that were never resolved among the employee's contacts of the quarter, per 100 contacts.",
     }  # fmt: skip
 
 
@@ -276,7 +225,7 @@ def _teams(scene: Scene, off_system: dict[str, float]) -> dict:
     ids = np.array(scene.teams.ids.to_pylist())
     return {
         "diverging_teams": {
-            "teams": ids[scene.teams.diverging].tolist(), "ex_overall_per_wave": -0.11,
+            "teams": ids[scene.teams.diverging].tolist(), "ex_overall_per_wave": Survey().divergence,
             "cx_latent_per_quarter": dict(zip(KPIS, Contact().divergence, strict=True)),
             "note": "engagement (EX KPI items, not the aspects) falls while customers' scores rise.",
         },
@@ -296,8 +245,8 @@ def _teams(scene: Scene, off_system: dict[str, float]) -> dict:
 def _themes() -> dict:
     by_fate = {fate: [t.name for t in THEMES if t.fate == fate] for fate in ("recurring", "fixed", "normal")}
     return {**by_fate, "owner_cannot_act": [t.name for t in THEMES if not t.can_act],
-            "note": "recurring: comes back every quarter and is never acted on; fixed: acted on, volume falls by a fifth "
-                    "a quarter."}  # fmt: skip
+            "note": "recurring: comes back every quarter and is never acted on; fixed: acted on, and its volume "
+                    "falls by a fifth a quarter."}  # fmt: skip
 
 
 def _response() -> dict:

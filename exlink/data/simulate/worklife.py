@@ -148,8 +148,11 @@ def voc_table(rng: np.random.Generator, world: World) -> tuple[pa.Table, np.ndar
     owned = rng.random(n) < 0.9
     employee = np.array([t.source == "employee" for t in THEMES])[theme]
     quarter = np.searchsorted(world.starts, day, side="right") - 1
-    closure = np.array([0.3, 0.3] + [float(acted[employee & (quarter == q)].mean()) if
-                                     (employee & (quarter == q)).any() else 0.3 for q in range(world.waves - 1)])  # fmt: skip
+    closure = np.full(world.waves + 1, 0.3)
+    for q in range(world.waves - 1):
+        received = employee & (quarter == q)
+        if received.any():
+            closure[q + 2] = acted[received].mean()
     action = np.unique(np.where(acted, theme * 100 + quarter, -1), return_inverse=True)[1]
     return pa.table({
         "feedback_id": numbered("V", n, 5),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+import yaml
 
 from exlink.data.contract import TABLES
 from exlink.data.simulate.contacts import Chunk
@@ -58,7 +60,7 @@ def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         path, schema, compression="zstd", compression_level=9, store_schema=False,
         use_dictionary=[c for c in schema.names if c not in plain],
-        column_encoding={c: "DELTA_BYTE_ARRAY" for c in plain} or None,
+        column_encoding=dict.fromkeys(plain, "DELTA_BYTE_ARRAY") or None,
     )  # fmt: skip
 
 
@@ -94,7 +96,9 @@ def interactions_rows(chunk: Chunk, people: People, first: int, world: World, la
     })  # fmt: skip
 
 
-def survey_rows(rng: np.random.Generator, chunk: Chunk, first: int, world: World, missing: float) -> tuple[pa.Table, pa.Table]:
+def survey_rows(
+    rng: np.random.Generator, chunk: Chunk, first: int, world: World, missing: float
+) -> tuple[pa.Table, pa.Table]:
     """Return a chunk's rows of ``cx_invitations`` and ``cx_responses``; what comes after the study is not in."""
     n = len(chunk.who)
     start = chunk.day.astype(np.int64) * 86_400 + chunk.second
@@ -126,12 +130,14 @@ def moments(day: np.ndarray | int, second: np.ndarray) -> pa.Array:
 
 
 def write_study(folder: Path, world: World, sources: dict[str, str]) -> None:
-    """Write ``study.yaml``; the study is called after its folder."""
+    """Write ``study.yaml``; the study is called after its folder, as far as a study may be called so."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name).strip("-._") or "study"
     first, last = world.quarters[0], world.quarters[-1]
+    called = name if yaml.safe_load(name) == name else f"'{name}'"  # a folder may be called 2026, or no
     scales = ", ".join(f"{kpi}: [{low}, {high}]" for kpi, (low, high) in SCALES.items())
     lines = [
         "# A simulated study: nobody in it exists. What was planted stands in truth.json.",
-        f"name: {folder.resolve().name}",
+        f"name: {called}",
         f"title: Simulated service company, {first} to {last}",
         f"period: {last}",
         "currency: EUR",
