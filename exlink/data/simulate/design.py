@@ -116,6 +116,7 @@ class Survey:
     straightline_share: float = 0.06  # of answers, in the two teams with the least psychological safety
     withheld_share: float = 0.08  # employees who do not consent to linking (identified = false)
     divergence: float = -0.16  # of overall satisfaction per wave, in the diverging teams
+    ease_carried: float = 0.20  # of overall satisfaction, per point of everyday ease in the wave before
     withheld_shift: float = -0.20  # points by which they answer lower
 
 

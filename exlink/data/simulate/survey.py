@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from exlink.data.simulate.design import ASPECTS, INITIATIVES, ITEMS_PER_ASPECT, SCALES, Survey, World
+from exlink.data.simulate.design import ASPECTS, CENTRE, INITIATIVES, ITEMS_PER_ASPECT, SCALES, Survey, World
 from exlink.data.simulate.people import People, Teams, days
 
 MOMENTS = ("everyday work", "hiring", "initial training", "after-training support", "regular training", "coaching",
@@ -160,17 +160,21 @@ def _kpis(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the EX KPI items (i, w, moment, kpi) and the mean satisfaction over the moments met (i, w)."""
     n, waves, _ = reported.shape
-    weight = np.array([a.engagement for a in ASPECTS])
+    plan = Survey()
     mean = np.array([a.mean for a in ASPECTS])
-    overall = 3.6 + (reported - mean) @ weight + 0.35 * rng.standard_normal((n, 1))
-    trend = Survey().divergence * (np.arange(waves) - waves / 2)
-    overall += teams.diverging[people.team_first][:, None] * trend
-    level = overall[..., None] + MOMENT_EFFECT
-    latent = np.stack([level - 0.05, 2.4 * (level - 3.6) + 6.8, level], axis=-1)
-    latent[..., 0] += 0.35 * (reported[..., 0] - mean[0])[..., None]  # tools make work easy
-    latent += KPI_NOISE * rng.standard_normal(latent.shape)
+    overall = CENTRE + (reported - mean) @ np.array([a.engagement for a in ASPECTS])
+    overall += 0.35 * rng.standard_normal((n, 1))
+    overall += teams.diverging[people.team_first][:, None] * plan.divergence * (np.arange(waves) - waves / 2)
+    tools = 0.35 * (reported[..., 0] - mean[0])  # good tools make work easy
+    noise = KPI_NOISE * rng.standard_normal((n, waves, len(MOMENTS), len(SCALES)))
     low, high = np.array([SCALES[k] for k in SCALES]).T
-    kpis = np.clip(np.rint(latent), low, high).astype(np.int8)
+    kpis = np.empty(noise.shape, np.int8)
+    for w in range(waves):
+        if w > 0:  # a wave of hard work lowers the next wave's engagement
+            overall[:, w] += plan.ease_carried * (kpis[:, w - 1, 0, 0] - 3.5)
+        level = overall[:, w, None] + MOMENT_EFFECT
+        latent = np.stack([level - 0.05 + tools[:, w, None], 2.4 * (level - CENTRE) + 6.8, level], axis=-1)
+        kpis[:, w] = np.clip(np.rint(latent + noise[:, w]), low, high)
     heard = exposed.copy()
     heard[..., MOMENTS.index(UNASKED)] = False
     return kpis, (kpis[..., 2] * heard).sum(-1) / heard.sum(-1)

@@ -29,7 +29,7 @@ from exlink.data.simulate.design import (
 )
 from exlink.data.simulate.ledger import Ledger
 from exlink.data.simulate.survey import UNASKED, Plan
-from exlink.data.simulate.worklife import OFF_SYSTEM, THEMES
+from exlink.data.simulate.worklife import OFF_SYSTEM, SWITCHING, THEMES
 
 
 def write_truth(path: Path, scene: Scene, ledger: Ledger, plans: list[Plan], off_system: dict[str, float]) -> None:
@@ -62,6 +62,10 @@ def write_truth(path: Path, scene: Scene, ledger: Ledger, plans: list[Plan], off
         "controls": _controls(),
         **_rollup(ledger),
         "attrition": _attrition(ledger),
+        "engagement": {"ease_of_wave_before": Survey().ease_carried,
+                       "aspect_weights": {a.name: a.engagement for a in ASPECTS},
+                       "note": "latent points of the EX KPIs per point of the everyday-work ease reported one wave "
+                               "earlier, and per point of each aspect in the same wave."},
         "initiatives": _initiatives(scene, plans),
         **_teams(scene, off_system),
         "themes": _themes(),
@@ -231,7 +235,8 @@ def _teams(scene: Scene, off_system: dict[str, float]) -> dict:
         },
         "off_system": {
             "shadow_teams": ids[scene.teams.shadow].tolist(), "minutes_per_person_day": off_system,
-            "log_minutes": OFF_SYSTEM, "note": "minutes in applications with managed = false, planted on their log.",
+            "log_minutes": OFF_SYSTEM, "log_switches_managed": SWITCHING,
+            "note": "minutes in applications with managed = false, planted on their log; switches between the others.",
         },
         "unsafe_teams": {
             "teams": ids[scene.teams.unsafe].tolist(), "straightlined_share": Survey().straightline_share,

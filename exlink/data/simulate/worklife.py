@@ -36,6 +36,7 @@ APPLICATIONS = (
     Application("unofficial messenger", "collaboration", False, 9, 10, 2),
 )
 OFF_SYSTEM = {"tools": -0.30, "strain": 0.25, "shadow": 0.80}  # on log off-system minutes
+SWITCHING = {"tools": -0.12}  # on log switches between managed applications
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ def desktop_table(
     usual = np.array([(a.minutes, a.switches, a.pastes) for a in APPLICATIONS])
     minutes = np.rint(usual[:, 0] * scale * np.exp(0.35 * rng.standard_normal(shape))).astype(np.int32)
     minutes = np.minimum(minutes, 480)
-    switches, pastes = (rng.poisson(usual[:, c] * np.sqrt(scale)) for c in (1, 2))
+    busier = np.where(managed, np.exp(SWITCHING["tools"] * tools)[:, None], np.sqrt(scale))
+    switches, pastes = (rng.poisson(usual[:, c] * busier) for c in (1, 2))
     row, app = np.nonzero(minutes > 0)
     off = (minutes * ~managed).sum(1)
     table = pa.table({
