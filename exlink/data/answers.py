@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from exlink.data.dataset import StudyData
+from exlink.data.exposures import slug
 from exlink.data.warehouse import name_of
 
 KPI_CONCEPTS = ("ease", "recommend", "satisfaction")
@@ -15,12 +16,12 @@ EVERYWHERE = "all"  # label of rows that speak of all touchpoints
 
 def ex_kpi_scales(data: StudyData) -> dict[str, tuple[float, float]]:
     """Return each EX KPI that was asked, with the scale most of its answers are on."""
-    rows = data.query("""
-        SELECT kpi, arg_max([scale_min, scale_max], n) AS scale FROM (
-            SELECT kpi, scale_min, scale_max, count(*) AS n FROM ex_responses WHERE kpi <> 'driver'
-            GROUP BY ALL ORDER BY n, scale_min, scale_max)
-        GROUP BY kpi ORDER BY kpi""")
-    return {r.kpi: (float(r.scale[0]), float(r.scale[1])) for r in rows.itertuples()}
+    return _scales(data, "kpi", "kpi <> 'driver'")
+
+
+def ex_aspect_scales(data: StudyData) -> dict[str, tuple[float, float]]:
+    """Return each EX aspect, by its column of the exposures (``ex_tools``), with the scale most answers are on."""
+    return {f"ex_{slug(aspect)}": scale for aspect, scale in _scales(data, "aspect", "kpi = 'driver'").items()}
 
 
 def cx_kpi_scales(data: StudyData) -> dict[str, tuple[float, float]]:
@@ -85,3 +86,12 @@ def cx_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",), period
 def headline_kpi(names: Sequence[str]) -> str | None:
     """Return the KPI that stands for its side: satisfaction where it was asked."""
     return next((k for k in ("satisfaction", "recommend", "ease") if k in names), None)
+
+
+def _scales(data: StudyData, measure: str, which: str) -> dict[str, tuple[float, float]]:
+    rows = data.query(f"""
+        SELECT {measure} AS measure, arg_max([scale_min, scale_max], n) AS scale FROM (
+            SELECT {measure}, scale_min, scale_max, count(*) AS n FROM ex_responses WHERE {which}
+            GROUP BY ALL ORDER BY n, scale_min, scale_max)
+        GROUP BY measure ORDER BY measure""")
+    return {r.measure: (float(r.scale[0]), float(r.scale[1])) for r in rows.itertuples()}

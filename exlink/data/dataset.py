@@ -95,8 +95,9 @@ class StudyData:
         self._con = connect(folder / "spill", threads)
         for name in self._filled:
             file = "linked" if name == "interactions" else name
+            columns = "*" if file == "linked" else ", ".join(map(name_of, self._filled[name]))
             self._con.execute(f"CREATE VIEW {name_of(name)} AS "
-                              f"SELECT * FROM read_parquet({quoted(str(folder / f'{file}.parquet'))})")
+                              f"SELECT {columns} FROM read_parquet({quoted(str(folder / f'{file}.parquet'))})")
         self._con.execute("CREATE VIEW linked AS SELECT * FROM interactions WHERE wave IS NOT NULL")
         self._con.execute("CREATE VIEW exposures AS "
                           f"SELECT * FROM read_parquet({quoted(str(folder / 'exposures.parquet'))})")
@@ -251,4 +252,5 @@ def _refuse_no_overlap(con: duckdb.DuckDBPyConnection, linked: Path, unit: str, 
     raise LinkageError(
         f"ex_responses and interactions do not overlap in time: EX answers run from {ex[0]} to {ex[1]}, "
         f"interactions from {cx[0]} to {cx[1]}, and {in_force:,} of {total:,} interactions fall into the "
-        f"{study.linkage.window_days} days (lag {study.linkage.lag_days}) after an EX answer. Check dates, or widen linkage.window_days.")
+        f"{study.linkage.window_days} days (lag {study.linkage.lag_days}) after an EX answer. "
+        "Check dates, or widen linkage.window_days.")

@@ -7,7 +7,6 @@ seconds. Both write the rows that remain to ``<folder>/<table>.parquet``.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +22,9 @@ from exlink.data.warehouse import columns_of, name_of, quoted, readable
 from exlink.errors import ContractError, did_you_mean, listed, nearest
 
 EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
-PHONE = r"(\+|00)\d[\d ().\-/]{6,}\d|\(?0\d{1,5}\)?[ ./\-]\d[\d ./\-]{4,}\d|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4}"
-FIRST_ROWS = 3
+# Digits alone may be an id; a phone number shows its country code or its groups.
+PHONE = (r"\+\d[\d ().\-/]{6,}\d|00\d{1,3}[ .\-/][\d ().\-/]{5,}\d|\(?0\d{1,5}\)?[ ./\-]\d[\d ./\-]{4,}\d"
+         r"|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,3 @@ def _refuse_identifiers(con: duckdb.DuckDBPyConnection, table: Table, columns: l
                 raise ContractError(
                     f"{table.name}.{name}: {count:,} values look like {what}{'es' if what[0] == 'e' else 's'}. "
                     "Replace them by opaque ids before they enter a study.")
-
-
-def looks_identifying(text: str) -> bool:
-    """Return whether a cell holds an e-mail address or is a phone number."""
-    return bool(re.search(EMAIL, text) or re.fullmatch(PHONE, text))

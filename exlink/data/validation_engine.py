@@ -120,8 +120,8 @@ def _rules(table: Table, names: list[str], parents: set[str]) -> tuple[str, list
         carried += [r.earlier.rpartition(".")[2] for r in table.orders
                     if r.earlier.startswith(f"{parent.parent}.")]
         parent_columns = ", ".join(name_of(c) for c in dict.fromkeys(carried))
-        unique = TABLES[parent.parent].key == (parent.parent_column,)
-        joins.append(f"LEFT JOIN (SELECT {'' if unique else 'DISTINCT '}{parent_columns} FROM {parent.parent}) {parent.parent} "
+        distinct = "" if TABLES[parent.parent].key == (parent.parent_column,) else "DISTINCT"
+        joins.append(f"LEFT JOIN (SELECT {distinct} {parent_columns} FROM {parent.parent}) {parent.parent} "
                      f"ON t.{name_of(parent.column)} = {parent.parent}.{name_of(parent.parent_column)}")
         rules.append((f"{parent.parent}.{name_of(parent.parent_column)} IS NULL", parent_reason(parent)))
     return " ".join(joins), rules

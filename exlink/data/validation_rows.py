@@ -60,10 +60,11 @@ def _reasons(table: Table, frame: pd.DataFrame, known: dict[str, set[str]]) -> p
         schema.validate(frame, lazy=True)
     except SchemaErrors as error:
         for check, cases in error.failure_cases.groupby("check", sort=False):
-            reason = duplicate_reason(table) if check == "multiple_fields_uniqueness" else check
             rows = pd.Index(cases["index"].dropna().astype(int).unique())
-            better = rows[(ranked[rows] > order[reason]).to_numpy() & frame.loc[rows, "__cast"].isna().to_numpy()]
-            why[better], ranked[better] = reason, order[reason]
+            better = rows[(ranked[rows] > order[check]).to_numpy() & frame.loc[rows, "__cast"].isna().to_numpy()]
+            why[better], ranked[better] = check, order[check]
+    usable = frame[why.isna()]  # a key repeats only among rows that would otherwise be used
+    why[usable.index[usable.duplicated(list(table.key))]] = duplicate_reason(table)
     return why
 
 
@@ -96,7 +97,4 @@ def _schema(table: Table, frame: pd.DataFrame, known: dict[str, set[str]]) -> tu
     for parent in table.parents:
         if parent.column in known:
             wide.append(check(parent_reason(parent), lambda f, c=parent.column: f[c].isna() | f[c].isin(known[c])))
-    reasons.append(duplicate_reason(table))
-    order = {reason: i for i, reason in enumerate(reasons)}
-    schema = pa.DataFrameSchema(columns, checks=wide, unique=list(table.key), report_duplicates="exclude_first")
-    return schema, order
+    return pa.DataFrameSchema(columns, checks=wide), {reason: rank for rank, reason in enumerate(reasons)}

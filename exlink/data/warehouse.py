@@ -133,8 +133,8 @@ def _register_files(con: duckdb.DuckDBPyConnection, name: str, files: list[Path]
                    f"nullstr = [{', '.join(quoted(n) for n in NULLS)}]"]
         if source.encoding:
             options.append(f"encoding = {quoted(source.encoding)}")
-        if source.delimiter:
-            options.append(f"delim = {quoted(source.delimiter)}")
+        if delimiter := source.delimiter or _delimiter(files[0]):
+            options += [f"delim = {quoted(delimiter)}", "quote = '\"'", "escape = '\"'"]
         if source.pad_short_rows:
             options.append("null_padding = true")
         # A text source behind `sql` is parsed once and kept by the engine (on disk, if need be), because every query
@@ -172,6 +172,19 @@ def _register_queries(con: duckdb.DuckDBPyConnection, study: Study) -> None:
         con.execute("SET search_path = 'main'")
 
 
+def _delimiter(file: Path) -> str | None:
+    """Return the delimiter that a text file's header uses most; None where the header names one column.
+
+    Left to guess from the rows, the engine reads a table with one short line as a table of one column.
+    """
+    if file.suffix.lower() == ".gz":
+        return None
+    with file.open(encoding="latin-1") as handle:
+        header = handle.readline()
+    commonest = max(",;\t|", key=header.count)
+    return commonest if commonest in header else None
+
+
 def _ragged(message: str) -> str:
     """Return what the engine says of a line with too few or too many columns, in words; or ``""``."""
     found = re.search(r"Line: (\d+)[\s\S]*?Expected Number of Columns: (\d+) Found: (\d+)", message)
@@ -188,9 +201,8 @@ def _ragged_line(files: list[Path]) -> str:
         if file.suffix.lower() not in _TEXT - {".gz"}:
             continue
         with file.open(encoding="latin-1", newline="") as handle:
-            header = handle.readline()
-            delimiter = max("\t,;|", key=header.count)
-            width = len(next(csv.reader([header], delimiter=delimiter)))
+            delimiter = _delimiter(file) or ","
+            width = len(next(csv.reader([handle.readline()], delimiter=delimiter)))
             for number, row in enumerate(csv.reader(handle, delimiter=delimiter), start=2):
                 if row and len(row) != width:
                     return f"line {number} of {file.name} has {len(row)} columns instead of {width}"

@@ -1,0 +1,43 @@
+"""What was planted in simulated data, in the columns in which estimates come: None for real data."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+
+FORMS = ("joint", "marginal", "between")
+
+
+def planted_effects(data: StudyData) -> pd.DataFrame | None:
+    """Return the planted effect of every aspect on every CX KPI.
+
+    Returns
+    -------
+    DataFrame or None: term (``ex_<aspect>``), outcome, kind ('within', 'confounded' or 'null'), and per point of
+    the aspect: joint (all aspects in one model, within person), marginal (one aspect at a time, within
+    person), between (one aspect at a time, persons' means). None when the study has no truth.json.
+    """
+    if data.truth is None or "effects" not in data.truth:
+        return None
+    effects = pd.DataFrame(data.truth["effects"]).rename(columns={"kpi": "outcome"})
+    effects.insert(0, "term", "ex_" + effects["aspect"])
+    return effects[["term", "outcome", "kind", "acts", *FORMS]]
+
+
+def with_planted(frame: pd.DataFrame, data: StudyData, form: str) -> pd.DataFrame:
+    """Return ``frame`` (columns term, outcome) with ``kind`` and ``planted``; both empty for real data."""
+    planted = planted_effects(data)
+    if planted is None:
+        return frame.assign(kind="", planted=float("nan"))
+    chosen = planted.rename(columns={form: "planted"})[["term", "outcome", "kind", "planted"]]
+    out = frame.merge(chosen, on=["term", "outcome"], how="left", validate="many_to_one")
+    return out.assign(kind=out["kind"].fillna(""))
+
+
+def planted_variances(data: StudyData) -> pd.DataFrame | None:
+    """Return the planted variance components: outcome, component, observed, observed_share; None for real data."""
+    if data.truth is None or "variance_components" not in data.truth:
+        return None
+    parts = pd.DataFrame(data.truth["variance_components"]).rename(columns={"kpi": "outcome"})
+    return parts[["outcome", "component", "observed", "observed_share"]]

@@ -1,0 +1,122 @@
+"""Linking: no interaction is created or lost, and each meets the EX that was in force when it began."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exlink.data.dataset import open_data
+from exlink.data.study import load_study
+from exlink.errors import LinkageError
+from tests.data.small import tables, write
+
+
+def by_hand(frames: dict[str, pd.DataFrame], lag: int, window: int) -> pd.Series:
+    """Return the wave of every interaction by looking at each one: the latest answer that acts, if it still does."""
+    ex = frames["ex_responses"].assign(responded_on=pd.to_datetime(frames["ex_responses"]["responded_on"]))
+    ex["wave"] = ex["responded_on"].dt.year.astype(str) + "Q" + ex["responded_on"].dt.quarter.astype(str)
+    answers = ex.groupby(["employee_id", "wave"], as_index=False)["responded_on"].max()
+    waves = {}
+    for row in frames["interactions"].itertuples():
+        own = answers[answers["employee_id"] == row.employee_id]
+        begun = own[own["responded_on"] + pd.Timedelta(days=lag) <= row.started_at].sort_values("responded_on")
+        in_force = len(begun) and row.started_at < begun["responded_on"].iloc[-1] + pd.Timedelta(days=lag + window)
+        waves[row.interaction_id] = begun["wave"].iloc[-1] if in_force else None
+    return pd.Series(waves)
+
+
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lag=st.integers(0, 40), window=st.integers(5, 120))
+def test_every_interaction_meets_the_ex_in_force(tmp_path_factory, lag, window):
+    frames = tables()
+    data = open_data(load_study(write(tmp_path_factory.mktemp("link"), frames,
+                                      linkage={"lag_days": lag, "window_days": window})))
+    linked = data.query("SELECT interaction_id, wave FROM interactions ORDER BY 1").set_index("interaction_id")["wave"]
+    expected = by_hand(frames, lag, window)
+    assert len(linked) == len(frames["interactions"])
+    pd.testing.assert_series_equal(linked.sort_index().astype(object).where(linked.sort_index().notna(), None),
+                                   expected.sort_index().astype(object), check_names=False)
+
+
+def test_cells_carry_the_sufficient_statistics(tmp_path):
+    data = open_data(load_study(write(tmp_path, tables())))
+    rows = data.linked().collect().to_pandas()
+    cells = data.cells(["employee_id", "wave"], ["satisfaction"]).set_index(["employee_id", "wave"])
+    grouped = rows.groupby(["employee_id", "wave"])["satisfaction"]
+    assert cells["n"].sum() == len(rows)
+    assert np.array_equal(cells["n_satisfaction"], grouped.count())
+    assert np.allclose(cells["sum_satisfaction"], grouped.sum())
+    assert np.allclose(cells["sumsq_satisfaction"], (rows["satisfaction"] ** 2).groupby(
+        [rows["employee_id"], rows["wave"]]).sum())
+
+
+def test_moves_between_teams_are_respected(tmp_path):
+    frames = tables()
+    frames["assignments"] = pd.DataFrame({
+        "employee_id": ["E-000", "E-000"], "valid_from": ["2020-01-01", "2026-01-10"],
+        "valid_to": ["2026-01-10", None], "team_id": ["T-9", "T-2"]})
+    data = open_data(load_study(write(tmp_path, frames)))
+    moved = data.query("SELECT started_at, team_id FROM interactions WHERE employee_id = 'E-000' ORDER BY 1")
+    expected = np.where(moved["started_at"] < "2026-01-10", "T-9", "T-2")
+    assert (moved["team_id"] == expected).all()
+    assert set(expected) == {"T-9", "T-2"}
+    assert (data.query("SELECT DISTINCT team_id FROM interactions WHERE employee_id = 'E-005' ORDER BY 1")
+            ["team_id"].tolist() == ["T-1"])
+
+
+def test_funnel_ends_in_what_steps_see(tmp_path):
+    data = open_data(load_study(write(tmp_path, tables())))
+    funnel = data.funnel()
+    assert funnel["rows"].iloc[0] == len(tables()["interactions"])
+    assert funnel["rows"].iloc[-1] == len(data.sample_linked())
+    assert (funnel["rows"].iloc[:-1].to_numpy() - funnel["lost"].iloc[1:].to_numpy() == funnel["rows"].iloc[1:]).all()
+
+
+def test_sample_is_fixed_and_says_its_share(tmp_path):
+    data = open_data(load_study(write(tmp_path, tables())))
+    few, again = data.sample_linked(50), data.sample_linked(50)
+    pd.testing.assert_frame_equal(few, again)
+    assert 0 < few.attrs["share"] < 1 and 20 < len(few) < 90
+
+
+def test_no_overlap_is_told_apart(tmp_path):
+    frames = tables()
+    other = frames | {"ex_responses": frames["ex_responses"].assign(employee_id="E-X"),
+                      "employees": pd.concat([frames["employees"], frames["employees"].iloc[:1].assign(
+                          employee_id="E-X")])}
+    other["ex_responses"]["item"] = [f"i{i}" for i in range(len(other["ex_responses"]))]
+    with pytest.raises(LinkageError, match=r"0 of 12 values of interactions\.employee_id occur in ex_responses"):
+        open_data(load_study(write(tmp_path / "a", other)))
+    early = frames | {"interactions": frames["interactions"].assign(
+        started_at=frames["interactions"]["started_at"] - pd.Timedelta(days=4000))}
+    with pytest.raises(LinkageError, match="do not overlap in time"):
+        open_data(load_study(write(tmp_path / "b", early)))
+
+
+def test_aspects_on_mixed_scales_are_brought_together_aloud(tmp_path):
+    frames = tables()
+    ex = frames["ex_responses"]
+    odd = ex["item"] == "tools-2"
+    ex.loc[odd, ["score", "scale_min", "scale_max"]] = [10, 0, 10]
+    ex.loc[~odd & (ex["aspect"] == "tools"), "score"] = 5
+    data = open_data(load_study(write(tmp_path, frames)))
+    assert data.exposures()["ex_tools"].eq(5).all()
+    assert any("different scales" in note for note in data.notes)
+
+
+def test_team_grain_links_units_and_needs_no_employees(tmp_path):
+    frames = tables()
+    team = frames["employees"].set_index("employee_id")["team_id"]
+    ex, ix = frames["ex_responses"], frames["interactions"]
+    ex = ex.assign(team_id=ex["employee_id"].map(team), wave="w1", weight=2).drop(columns="employee_id")
+    ex = ex.drop_duplicates(["team_id", "responded_on", "item"])
+    ix = ix.assign(team_id=ix["employee_id"].map(team)).drop(columns="employee_id")
+    data = open_data(load_study(write(tmp_path, {"ex_responses": ex, "interactions": ix,
+                                                "cx_responses": frames["cx_responses"]}, linkage={"grain": "team"})))
+    assert (data.unit, data.people) == ("team_id", "teams")
+    assert data.exposures()["team_id"].tolist() == ["T-0", "T-1", "T-2"]
+    assert data.known_ids() == frozenset()
+    assert data.missing("employees") == "not assessed: needs `employees`"
