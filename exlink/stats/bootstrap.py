@@ -122,6 +122,55 @@ def _times(factor: float, statistic: Callable[[np.ndarray], np.ndarray]) -> Call
     return lambda w: factor * statistic(w)
 
 
+class _SharedSlopes:
+    """Slopes of one set of moments, solved once per draw for all links that read a column of them."""
+
+    def __init__(self, moments: UnitMoments) -> None:
+        self.moments = moments
+        self._weights: np.ndarray | None = None
+        self._slopes: np.ndarray | None = None
+        self._blocks: np.ndarray | None = None
+        self._merged: _SharedSlopes | None = None
+
+    def __call__(self, weights: np.ndarray) -> np.ndarray:
+        if self._weights is not weights:
+            self._weights, self._slopes = weights, self.moments.slopes(weights)
+        return self._slopes
+
+    def on_blocks(self, blocks: np.ndarray, n_blocks: int) -> _SharedSlopes:
+        if self._blocks is not blocks:
+            self._blocks, self._merged = blocks, _SharedSlopes(self.moments.merged(blocks, n_blocks))
+        return self._merged
+
+
+def links_from_moments(
+    names: Sequence[str],
+    cluster: str,
+    moments: UnitMoments,
+    transform: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> tuple[Link, ...]:
+    """Return one link per slope of ``moments``, in their order; one solve per draw serves them all.
+
+    ``transform`` is applied to every slope (e.g. ``np.expm1`` for a log outcome).
+    """
+    if len(names) != len(moments.names):
+        raise EstimationError(f"links: {len(names)} names for {len(moments.names)} slopes.")
+    shared = _SharedSlopes(moments)
+
+    def column(source: _SharedSlopes, at: int) -> Callable[[np.ndarray], np.ndarray]:
+        if transform is None:
+            return lambda weights: source(weights)[:, at]
+        return lambda weights: transform(source(weights)[:, at])
+
+    return tuple(
+        Link(
+            name, cluster, column(shared, at), moments.units, moments.n_rows,
+            merged=lambda blocks, n_blocks, at=at: column(shared.on_blocks(blocks, n_blocks), at),
+        )
+        for at, name in enumerate(names)
+    )  # fmt: skip
+
+
 def link_from_moments(
     name: str,
     cluster: str,
@@ -134,48 +183,8 @@ def link_from_moments(
         if term not in moments.names:
             raise EstimationError(f"link {name}: no slope of '{term}'.{did_you_mean(term, moments.names)}")
         term = moments.names.index(term)
-
-    def of(source: UnitMoments) -> Callable[[np.ndarray], np.ndarray]:
-        def statistic(weights: np.ndarray) -> np.ndarray:
-            slope = source.slopes(weights)[:, term]
-            return slope if transform is None else transform(slope)
-
-        return statistic
-
-    return Link(
-        name, cluster, of(moments), moments.units, moments.n_rows,
-        merged=lambda blocks, n_blocks: of(moments.merged(blocks, n_blocks)),
-    )  # fmt: skip
-
-
-def links_from_moments(names: Sequence[str], cluster: str, moments: UnitMoments) -> tuple[Link, ...]:
-    """Return one link per slope of ``moments``, in their order; one solve per draw serves them all."""
-    if len(names) != len(moments.names):
-        raise EstimationError(f"links: {len(names)} names for {len(moments.names)} slopes.")
-    def solver(source: UnitMoments) -> Callable[[np.ndarray], np.ndarray]:
-        last: dict[str, np.ndarray] = {}
-
-        def slopes(weights: np.ndarray) -> np.ndarray:
-            if last.get("weights") is not weights:
-                last.update(weights=weights, slopes=source.slopes(weights))
-            return last["slopes"]
-
-        return slopes
-
-    whole = solver(moments)
-    by_blocks: dict[bytes, Callable[[np.ndarray], np.ndarray]] = {}
-
-    def merged(blocks: np.ndarray, n_blocks: int) -> Callable[[np.ndarray], np.ndarray]:
-        return by_blocks.setdefault(blocks.tobytes(), solver(moments.merged(blocks, n_blocks)))
-
-    def one(at: int) -> Link:
-        def on(blocks: np.ndarray, n_blocks: int) -> Callable[[np.ndarray], np.ndarray]:
-            slopes = merged(blocks, n_blocks)
-            return lambda w: slopes(w)[:, at]
-
-        return Link(names[at], cluster, lambda w: whole(w)[:, at], moments.units, moments.n_rows, merged=on)
-
-    return tuple(one(at) for at in range(len(names)))
+    names = [name if i == term else f"{name}: {other}" for i, other in enumerate(moments.names)]
+    return links_from_moments(names, cluster, moments, transform)[term]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,7 +270,9 @@ def bootstrap_chain(
         n_clusters = min(len(everyone), most_units)
         # with few units every unit is its own block
         block = _hashed(everyone, most_units) if len(everyone) > most_units else np.arange(len(everyone))
-        statistics = [m.on_blocks(block[everyone.get_indexer(np.asarray(m.units))], n_clusters) for m in members]
+        # links that share their array of units share one array of blocks, and with it their solves
+        own = {id(m.units): block[everyone.get_indexer(np.asarray(m.units))] for m in members}
+        statistics = [m.on_blocks(own[id(m.units)], n_clusters) for m in members]
         rng = _generator(seed, cluster)
         start = 0
         for size in batches(n_clusters, reps):

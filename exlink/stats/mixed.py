@@ -82,7 +82,6 @@ def mixed_model(
     about 10 s for 100,000 rows: give it aggregates or a sample.
     """
     import statsmodels.formula.api as smf
-    from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
     need_columns(frame, [group], formula)
     used = frame[frame[group].notna()]
@@ -96,17 +95,7 @@ def mixed_model(
         )  # fmt: skip
     except Exception as error:  # patsy/formulaic raise many kinds for a formula that does not fit the frame
         raise EstimationError(f"{formula}: the formula does not fit the data ({_first_line(error)}).") from error
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            fit = model.fit(reml=reml, method=["lbfgs", "bfgs", "powell"])
-        except np.linalg.LinAlgError as error:
-            raise EstimationError(
-                f"{formula}: no finite solution ({_first_line(error)}); look for collinear columns."
-            ) from error
-    odd = [w for w in caught if not issubclass(w.category, (ConvergenceWarning, RuntimeWarning, UserWarning))]
-    for warning in odd:
-        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    fit = _fitted(model, reml, formula)
     cov = np.asarray(fit.cov_re)
     terms = [str(c).replace("Group", "(Intercept)") for c in fit.cov_re.columns]
     terms[0] = "(Intercept)"
@@ -117,8 +106,7 @@ def mixed_model(
     if n_groups < 5:
         notes.append(FEW_LEVELS)
     names = [str(n).replace("Intercept", "(Intercept)") for n in model.exog_names]
-    p = len(names)
-    vcov = np.asarray(fit.cov_params())[:p, :p]
+    vcov, modes = _conditional(fit, cov)
     n_rows = int(model.nobs)
     return MixedFit(
         fixef=pd.Series(np.asarray(fit.fe_params), index=names),
@@ -134,7 +122,7 @@ def mixed_model(
         message="; ".join(notes),
         n_rows=n_rows,
         n_groups=len(model.group_labels),
-        ranef=_ranef(fit, model.group_labels, terms, group),
+        ranef=pd.DataFrame(modes, index=pd.Index(model.group_labels, name=group), columns=terms),
     )
 
 
@@ -165,13 +153,44 @@ def _varcorr(cov: np.ndarray, terms: list[str], scale: float, group: str) -> pd.
     return pd.DataFrame(rows)
 
 
-def _ranef(fit: object, labels: list, terms: list[str], group: str) -> pd.DataFrame:
-    index = pd.Index(labels, name=group)
-    if not np.linalg.det(np.asarray(fit.cov_re)) > 0:
-        # statsmodels inverts the covariance, which a variance of exactly zero does not allow: modes are zero
-        return pd.DataFrame(0.0, index=index, columns=terms)
-    modes = fit.random_effects
-    return pd.DataFrame([modes[label].to_numpy() for label in labels], index=index, columns=terms)
+def _fitted(model: object, reml: bool, formula: str) -> object:
+    """Return the fit; where gradients fail, as they do at the boundary, by Powell's method without them."""
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning, SingularMatrixWarning
+
+    told_in_message = (ConvergenceWarning, SingularMatrixWarning, RuntimeWarning)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            fit = model.fit(reml=reml, method=["lbfgs"])
+        except np.linalg.LinAlgError:
+            fit = None
+        if fit is None or not fit.converged:
+            try:
+                fit = model.fit(reml=reml, method=["powell"])
+            except np.linalg.LinAlgError as error:
+                raise EstimationError(
+                    f"{formula}: no finite solution ({_first_line(error)}); look for collinear columns."
+                ) from error
+    for warning in caught:
+        if not issubclass(warning.category, told_in_message):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return fit
+
+
+def _conditional(fit: object, cov: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the covariance of the fixed effects given the variances, and the conditional modes.
+
+    ``(X'V⁻¹X)⁻¹`` and ``ΨZ'V⁻¹(y - Xβ)``, as lme4. statsmodels inverts a Hessian of fixed effects and variances
+    together, which differs by some tenths of a percent and does not exist at the boundary.
+    """
+    model, beta = fit.model, np.asarray(fit.fe_params)
+    gram, modes = np.zeros((len(beta), len(beta))), []
+    for x, z, y in zip(model.exog_li, model.exog_re_li, model.endog_li, strict=True):
+        # V⁻¹ a = (a - Z (σ²I + ΨZ'Z)⁻¹ Ψ Z'a) / σ², which also holds when Ψ is singular
+        inner = np.linalg.solve(fit.scale * np.eye(len(cov)) + cov @ z.T @ z, cov @ z.T)
+        gram += (x.T @ x - (x.T @ z) @ (inner @ x)) / fit.scale
+        modes.append(inner @ (y - x @ beta))
+    return np.linalg.inv(gram), np.array(modes)
 
 
 def _first_line(error: Exception) -> str:

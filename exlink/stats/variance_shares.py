@@ -113,19 +113,20 @@ def _moments(design: _Design, y: np.ndarray, w: np.ndarray) -> tuple[np.ndarray,
     k = len(design.codes)
     rows = w.sum()
     counts = [np.bincount(c, weights=w, minlength=s) for c, s in zip(design.codes, design.sizes, strict=True)]
+    # sums of products, not dot products: BLAS threads cost more here than they bring when cores are shared
     wy = w * y
-    square = float(wy @ y)
+    square = float((wy * y).sum())
     forms, matrix = np.empty(k + 1), np.zeros((k + 1, k + 1))
     inverse = [np.divide(1.0, c, out=np.zeros_like(c), where=c > 0) for c in counts]
     for i in range(k):
         sums = np.bincount(design.codes[i], weights=wy, minlength=design.sizes[i])
-        forms[i] = square - float(sums**2 @ inverse[i])
+        forms[i] = square - float((sums**2 * inverse[i]).sum())
         matrix[i, k] = rows - (counts[i] > 0).sum()
-        matrix[k, i] = rows - float(counts[i] @ counts[i]) / rows
+        matrix[k, i] = rows - float((counts[i] ** 2).sum()) / rows
     for (a, b), (cell, of_a, of_b) in design.pairs.items():
         joint = np.bincount(cell, weights=w, minlength=len(of_a)) ** 2
-        matrix[a, b] = rows - float(joint @ inverse[a][of_a])
-        matrix[b, a] = rows - float(joint @ inverse[b][of_b])
+        matrix[a, b] = rows - float((joint * inverse[a][of_a]).sum())
+        matrix[b, a] = rows - float((joint * inverse[b][of_b]).sum())
     forms[k] = square - wy.sum() ** 2 / rows
     matrix[k, k] = rows - 1
     return forms, matrix

@@ -1,0 +1,85 @@
+"""statsmodels' mixed model against lme4, and its singular fits in lme4's words."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+from exlink.errors import EstimationError
+from exlink.stats.mixed import SINGULAR, is_singular, mixed_model
+from tests.stats.reference import OPTIMISER, r_numbers, real
+
+
+def test_sleepstudy():
+    fit = mixed_model(real("mixed_models/sleepstudy.csv"), "Reaction ~ Days", "Subject", slopes="Days")
+    r = r_numbers("sleepstudy")
+    assert fit.fixef["(Intercept)"] == pytest.approx(r.loc["fixef:(Intercept)", "estimate"], rel=1e-8)
+    assert fit.fixef["Days"] == pytest.approx(r.loc["fixef:Days", "estimate"], rel=1e-8)
+    assert list(fit.table["std_error"]) == pytest.approx(
+        list(r.loc[["fixef:(Intercept)", "fixef:Days"], "se"]), rel=OPTIMISER
+    )
+    wanted = r.loc[
+        ["vc:Subject:(Intercept):var", "vc:Subject:(Intercept):Days", "vc:Subject:Days:var", "vc:Residual:NA:var"]
+    ]
+    assert list(fit.varcorr["value"]) == pytest.approx(list(wanted["estimate"]), rel=OPTIMISER)
+    assert fit.loglik == pytest.approx(r.loc["logLik", "estimate"], abs=1e-5)
+    assert fit.objective == pytest.approx(r.loc["REMLcrit", "estimate"], abs=1e-5)
+    assert (fit.n_rows, fit.n_groups, fit.is_singular, fit.message) == (180, 18, False, "")
+    assert fit.converged
+    # lme4's first conditional modes, ranef(fm1)$Subject["308", ]
+    assert fit.ranef.loc[308].to_numpy() == pytest.approx([2.2585, 9.1990], abs=2e-3)
+
+
+def test_soldiers_in_companies():
+    fit = mixed_model(real("army_lq2002/lq2002.csv"), "HOSTILE ~ LEAD + TSIG + GLEAD", "COMPID")
+    r = r_numbers("lq2002", "lmer REML HOSTILE")
+    for term in fit.fixef.index:
+        assert fit.fixef[term] == pytest.approx(r.loc[f"fixef:{term}", "estimate"], rel=OPTIMISER)
+        se = fit.table.set_index("term").loc[term, "std_error"]
+        assert se == pytest.approx(r.loc[f"fixef:{term}", "se"], rel=OPTIMISER)
+    assert list(fit.varcorr["value"]) == pytest.approx(
+        list(r.loc[["vc:COMPID:(Intercept):var", "vc:Residual:NA:var"], "estimate"]), rel=OPTIMISER
+    )
+    assert fit.icc == pytest.approx(0.0184697 / (0.0184697 + 0.8666029), rel=OPTIMISER)
+
+
+def test_no_variance_between_groups_is_singular():
+    """Groups whose means are equal on purpose: the between variance is estimated at its boundary."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(20), 10), "x": rng.normal(size=200)})
+    noise = rng.normal(size=200)
+    frame["y"] = frame["x"] + noise - pd.Series(noise).groupby(frame["g"]).transform("mean")
+    fit = mixed_model(frame, "y ~ x", "g")
+    assert fit.is_singular
+    assert SINGULAR in fit.message
+    assert fit.varcorr["value"][0] == pytest.approx(0, abs=1e-6)
+    # with no variance between groups the model is least squares, errors and all
+    ols = smf.ols("y ~ x", frame).fit()
+    assert list(fit.table["estimate"]) == pytest.approx(list(ols.params), rel=1e-5)
+    assert list(fit.table["std_error"]) == pytest.approx(list(ols.bse), rel=1e-4)
+    assert np.abs(fit.ranef).to_numpy().max() < 1e-6
+
+
+def test_few_groups_get_lme4s_warning():
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(4), 50)})
+    frame["y"] = np.array([-3.0, -1, 1, 3])[frame["g"]] + rng.normal(size=200)
+    fit = mixed_model(frame, "y ~ 1", "g")
+    assert "< 5 sampled levels" in fit.message
+    assert not fit.is_singular
+
+
+@pytest.mark.parametrize(
+    ("cov", "singular"),
+    [([[1.0]], False), ([[0.0]], True), ([[1.0, 0.5], [0.5, 1.0]], False), ([[1.0, 2.0], [2.0, 4.0]], True)],
+)
+def test_boundary(cov, singular):
+    assert is_singular(np.array(cov), 1.0) is singular
+
+
+def test_bad_input_is_one_sentence():
+    frame = pd.DataFrame({"g": [1, 1, 1], "y": [1.0, 2, 3]})
+    with pytest.raises(EstimationError, match="g has 1 level"):
+        mixed_model(frame, "y ~ 1", "g")
+    with pytest.raises(EstimationError, match="y ~ tools: the formula does not fit the data"):
+        mixed_model(frame.assign(g=[1, 2, 2]), "y ~ tools", "g")
