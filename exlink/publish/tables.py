@@ -42,7 +42,8 @@ def table(
         Column to its heading, in the order of showing. All columns under their own names when left out.
     formats : mapping, optional
         Column to a format spec, such as ``",.0f"`` or ``"+.1%"``. Whole numbers get thousands
-        separators and other numbers two decimals when left out.
+        separators and other numbers two decimals when left out. ``"p"`` writes p values: ``0.012``,
+        and ``< 0.001`` below that.
     intervals : mapping, optional
         Column to the two columns that bound it; written into its cell as ``0.12 (0.05 to 0.19)``.
     group : str, optional
@@ -140,6 +141,8 @@ def _one(value: Any, spec: str) -> str:
         return value
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
+    if spec == "p":
+        return "< 0.001" if value < 0.001 else style.number(float(value), ".3f")
     if isinstance(value, date):  # a Timestamp is one
         return value.isoformat()[:10]
     return style.number(float(value), spec) if isinstance(value, int | float) or hasattr(value, "dtype") else str(value)

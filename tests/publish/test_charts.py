@@ -186,9 +186,15 @@ def text_boxes(fig: Figure, monkeypatch) -> list[tuple[str, Bbox]]:
     monkeypatch.setattr(Text, "draw", lambda self, renderer: (found.append(self), draw(self, renderer))[1])
     fig.draw_without_rendering()
     renderer = FigureCanvasAgg(fig).get_renderer()
-    shown = [t for t in dict.fromkeys(found) if t.get_visible() and t.get_text().strip()]
+    upright = [t for t in dict.fromkeys(found) if t.get_rotation() % 90 == 0]  # a slanted text's box says little
+    shown = [t for t in upright if t.get_visible() and t.get_text().strip()]
     slack = -0.02 * fig.dpi  # the font's own line spacing
     return [(t.get_text(), t.get_window_extent(renderer).padded(slack)) for t in shown]
+
+
+def clashes(boxes: list[tuple[str, Bbox]]) -> list[tuple[str, str]]:
+    """Return the pairs of texts that overprint each other."""
+    return [(a, b) for i, (a, box) in enumerate(boxes) for b, other in boxes[i + 1 :] if box.overlaps(other)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -198,8 +204,7 @@ def test_no_text_is_cut_and_no_two_texts_overlap(name, drawn, monkeypatch):
     assert len(boxes) > 5
     cut = [t for t, b in boxes if b.x0 < page.x0 or b.x1 > page.x1 or b.y0 < page.y0 or b.y1 > page.y1]
     assert cut == []
-    clashes = [(a, b) for i, (a, box) in enumerate(boxes) for b, other in boxes[i + 1 :] if box.overlaps(other)]
-    assert clashes == []
+    assert clashes(boxes) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -102,3 +102,11 @@ def test_only_released_tables_are_shown():
 def test_a_misspelt_column_is_named_with_the_nearest_one(released):
     with pytest.raises(ParameterError, match=r"no column 'shar'.*Did you mean 'share'"):
         table(released, {"team": "Team", "shar": "Share"})
+
+
+def test_a_tiny_p_value_is_not_written_as_zero():
+    frame = pd.DataFrame({"k": ["a", "b"], "p": [0.00004, 0.0123]})
+    assert [row[1] for row in cells(table(showcase.given(frame, ["k"]), {"k": "K", "p": "p"}, {"p": "p"}))] == [
+        "< 0.001",
+        "0.012",
+    ]

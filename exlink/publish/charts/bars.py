@@ -15,12 +15,15 @@ from exlink.publish.charts.layout import (
     canvas,
     hidden_rows,
     key_above,
+    nothing_left,
     reference_line,
     released_frame,
+    row_inches,
     rows_axis,
     styled,
     unique,
     value_grid,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +60,7 @@ def bars(
     palette = style.PARTS if stacked else style.SERIES
     lanes = 1 if stacked else len(groups)
     fig = canvas(
-        max(1.5, 0.7 + (0.3 if group else 0) + len(labels) * (0.16 + 0.28 * lanes)),
+        max(1.5, 0.7 + (0.3 if group else 0) + len(labels) * row_inches(labels, 0.16 + 0.28 * lanes)),
         title=title,
         released=released,
     )
@@ -110,7 +113,7 @@ def bars(
     if not stacked:
         reference_line(ax, 0.0)
     ax.margins(x=0.0 if stacked else 0.04)
-    ax.set_xlabel(xlabel)
+    ax.set_xlabel(wrapped(xlabel, 48))
     return fig
 
 
@@ -142,10 +145,12 @@ def tornado(
     """
     column = base if isinstance(base, str) else None
     frame = released_frame(released, "tornado", [label, low, high, column]).dropna(subset=[low, high])
+    if frame.empty:
+        return nothing_left(canvas(1.4, title=title, released=released))
     centre = float(frame[column].iloc[0]) if column else float(base)
     span = (frame[high] - frame[low]).abs()
     frame = frame.loc[span.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
-    fig = canvas(max(1.6, 0.75 + 0.44 * len(frame)), title=title, released=released)
+    fig = canvas(max(1.6, 0.75 + row_inches(frame[label], 0.44) * len(frame)), title=title, released=released)
     ax = fig.add_subplot()
     rows_axis(ax, frame[label])
     value_grid(ax, spec=spec)
@@ -166,5 +171,5 @@ def tornado(
     if centre != 0.0 and ax.get_xlim()[0] < 0.0 < ax.get_xlim()[1]:
         ax.axvline(0.0, color=style.MUTED, linewidth=1.0, linestyle=(0, (3, 3)))
     ax.margins(x=0.20)
-    ax.set_xlabel(f"{xlabel} · base {style.number(centre, spec)}".replace("$", r"\$"))
+    ax.set_xlabel(wrapped(f"{xlabel} · base {style.number(centre, spec)}", 48))
     return fig

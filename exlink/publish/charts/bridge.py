@@ -15,6 +15,7 @@ from exlink.publish.charts.layout import (
     hidden_rows,
     reference_line,
     released_frame,
+    row_inches,
     rows_axis,
     styled,
     value_grid,
@@ -46,7 +47,7 @@ def waterfall(
     """
     frame = released_frame(released, "waterfall", [label, value, total, low, high])
     hidden = hidden_rows(released)
-    fig = canvas(max(1.6, 0.75 + 0.42 * len(frame)), title=title, released=released)
+    fig = canvas(max(1.6, 0.75 + row_inches(frame[label], 0.42, width=30) * len(frame)), title=title, released=released)
     ax = fig.add_subplot()
     rows_axis(ax, frame[label], width=30)
     value_grid(ax, spec=spec)
@@ -76,7 +77,7 @@ def waterfall(
         reached = end
     ax.margins(x=0.03)
     reference_line(ax, 0.0)
-    ax.set_xlabel(xlabel)
+    ax.set_xlabel(wrapped(xlabel, 48))
     return fig
 
 
@@ -101,7 +102,11 @@ def funnel(
     reasons = [
         str(r) if reason and isinstance(r, str) else "" for r in (frame[reason] if reason else [""] * len(frame))
     ]
-    fig = canvas(max(1.6, 0.65 + (0.74 if any(reasons) else 0.48) * len(frame)), title=title, released=released)
+    fig = canvas(
+        max(1.6, 0.65 + row_inches(frame[stage], 0.74 if any(reasons) else 0.48) * len(frame)),
+        title=title,
+        released=released,
+    )
     ax = fig.add_subplot()
     rows_axis(ax, frame[stage])
     lift = 0.16 if any(reasons) else 0.0  # room below the bar for the reason
@@ -122,7 +127,7 @@ def funnel(
                 edgecolor=style.PAPER,
             )
         ax.barh(middle, count, height=0.42, color=style.ACCENT)
-        share = f"  ({style.number(count / first, '.0%')})" if first else ""
+        share = f"  ({_share(count / first)})" if first else ""
         beside(ax, middle, style.number(count, spec) + share)
         if reasons[y]:
             ax.annotate(
@@ -136,8 +141,15 @@ def funnel(
             )
         before = count
     ax.set_yticks([y - lift for y in range(len(frame))], ax.get_yticklabels())
-    ax.set_xlim(0, np.nanmax(frame[value]))
+    longest = frame[value].max()  # NaN when every stage is hidden
+    ax.set_xlim(0, longest if longest > 0 else 1.0)
     ax.set_xticks([])
     ax.spines["bottom"].set_visible(False)
-    ax.set_xlabel(xlabel, loc="left")
+    ax.set_xlabel(wrapped(xlabel, 48), loc="left")
     return fig
+
+
+def _share(share: float) -> str:
+    """Write a share in whole per cent, but never 100 % or 0 % for what is only nearly so."""
+    nearly = 0.995 <= share < 1.0 or 0.0 < share < 0.005
+    return style.number(share, ".1%" if nearly else ".0%")

@@ -14,6 +14,7 @@ from exlink.publish.charts.layout import (
     HIDDEN,
     canvas,
     hidden_rows,
+    nothing_left,
     released_frame,
     styled,
     unique,
@@ -47,8 +48,10 @@ def distribution(
     hidden = hidden_rows(released)
     groups = unique(frame[group]) if group else [None]
     fig = canvas(0.7 + (2.4 if len(groups) == 1 else 1.35 * len(groups)), title=title, released=released)
+    if frame[count].isna().all():
+        return nothing_left(fig)
     axes = fig.subplots(len(groups), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
-    ceiling = np.nanmax(frame[count].to_numpy(float)) if frame[count].notna().any() else 1.0
+    ceiling = frame[count].max() if frame[count].gt(0).any() else 1.0
     for ax, name in zip(axes, groups, strict=True):
         part = frame[frame[group] == name] if group else frame
         part = part.sort_values(left, kind="stable")

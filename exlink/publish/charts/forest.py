@@ -15,12 +15,15 @@ from exlink.publish.charts.layout import (
     canvas,
     hidden_rows,
     key_above,
+    nothing_left,
     reference_line,
     released_frame,
+    row_inches,
     rows_axis,
     styled,
     unique,
     value_grid,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +57,7 @@ def forest(
     frame = released_frame(released, "forest", [label, estimate, low, high, group, target])
     hidden = hidden_rows(released)
     labels, groups = unique(frame[label]), unique(frame[group]) if group else [None]
-    height = 0.62 + (0.30 if group or target else 0.0) + len(labels) * (0.20 + 0.27 * len(groups))
+    height = 0.62 + (0.30 if group or target else 0.0) + len(labels) * row_inches(labels, 0.20 + 0.27 * len(groups))
     fig = canvas(max(height, 1.6), title=title, released=released)
     ax = fig.add_subplot()
     rows_axis(ax, labels)
@@ -89,7 +92,7 @@ def forest(
                 )
     _key(ax, groups if group else [], target_name if target else None)
     ax.margins(x=0.06)
-    ax.set_xlabel(xlabel)
+    ax.set_xlabel(wrapped(xlabel, 48))
     return fig
 
 
@@ -133,6 +136,7 @@ def caterpillar(
     xlabel: str,
     ylabel: str,
     reference: float | None = 0.0,
+    spec: str = "",
     title: str | None = None,
 ) -> Figure:
     """Draw every unit as an upright interval with its estimate, sorted, and name none of them.
@@ -143,8 +147,10 @@ def caterpillar(
     frame = released_frame(released, "caterpillar", [estimate, low, high])
     frame = frame.dropna(subset=[estimate]).sort_values([estimate, low], kind="stable", ignore_index=True)
     fig = canvas(3.4, title=title, released=released)
+    if frame.empty:
+        return nothing_left(fig)
     ax = fig.add_subplot()
-    value_grid(ax, "y")
+    value_grid(ax, "y", spec)
     reference_line(ax, reference, axis="y")
     apart = np.zeros(len(frame), bool)
     if reference is not None:
@@ -157,5 +163,5 @@ def caterpillar(
     ax.margins(x=0.02)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set(xlabel=wrapped(xlabel, 60), ylabel=wrapped(ylabel, 34))
     return fig

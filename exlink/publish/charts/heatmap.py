@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from exlink.publish import style
-from exlink.publish.charts.layout import HIDDEN, canvas, hidden_rows, released_frame, styled, unique, wrapped
+from exlink.publish.charts.layout import (
+    HIDDEN,
+    canvas,
+    hidden_rows,
+    released_frame,
+    row_inches,
+    styled,
+    unique,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,8 +57,11 @@ def heatmap(
     grid = np.full((len(rows), len(columns)), np.nan)
     for a, b, v in zip(frame[row], frame[column], frame[value], strict=True):
         grid[rows.index(a), columns.index(b)] = v
-    cell_height = 0.56 if low and high else 0.44
-    header = 0.20 * max(wrapped(c, 12).count("\n") + 1 for c in columns)
+    cell_height = row_inches(rows, 0.56 if low and high else 0.44, width=24)
+    heads = [wrapped(c, 12) for c in columns]
+    longest = max(len(line) for head in heads for line in head.split("\n"))
+    slanted = longest * 0.088 > (style.WIDTH - LEFT_INCHES) / len(columns)  # inches of text against the column's
+    header = 0.07 * longest + 0.15 if slanted else 0.20 * max(head.count("\n") + 1 for head in heads)
     small = (style.WIDTH - LEFT_INCHES) / len(columns) < 1.05  # an interval on one line would not fit
     legend = f"Cell: {unit}{'; below it the interval' if low and high and not small else ''}."
     legend += f" Outlined: {mark_name or mark}." if mark else ""
@@ -57,7 +69,17 @@ def heatmap(
     fig = canvas(height, title=title, released=released, legend=legend)
     ax = fig.add_subplot()
     norm, cmap = _scale(grid, centre)
-    sns.heatmap(grid, ax=ax, cmap=cmap, norm=norm, cbar=False, linewidths=2.5, linecolor=style.PAPER)
+    sns.heatmap(
+        grid,
+        ax=ax,
+        cmap=cmap,
+        norm=norm,
+        vmin=norm.vmin,
+        vmax=norm.vmax,
+        cbar=False,
+        linewidths=2.5,
+        linecolor=style.PAPER,
+    )
     hidden = hidden_rows(released)
     cells = {
         (rows.index(r), columns.index(c)): i for i, (r, c) in enumerate(zip(frame[row], frame[column], strict=True))
@@ -86,7 +108,8 @@ def heatmap(
                 marked = bool(mark and frame[mark][i] == True)  # noqa: E712 - may be NaN or None
                 _write(ax, x, y, grid[y, x], bounds, marked, spec, cmap(norm(grid[y, x])))
     ax.set_yticks(np.arange(len(rows)) + 0.5, [wrapped(r, 24) for r in rows], rotation=0)
-    ax.set_xticks(np.arange(len(columns)) + 0.5, [wrapped(c, 12) for c in columns], rotation=0, color=style.INK)
+    turn = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"} if slanted else {"rotation": 0}
+    ax.set_xticks(np.arange(len(columns)) + 0.5, heads, color=style.INK, **turn)
     ax.xaxis.tick_top()
     return fig
 

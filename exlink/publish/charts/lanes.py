@@ -8,7 +8,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from exlink.publish import style
-from exlink.publish.charts.layout import canvas, released_frame, spread, styled, unique, value_grid, wrapped
+from exlink.publish.charts.layout import (
+    canvas,
+    nothing_left,
+    released_frame,
+    spread,
+    styled,
+    unique,
+    value_grid,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +56,8 @@ def dual_lane(
     )
     fig = canvas(4.4 + track, title=title, released=released)
     top, middle, bottom = fig.subplots(3, 1, sharex=True, height_ratios=(2.1, track, 2.1))
+    if frame[value].isna().all():
+        return nothing_left(canvas(1.4, title=title, released=released))
     bounds = frame[[c for c in (value, low, high) if c]].to_numpy(float)
     floor, ceiling = np.nanmin(bounds), np.nanmax(bounds)
     reach = (ceiling - floor) or 1.0
@@ -59,6 +70,8 @@ def dual_lane(
         if volume:
             _volume(ax, part.groupby(stage, sort=False)[volume].max().reindex(stages), from_below=k == 0)
         ax.set_title(wrapped(name, 60), fontsize=style.BASE_PT, color=style.INK)
+    for ax in (top, bottom)[len(lanes) :]:
+        ax.set_visible(False)  # a side that the study does not have
     _track(middle, stages, upright)
     fig.supylabel(ylabel, fontsize=style.SMALL_PT, color=style.MUTED)
     return fig

@@ -78,6 +78,15 @@ def canvas(height: float, *, title: str | None, released: Released, legend: str 
     return fig
 
 
+def nothing_left(fig: Figure) -> Figure:
+    """Say in the figure itself that no row could be drawn; the gate's note below says why."""
+    ax = fig.add_subplot()
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, "Nothing to draw: every row is hidden or empty.", ha="center", va="center", color=style.MUTED)
+    fig.set_figheight(1.4)
+    return fig
+
+
 def wrapped(text: object, width: int) -> str:
     """Break a label into lines of at most ``width`` characters; ``$`` is a dollar, never mathematics."""
     lines = textwrap.wrap(str(text), width, break_long_words=False) or [""]
@@ -101,6 +110,12 @@ def rows_axis(ax: Axes, labels: Iterable[object], *, width: int = 26) -> None:
     ax.set_yticks(range(len(labels)), [wrapped(label, width) for label in labels])
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.spines["left"].set_visible(False)
+
+
+def row_inches(labels: Iterable[object], least: float, *, width: int = 26) -> float:
+    """Return the height of a row that holds the longest of the wrapped labels."""
+    lines = max(wrapped(label, width).count("\n") + 1 for label in labels)
+    return max(least, 0.19 * lines + 0.10)
 
 
 def value_grid(ax: Axes, axis: str = "x", spec: str = "") -> None:

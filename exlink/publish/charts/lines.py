@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from exlink.publish import style
 from exlink.publish.charts.layout import (
     canvas,
+    nothing_left,
     reference_line,
     released_frame,
     spread,
@@ -40,6 +41,7 @@ def control_chart(
     panel: str | None = None,
     xlabel: str = "",
     ylabel: str,
+    spec: str = "",
     title: str | None = None,
 ) -> Figure:
     """Draw a series inside its control limits: the pale band is where chance alone would keep it.
@@ -53,6 +55,8 @@ def control_chart(
     columns = 1 if len(panels) == 1 else 2
     rows = math.ceil(len(panels) / columns)
     fig = canvas(0.55 + (2.5 if columns == 1 else 1.75) * rows, title=title, released=released)
+    if frame[value].isna().all():
+        return nothing_left(fig)
     axes = fig.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     times = unique(frame[when])
     for ax, name in zip(axes.flat, panels, strict=False):
@@ -74,7 +78,7 @@ def control_chart(
         if name is not None:
             ax.set_title(wrapped(name, 34), fontsize=style.SMALL_PT)
         _time_ticks(ax, times, columns)
-        value_grid(ax, "y")
+        value_grid(ax, "y", spec)
         ax.margins(y=0.14)
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", labelcolor=style.MUTED)
@@ -108,6 +112,7 @@ def profile(
     reference: float | None = 0.0,
     xlabel: str,
     ylabel: str,
+    spec: str = "",
     title: str | None = None,
 ) -> Figure:
     """Draw how a value runs along an ordered axis: the line is the estimate, the band its interval.
@@ -116,8 +121,10 @@ def profile(
     """
     frame = released_frame(released, "profile", [x, y, low, high, group])
     fig = canvas(3.4, title=title, released=released)
+    if frame[y].isna().all():
+        return nothing_left(fig)
     ax = fig.add_subplot()
-    value_grid(ax, "y")
+    value_grid(ax, "y", spec)
     reference_line(ax, reference, axis="y")
     along = frame[x] if pd.api.types.is_numeric_dtype(frame[x]) else pd.Series(pd.factorize(frame[x])[0])
     ends: list[tuple[float, float, str, str]] = []
@@ -135,7 +142,7 @@ def profile(
     _name_ends(ax, ends)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set(xlabel=wrapped(xlabel, 60), ylabel=wrapped(ylabel, 34))
     return fig
 
 

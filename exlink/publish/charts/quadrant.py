@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from exlink.publish import style
-from exlink.publish.charts.layout import canvas, reference_line, released_frame, styled, value_grid, wrapped
+from exlink.publish.charts.layout import (
+    canvas,
+    nothing_left,
+    reference_line,
+    released_frame,
+    styled,
+    value_grid,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,10 +35,6 @@ _PLACES = (
     (-7, 7, "right", "bottom"),
     (7, -7, "left", "top"),
     (-7, -7, "right", "top"),
-    (18, 14, "left", "bottom"),
-    (-18, 14, "right", "bottom"),
-    (18, -14, "left", "top"),
-    (-18, -14, "right", "top"),
 )
 
 
@@ -56,6 +60,8 @@ def quadrant(
     """
     frame = released_frame(released, "quadrant", [x, y, label, highlight]).dropna(subset=[x, y])
     fig = canvas(4.9, title=title, released=released)
+    if frame.empty:
+        return nothing_left(fig)
     ax = fig.add_subplot()
     value_grid(ax, "both")
     reference_line(ax, x_split)
@@ -74,7 +80,7 @@ def quadrant(
     ax.margins(0.14, 0.16)
     ax.spines[:].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set(xlabel=wrapped(xlabel, 60), ylabel=wrapped(ylabel, 34))
     corner_texts = _corners(ax, corners) if corners else []
     if label:
         _labels(fig, ax, frame, (x, y, label), corner_texts)

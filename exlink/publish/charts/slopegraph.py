@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from exlink.publish import style
-from exlink.publish.charts.layout import canvas, released_frame, spread, styled, wrapped
+from exlink.publish.charts.layout import canvas, nothing_left, released_frame, spread, styled, wrapped
 
 if TYPE_CHECKING:
     from exlink.publish.disclosure import Released
@@ -35,6 +35,8 @@ def slopegraph(
     """
     frame = released_frame(released, "slopegraph", [label, before, after, highlight]).dropna(subset=[before, after])
     fig = canvas(max(3.0, 1.0 + ROW_INCHES * 1.35 * len(frame)), title=title, released=released)
+    if frame.empty:
+        return nothing_left(fig)
     ax = fig.add_subplot()
     low, high = frame[[before, after]].min().min(), frame[[before, after]].max().max()
     reach = (high - low) or 1.0
