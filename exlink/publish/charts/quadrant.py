@@ -10,6 +10,7 @@ from matplotlib.transforms import Bbox
 
 from exlink.publish import style
 from exlink.publish.charts.layout import (
+    balanced,
     canvas,
     nothing_left,
     reference_line,
@@ -99,7 +100,7 @@ def _corners(ax: Axes, corners: tuple[str, str, str, str]) -> list:
         ax.text(
             px,
             py,
-            wrapped(words, 26),
+            balanced(words, 28),
             transform=ax.transAxes,
             ha=ha,
             va=va,
