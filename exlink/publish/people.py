@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (("employees", "employee_id"), ("employees", "manager_id"), ("interactions", "employee_id"),
             ("interactions", "customer_id"))  # fmt: skip
+_YEAR_LIKE = 4  # a number of so few digits may be a year or a count, so it cannot be told from an id
 MOST = 500_000  # ids kept at hand; a study with more people has the patterns and column names to protect them
 
 
@@ -21,5 +22,5 @@ def known_people(data: StudyData) -> frozenset[str]:
                 f"SELECT DISTINCT CAST({column} AS VARCHAR) AS id FROM {table} "
                 f"WHERE {column} IS NOT NULL ORDER BY 1 LIMIT {MOST}"
             )
-            ids.update(found["id"])
+            ids.update(i for i in found["id"] if not (i.isdigit() and len(i) <= _YEAR_LIKE))
     return frozenset(ids)

@@ -261,6 +261,8 @@ class _Run:
             )  # fmt: skip
         except CellFailure as failure:
             self.artifacts.clear(step.stem)
+            if self.kernels.stopped:
+                raise StepError(f"Step {step.stem} was stopped.") from failure
             raise StepError(self._told(step, failure, executed)) from failure
         manifest = self.artifacts.read_manifest(step.stem)
         if manifest is None:

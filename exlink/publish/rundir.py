@@ -60,18 +60,24 @@ def _lock(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """Give a temporary folder only this user can read, and remove it; person-level tables live here.
-
-    A run that was killed could not remove its own: folders of runs that no longer exist go first.
-    """
-    for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        if _is_orphan(old):
-            shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    """Give a temporary folder only this user can read, and remove it; person-level tables live here."""
+    folder = new_private_folder()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_private_folder() -> Path:
+    """Return a fresh temporary folder only this user can read, named after this process.
+
+    A process that was killed could not remove its own (JupyterLab kills kernels to restart them): folders of
+    processes that no longer exist are removed first.
+    """
+    for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        if _is_orphan(old):
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
 
 
 def _is_orphan(folder: Path) -> bool:

@@ -6,17 +6,19 @@ validated tables come from differs (the run prepares them once for all steps).
 
 from __future__ import annotations
 
+import atexit
 import base64
 import io
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exlink import __version__
-from exlink.data.dataset import StudyData, open_data
+from exlink.data.dataset import StudyData, open_data, prepare
 from exlink.data.study import Study, load_study
 from exlink.errors import ArtifactError, DisclosureError, ExlinkError, ParameterError, did_you_mean
 from exlink.publish.artifacts import Artifacts
@@ -25,6 +27,7 @@ from exlink.publish.fingerprint import input_hashes
 from exlink.publish.parameters import SET_BY_THE_RUN, declared_parameters
 from exlink.publish.people import known_people
 from exlink.publish.places import notebooks_folder, reports_folder, resolve_study
+from exlink.publish.rundir import new_private_folder
 from exlink.publish.steps_table import STEPS, step_named
 from exlink.publish.style import money
 
@@ -180,14 +183,19 @@ def open_session(stem: str, study: str, run_dir: str = "") -> Session:
     _speak_plainly()
     # one engine thread: sums keep their order, so that a number repeats to its last digit
     prepared = os.environ.get(PREPARED)
-    if prepared:
-        data = open_data(prepared=Path(prepared), threads=1)
-    else:
-        data = open_data(load_study(resolve_study(study)), threads=1)
+    folder = Path(prepared) if prepared else _prepare(load_study(resolve_study(study)))
+    data = open_data(prepared=folder, threads=1)
     opened = data.study
     target = Path(run_dir) if run_dir else reports_folder() / opened.name / opened.period.label
     policy = Policy(opened.privacy.min_group, known_people(data))
     return Session(stem, str(study), target.resolve(), data, policy)
+
+
+def _prepare(study: Study) -> Path:
+    """Validate and link a study for this notebook alone, in a folder that ends with its kernel."""
+    folder = new_private_folder()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return prepare(study, folder / "prepared")
 
 
 def _png(figure: Any) -> tuple[str, int, int]:

@@ -37,7 +37,7 @@ STEPS: tuple[Step, ...] = (
     Step("02_touchpoint_kpis", "Touchpoint KPIs", gives="mirrored KPIs per touchpoint with intervals"),
     Step("03_individual_linkage", "Individual linkage", gives="the linked panel and its EX–CX associations"),
     Step("04_mixed_effects", "Mixed effects", gives="within-person and between-person effects"),
-    Step("05_business_rollup", "Business roll-up", ("04_mixed_effects",), gives="what the effects are worth"),
+    Step("05_business_rollup", "Business roll-up", gives="the chain to money, and what it is worth"),
     Step(
         "09_executive_summary",
         "Executive summary",

@@ -8,6 +8,7 @@ import sys
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import papermill
 import pytest
 import tiny
 
@@ -57,12 +58,12 @@ def test_artefacts_written_are_read_back_by_the_step_that_needs_them(opened, stu
     opened.save_facts("headline", {"n_teams": 2})
     assert not opened.available("04_mixed_effects")
     opened.finish()
-    later = open_session("05_business_rollup", str(study), str(opened.run_dir))
+    later = open_session("09_executive_summary", str(study), str(opened.run_dir))
     assert later.available("04_mixed_effects")
     assert later.load("04_mixed_effects", "teams")["n_employees"].tolist() == [6, 6]
     assert later.load_facts("04_mixed_effects", "headline") == {"n_teams": 2}
     later.finish()
-    manifest = json.loads((opened.run_dir / "artifacts/05_business_rollup/manifest.json").read_text())
+    manifest = json.loads((opened.run_dir / "artifacts/09_executive_summary/manifest.json").read_text())
     assert list(manifest["artefacts_read"]) == ["04_mixed_effects/headline.json", "04_mixed_effects/teams.parquet"]
     assert set(manifest["artefacts_read"].values()) == {
         about["sha256"] for about in later.manifest("04_mixed_effects")["outputs"].values()
@@ -160,15 +161,19 @@ def test_study_that_is_nowhere_is_told(tmp_path):
         open_session("00_readiness", "nowhere", str(tmp_path))
 
 
-@pytest.mark.parametrize("start", [".", "notebooks"])
+@pytest.mark.parametrize("start", ["root", "notebooks"])
 def test_notebook_runs_by_bare_papermill(tmp_path, study, start):
     tiny.tiny_suite(tmp_path / "notebooks")
     shutil.copytree(study, tmp_path / "study")
-    notebook = "00_first.ipynb" if start == "notebooks" else "notebooks/00_first.ipynb"
-    arguments = [notebook, str(tmp_path / "out.ipynb"), "-p", "study", "study", "-p", "factor", "5.0"]
-    command = [sys.executable, "-m", "papermill", *arguments, "--no-progress-bar"]
-    done = subprocess.run(command, cwd=tmp_path / start, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out.ipynb"
+    if start == "root":
+        words = "notebooks/00_first.ipynb out.ipynb -p study study -p factor 5.0 --no-progress-bar"
+        command = [sys.executable, "-m", "papermill", *words.split()]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    else:
+        source, parameters = tmp_path / "notebooks/00_first.ipynb", {"study": "study", "factor": 5.0}
+        papermill.execute_notebook(source, out, parameters, cwd=source.parent, progress_bar=False)
     made = tmp_path / "reports/tiny/2026Q3/artifacts/00_first"
     assert json.loads((made / "manifest.json").read_text())["parameters"] == {"factor": 5.0}
     assert pd.read_parquet(made / "teams.parquet")["double"].tolist() == [30.0, 30.0]
