@@ -33,7 +33,7 @@ from exlink.publish.identifiers import points_at_person, refuse_cells, refuse_co
 from exlink.publish.suppression import hidden_cells
 
 _GATE = object()  # only this module can show it, so only this module builds Released and Facts
-_PEOPLE_KEYS = ("people", "n_people", "n_employees", "n_customers", "n_persons")
+_PEOPLE_KEYS = ("people", "n_people", "n_employees", "n_customers", "n_persons", "n_units")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -51,9 +51,7 @@ class Policy:
     def __post_init__(self) -> None:
         """Refuse a minimum that protects nobody by accident."""
         if isinstance(self.min_group, bool) or not isinstance(self.min_group, int) or self.min_group < 1:
-            raise DisclosureError(
-                f"privacy.min_group must be a whole number from 1 up, not {self.min_group!r}."
-            )
+            raise DisclosureError(f"privacy.min_group must be a whole number from 1 up, not {self.min_group!r}.")
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,7 @@ class Facts:
 
 def _only_here(gate: object, what: str, instead: str) -> None:
     if gate is not _GATE:
-        raise DisclosureError(
-            f"{what} cannot be built by hand: nothing would have been checked. Use {instead}."
-        )
+        raise DisclosureError(f"{what} cannot be built by hand: nothing would have been checked. Use {instead}.")
 
 
 def release(
@@ -159,6 +155,7 @@ def release(
         return Released(frame.copy(), 0, f"No minimum group applies: {reason.strip()}", None, gate=_GATE)
     counts = _counts(frame[people], people)
     labels = list(zip(*(frame[b].astype(str) for b in by), strict=True)) if by else [()] * len(frame)
+    _check_labels(labels, by)
     rows = counts[[margin not in label for label in labels]]
     # Two such rows alone say nothing: in a tiny study two teams may have had one answer each.
     if (rows == 1).sum() > 2 and rows.max() == 1:
@@ -194,9 +191,7 @@ def _columns(
     for name in [*counted, *by, *(values or ()), *additive]:
         if name not in frame.columns:
             known = [c for c in frame.columns if isinstance(c, str)]
-            raise DisclosureError(
-                f"the table to be released has no column '{name}'.{did_you_mean(name, known)}"
-            )
+            raise DisclosureError(f"the table to be released has no column '{name}'.{did_you_mean(name, known)}")
     if people is not None and people in by:
         raise DisclosureError(f"column '{people}' cannot both label a row and count its people.")
     for name in over or ():
@@ -225,13 +220,25 @@ def _check_waivers(
     if over is not None and set(over) != set(by):
         waived.append(f"over={list(over)}")
     if waived and not reason.strip():
-        raise DisclosureError(
-            f"{' and '.join(waived)} waives a protection of persons. Say why in reason='…'."
-        )
+        raise DisclosureError(f"{' and '.join(waived)} waives a protection of persons. Say why in reason='…'.")
     if not complement and additive:
         raise DisclosureError(
             f"complement=False is refused for columns that add up ({', '.join(additive)}): "
             "subtracting from the total would give hidden rows back."
+        )
+
+
+def _check_labels(labels: Sequence[tuple[str, ...]], by: Sequence[str]) -> None:
+    """Refuse rows that ``by`` does not tell apart: what adds up to what would be guessed, and guessed wrong."""
+    alike = len(labels) - len(set(labels))
+    if alike and by:
+        raise DisclosureError(
+            f"by={list(by)} does not tell rows apart: {alike} of {len(labels)} rows repeat the labels of another. "
+            "Name every column that labels a row."
+        )
+    if alike:
+        raise DisclosureError(
+            f"a table of {len(labels)} rows needs by=[…]: the columns that label a row and stay readable."
         )
 
 

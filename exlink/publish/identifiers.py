@@ -1,6 +1,7 @@
 """Recognises what points at one person: names of columns, known ids, e-mail addresses, phone numbers.
 
 Messages say which column and how many cells, never the value: the message itself may be published.
+Numbers are not compared with ids, because a count may equal one by chance; the contract keeps ids as text.
 """
 
 from __future__ import annotations
