@@ -155,6 +155,26 @@ def planted_money(rollup: Rollup, aspect: str, points: float) -> dict[str, float
     return out
 
 
+PARTS = {
+    "EX → contact": "From work to the contact (customers' points per point of the aspect)",
+    links.OVERALL: "From the contact to money",
+    links.REVENUE: "From the contact to money",
+    links.KEPT: "From the contact to money",
+    links.EXITS: "From work to staying",
+    links.WAIT: "For comparison",
+}
+NAMES = {
+    links.OVERALL: "contact → overall opinion (points per point)",
+    links.REVENUE: "overall opinion → revenue (log points per point)",
+    links.KEPT: "overall opinion → leaving (log odds per point)",
+    links.EXITS: "satisfaction with work → leaving (log odds per point)",
+    links.WAIT: "waiting time → contact (points per log unit)",
+}
+
+
 def shown_links(chain: pd.DataFrame) -> pd.DataFrame:
-    """Return the links of the chain from EX to money, without those shown in figures of their own."""
-    return chain[~chain["link"].str.startswith(links.STAY)].reset_index(drop=True) if len(chain) else chain
+    """Return the links of the chain in reading order, with ``part``; those with a figure of their own are left out."""
+    if not len(chain):
+        return chain
+    shown = chain[chain["step"].isin(PARTS)].reset_index(drop=True)
+    return shown.assign(part=shown["step"].map(PARTS), label=shown["link"].map(NAMES).fillna(shown["label"]))

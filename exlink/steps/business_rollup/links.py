@@ -48,6 +48,8 @@ def contact_kpi(data: StudyData, wanted: str) -> str:
 
 def ex_parts(data: StudyData, kpi: str) -> Part:
     """Return what one point of each aspect goes with in customers' scores, within the same employee (or unit)."""
+    if one := _one_wave(data):
+        return Part(note=one)
     return _guarded(lambda: _ex_parts(data, kpi))
 
 
@@ -66,7 +68,7 @@ def _ex_parts(data: StudyData, kpi: str) -> Part:
 
 def overall_parts(data: StudyData, kpi: str) -> Part:
     """Return what one point of contact CX goes with in the customer's overall CX of the next period."""
-    if missing := data.missing("interactions.customer_id", f"customer_relationship.{kpi}"):
+    if missing := _missing(data, "interactions.customer_id", f"customer_relationship.{kpi}"):
         return Part(note=missing)
     return _guarded(lambda: _overall_parts(data, kpi))
 
@@ -82,7 +84,7 @@ def _overall_parts(data: StudyData, kpi: str) -> Part:
 
 def contact_summaries(data: StudyData, kpi: str) -> pd.DataFrame | str:
     """Return how well the mean, the worst, the last and the peak–end of contacts go with overall CX (M31)."""
-    if missing := data.missing("interactions.customer_id", f"customer_relationship.{kpi}"):
+    if missing := _missing(data, "interactions.customer_id", f"customer_relationship.{kpi}"):
         return missing
     frame = _one_a_cell(overall_after_contact(data, kpi), "overall")
     frame = frame.assign(peak_end=(frame["worst"] + frame["last"]) / 2)
@@ -102,7 +104,7 @@ def contact_summaries(data: StudyData, kpi: str) -> pd.DataFrame | str:
 def money_parts(data: StudyData, kpi: str, base: ValueBase | None, kept_periods: int) -> Part:
     """Return money a year per point of overall CX: from revenue while customers stay, and from their staying."""
     need = [f"customer_relationship.{kpi}", "customer_value.revenue"]
-    if missing := data.missing("interactions.customer_id", *need):
+    if missing := _missing(data, "interactions.customer_id", *need):
         return Part(note=missing)
     if base is None or not base.periods:
         return Part(note="not assessed: no value period lies two periods after the first contact")
@@ -116,7 +118,7 @@ def _money_parts(data: StudyData, kpi: str, base: ValueBase, kept_periods: int) 
     planted = _truth(data, "revenue").get("log_points_per_point") if acts else None
     links = [link_from_moments(REVENUE, "customer", on_revenue.moments).scaled(base.revenue, REVENUE)]
     tables = [_row(on_revenue.table, REVENUE, "log points of revenue per overall point", planted)]
-    note = data.missing("customer_value.churned")
+    note = _missing(data, "customer_value.churned")
     if not note:
         try:
             churn = fit_hazard(frame, "churned", "overall", "customer_id", baseline="period")
@@ -134,6 +136,8 @@ def _money_parts(data: StudyData, kpi: str, base: ValueBase, kept_periods: int) 
 def stay_parts(data: StudyData) -> Part:
     """Return what one point of each aspect goes with in the same employee's satisfaction with work."""
     said = data.exposures()
+    if one := _one_wave(data):
+        return Part(note=one)
     if "ex_satisfaction" not in said:
         return Part(note="not assessed: needs satisfaction items in `ex_responses`")
     return _guarded(lambda: _stay_parts(data, _one_a_cell(said, "ex_satisfaction")))
@@ -155,7 +159,7 @@ def exit_parts(data: StudyData, headcount: int) -> Part:
     """Return how many voluntary exits a year one point of work satisfaction avoids, and the hazard behind it."""
     if data.unit != "employee_id":
         return Part(note="not assessed: who leaves is known of persons only, and this study speaks of units")
-    if missing := data.missing("employees.left_on"):
+    if missing := _missing(data, "employees.left_on"):
         return Part(note=missing)
     return _guarded(lambda: _exit_parts(data, headcount))
 
@@ -179,7 +183,7 @@ def wait_parts(data: StudyData, kpi: str) -> Part:
 
     Waits are logarithms, compared within the same employee, wave and queue (or channel).
     """
-    if missing := data.missing("interactions.wait_seconds"):
+    if missing := _missing(data, "interactions.wait_seconds"):
         return Part(note=missing)
     return _guarded(lambda: _wait_parts(data, kpi))
 
@@ -213,6 +217,18 @@ def _guarded(build: Callable[[], Part]) -> Part:
         return build()
     except EstimationError as error:
         return Part(note=f"not assessed: {error}")
+
+
+def _one_wave(data: StudyData) -> str:
+    """Return why nothing can be said of change within people, or ''."""
+    waves = data.exposures()["wave"].nunique()
+    return "" if waves > 1 else f"not assessed: change within {data.people} needs two EX waves, and this study has {waves}"
+
+
+def _missing(data: StudyData, *needs: str) -> str:
+    """Return the one honest line; a column of a table that is not there is told as the table."""
+    tables = {need: need.partition(".")[0] for need in needs}
+    return data.missing(*dict.fromkeys(need if data.has(table) else table for need, table in tables.items()))
 
 
 def _truth(data: StudyData, key: str) -> dict:

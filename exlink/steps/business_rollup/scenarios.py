@@ -102,9 +102,8 @@ def _scenario(lever: str, aspect: str, side: str, estimate: float, draws: np.nda
 
 def _payback(months: float, low: float, high: float) -> str:
     """Write a payback time with its interval; beyond ten years nobody plans."""
-    written = [f"{m:.0f}" if m <= 120 else "never" for m in (months, low, high)]
-    unit = "" if written[0] == "never" else " months"
-    return f"{written[0]}{unit} ({written[1]} to {written[2]})"
+    written = [f"{m:.0f}" if m <= 120 else "over 120" for m in (months, low, high)]
+    return written[0] if written[1] == "over 120" else f"{written[0]} ({written[1]} to {written[2]})"
 
 
 def attrition(rollup: Rollup, points: float = 0.1) -> pd.DataFrame:
@@ -125,7 +124,7 @@ def attrition(rollup: Rollup, points: float = 0.1) -> pd.DataFrame:
         low, middle, high = np.quantile(share, [0.025, 0.5, 0.975])
         basis = f"{share.min():.0%} to {share.max():.0%} of a yearly salary"
         rows.append(("cost of replacing them", "money", basis, total * middle, total * low, total * high))
-        rows.append(("cost of replacing them", "money", "21 % of a yearly salary (Boushey & Glynn 2012)",
+        rows.append(("cost of replacing them", "money", "21% of a yearly salary (Boushey & Glynn 2012)",
                      total * BOUSHEY_GLYNN, np.nan, np.nan))
     if rollup.has(EXITS):
         estimate = points * float(rollup.draws.point([EXITS]).prod())
@@ -151,8 +150,3 @@ def exits_avoided(rollup: Rollup, aspect: str, points: float) -> float:
     """Return voluntary exits a year that ``points`` of an aspect avoid, NaN where not estimated."""
     names = [STAY + aspect, EXITS]
     return points * float(rollup.draws.point(names).prod()) if rollup.has(*names) else float("nan")
-
-
-def unit_words(rollup: Rollup) -> list[str]:
-    """Return the unit of each row of `attrition`."""
-    return ["people" if m == "people" else rollup.currency for m in attrition(rollup).get("measure", [])]

@@ -10,10 +10,11 @@ import pandas as pd
 
 from exlink.steps.business_rollup.chain import Rollup, chain_table
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE
-from exlink.steps.business_rollup.scenarios import Group
+from exlink.steps.business_rollup.scenarios import BOUSHEY_GLYNN, Group
 from exlink.steps.business_rollup.worth import value
 
 Money = Callable[[float], str]
+NAMED = 3  # aspects whose amounts a sentence tells
 PERIODS = {1: "month", 3: "quarter", 6: "half-year", 12: "year"}
 
 
@@ -62,7 +63,7 @@ def contact_sentence(rollup: Rollup) -> str:
     if row is None:
         return _notes(rollup, "overall")
     return (f"**One point more in a customer's contacts goes with {row['estimate']:.2f} points more in what the same "
-            f"customer thinks overall a period later** (95 % interval {row['conf_low']:.2f} to {row['conf_high']:.2f}; "
+            f"customer thinks overall a period later** (95% interval {row['conf_low']:.2f} to {row['conf_high']:.2f}; "
             f"{row['n']:,} pairs of {row['n_people']:,} customers who rated more than once).{_truth(row)}")
 
 
@@ -92,8 +93,9 @@ def worth_sentence(rollup: Rollup, values: pd.DataFrame, stream: str, points: fl
     parts = []
     if len(clear):
         named = "; ".join(f"{r.label} {money(r.estimate)} ({money(r.conf_low)} to {money(r.conf_high)})"
-                          for r in clear.itertuples())
-        parts.append(f"**Clear of zero, per {points:g} points and year: {named}.**")
+                          for r in clear.head(NAMED).itertuples())
+        more = f" Clear but smaller: {', '.join(clear['label'].iloc[NAMED:])}." if len(clear) > NAMED else ""
+        parts.append(f"**Clear of zero, per {points:g} points and year**: {named}.{more}")
     if len(open_):
         parts.append(f"Inconclusive: {', '.join(open_['label'])}; below about {money(float(open_['mde'].max()))} this "
                      "study could not have told them from nothing.")
@@ -113,6 +115,17 @@ def exits_sentence(rollup: Rollup) -> str:
             f"voluntary exits in {row['n']:,} person-quarters of {row['n_people']:,} employees).{clear}{_truth(row)}")
 
 
+def attrition_in_words(frame: pd.DataFrame, money: Money) -> pd.DataFrame:
+    """Return `attrition` with ``amount`` and ``range`` written out, people as people and money as money."""
+    if not len(frame):
+        return frame
+    write = {"people": lambda x: f"{x:,.0f}" if x == round(x) else f"{x:,.1f}", "money": money}
+    amounts = [write[m](x) for m, x in zip(frame["measure"], frame["estimate"], strict=True)]
+    ranges = [f"{write[m](low)} to {write[m](high)}" if np.isfinite(low) else "–"
+              for m, low, high in zip(frame["measure"], frame["conf_low"], frame["conf_high"], strict=True)]
+    return frame.assign(amount=amounts, range=ranges)
+
+
 def scenario_sentence(frame: pd.DataFrame, who: Group, cost: float, money: Money) -> str:
     """Return which lever brings most at equal spend and how likely it pays."""
     if not len(frame):
@@ -123,7 +136,7 @@ def scenario_sentence(frame: pd.DataFrame, who: Group, cost: float, money: Money
             f"{money(best['benefit'])} a year ({money(best['benefit_low'])} to {money(best['benefit_high'])}), net "
             f"{money(best['net'])}, with a chance of {chance} that it pays within a year.")
     if best["p_pays"] < 0.9:
-        text += f" At 90 % certainty it is worth no more than {money(best['worth_paying'])}."
+        text += f" With 90% certainty it is worth no more than {money(best['worth_paying'])}."
     other = frame[frame["side"] == "customers"]
     if len(other):
         row = other.iloc[0]
@@ -144,6 +157,7 @@ def facts(rollup: Rollup, values: pd.DataFrame, points: float, *, cost: float, g
             "revenue": base.revenue, "margin": base.margin, "first": base.first, "last": base.last,
             "period": PERIODS[base.period_months], "n_customers": base.customers, "recorded": base.recorded},
         "workforce": None if staff is None else {"n_employees": staff.headcount, "salary": staff.salary},
+        "total_at_21": {r.aspect: r.estimate for r in total_at(rollup, points, BOUSHEY_GLYNN).itertuples()},
         "clear_aspects": list(total.loc[total["verdict"] == "higher", "label"]) if len(total) else [],
     }  # fmt: skip
 

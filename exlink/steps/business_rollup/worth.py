@@ -134,14 +134,12 @@ def _total(rollup: Rollup, aspect: str, points: float, at: dict[str, float], cos
     return points * (customers + saved)
 
 
-def histogram(draws: dict[str, np.ndarray], n_people: int, bins: int = 40) -> pd.DataFrame:
-    """Return draws as counts per bin on one common grid: group, left, right, count, n_people."""
-    every = np.concatenate(list(draws.values()))
-    low, high = np.quantile(every, [0.002, 0.998])
-    edges = np.linspace(low, high, bins + 1)
-    rows = [pd.DataFrame({"group": name, "left": edges[:-1], "right": edges[1:],
-                          "count": np.histogram(np.clip(d, low, high), edges)[0]}) for name, d in draws.items()]
-    return pd.concat(rows, ignore_index=True).assign(n_people=n_people)
+def histogram(draws: np.ndarray, n_people: int, bins: int = 40) -> pd.DataFrame:
+    """Return draws as counts per bin: left, right, count, n_people; the outermost hundredth goes into the last bins."""
+    low, high = np.quantile(draws, [0.005, 0.995])
+    edges = np.linspace(min(low, 0.0), high, bins + 1)
+    counts = np.histogram(np.clip(draws, edges[0], edges[-1]), edges)[0]
+    return pd.DataFrame({"left": edges[:-1], "right": edges[1:], "count": counts, "n_people": n_people})
 
 
 def of_stream(values: pd.DataFrame, stream: str) -> pd.DataFrame:
@@ -150,9 +148,10 @@ def of_stream(values: pd.DataFrame, stream: str) -> pd.DataFrame:
     return rows.sort_values("estimate", ascending=False, kind="stable", ignore_index=True) if len(rows) else rows
 
 
-def stream_names(values: pd.DataFrame) -> dict[str, str]:
-    """Return the streams that are columns of `by_stream` with their names in words."""
-    return {name: words for name, words in STREAMS.items() if name in values}
+def stream_names(wide: pd.DataFrame, benefit: str) -> dict[str, str]:
+    """Return the columns of `by_stream` that add up, with their headings; ``benefit`` is margin or revenue."""
+    names = {"customers": f"Customers' {benefit}", "saved": "Replacement saved", "total": "Total"}
+    return {name: words for name, words in names.items() if name in wide}
 
 
 def by_stream(values: pd.DataFrame) -> pd.DataFrame:
@@ -173,9 +172,12 @@ def first_aspect(values: pd.DataFrame) -> str:
 
 
 def spread(rollup: Rollup, aspect: str, points: float) -> pd.DataFrame:
-    """Return the draws of an aspect's money as bins: through customers, through staying; empty without a total."""
+    """Return the draws of an aspect's total as bins; empty without a total."""
     found = streams(rollup, aspect, points) if aspect else {}
-    if "total" not in found:
-        return pd.DataFrame()
-    chosen = [name for name in ("customers", "saved") if name in found]
-    return histogram({STREAMS[name]: found[name][1] for name in chosen}, _people(rollup))
+    return histogram(found["total"][1], _people(rollup)) if "total" in found else pd.DataFrame()
+
+
+def references(rollup: Rollup, aspect: str, points: float) -> dict[str, float]:
+    """Return the marks of `spread`: nothing gained, and the estimate."""
+    found = streams(rollup, aspect, points) if aspect else {}
+    return {"nothing gained": 0.0, "estimate": found["total"][0]} if "total" in found else {}

@@ -1,0 +1,132 @@
+"""What the earlier steps left behind, and how far it carries: to money, to effects, to associations, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+READ = {
+    "00_readiness": (("verdicts",), ("readiness",)),
+    "01_journey_mapping": ((), ()),
+    "02_touchpoint_kpis": ((), ()),
+    "03_individual_linkage": (("slopes", "slopes_between", "variance_shares"), ("linkage",)),
+    "04_mixed_effects": (("effects",), ()),
+    "05_business_rollup": (("chain", "value", "attrition", "scenarios", "tornado"), ("money",)),
+}
+TITLES = {
+    "00_readiness": "Readiness of the data", "01_journey_mapping": "Journey mapping",
+    "02_touchpoint_kpis": "Touchpoint KPIs", "03_individual_linkage": "Individual linkage",
+    "04_mixed_effects": "Mixed effects", "05_business_rollup": "Business roll-up",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Tables and facts of the earlier steps, by name; what is not there is empty.
+
+    money : writes an amount in the study's currency
+    missing : titles of steps that did not run
+    manifests : what each step says of itself
+    """
+
+    money: Callable[[float], str]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table without its hidden rows, empty when the step did not write it."""
+        frame = self.tables.get(name, pd.DataFrame())
+        people = next((c for c in ("n_people", "n_units", "n_employees") if c in frame), None)
+        return frame if people is None else frame[frame[people].notna()].reset_index(drop=True)
+
+    def fact(self, name: str) -> dict[str, Any]:
+        """Return facts, empty when the step did not write them."""
+        return self.facts.get(name, {})
+
+    @property
+    def level(self) -> str:
+        """How far this study carries: 'money', 'effects', 'associations' or 'nothing'."""
+        if len(self.stream("total")) and len(self.table("scenarios")):
+            return "money"
+        if len(self.slopes):
+            return "effects"
+        return "associations" if len(self.between) else "nothing"
+
+    @property
+    def people(self) -> str:
+        """What the units are called: employees or teams."""
+        return self.fact("linkage").get("unit") or self.fact("money").get("people") or "employees"
+
+    @property
+    def kpi(self) -> str:
+        """The customers' KPI this page speaks of."""
+        return self.fact("money").get("kpi") or self.fact("linkage").get("outcome") or "satisfaction"
+
+    @property
+    def slopes(self) -> pd.DataFrame:
+        """Effects within the same employee or unit on the page's KPI, strongest first; empty when not assessed."""
+        return self._of_kpi("slopes")
+
+    @property
+    def between(self) -> pd.DataFrame:
+        """Associations between employees or units on the page's KPI, strongest first."""
+        return self._of_kpi("slopes_between")
+
+    def _of_kpi(self, name: str) -> pd.DataFrame:
+        frame = self.table(name)
+        if not len(frame):
+            return frame
+        frame = frame[(frame["outcome"] == self.kpi) & frame["estimate"].notna()]
+        return frame.sort_values("estimate", ascending=False, kind="stable", ignore_index=True)
+
+    def stream(self, name: str) -> pd.DataFrame:
+        """Return one stream of money per aspect, in rank order; empty when money was not reached."""
+        frame = self.table("value")
+        return frame[frame["stream"] == name].reset_index(drop=True) if len(frame) else frame
+
+    def link(self, name: str) -> pd.Series | None:
+        """Return one link of the chain by its name, or None."""
+        frame = self.table("chain")
+        rows = frame[frame["link"] == name] if len(frame) else frame
+        return rows.iloc[0] if len(rows) else None
+
+    @property
+    def contact_aspects(self) -> pd.DataFrame:
+        """Return EX → contact links, the clearest first (by its lower bound)."""
+        frame = self.table("chain")
+        rows = frame[frame["step"] == "EX → contact"] if len(frame) else frame
+        return rows.sort_values("conf_low", ascending=False, kind="stable", ignore_index=True) if len(rows) else rows
+
+    @property
+    def unit_of_money(self) -> str:
+        """The step in which money is stated: for example 'a tenth of a point'."""
+        points = self.fact("money").get("points") or 0.1
+        return "a tenth of a point" if points == 0.1 else f"{points:g} points"
+
+    @property
+    def gaps(self) -> list[str]:
+        """One line for everything that could not be assessed."""
+        lines = list(self.fact("money").get("not_assessed") or [])
+        if no_within := self.fact("linkage").get("no_within"):
+            lines.insert(0, no_within)
+        lines += [f"not assessed: {title} has not run" for title in self.missing]
+        return list(dict.fromkeys(lines))
+
+
+def collect(session: Any) -> Evidence:
+    """Return everything the earlier steps left in this run, read through the session."""
+    tables, facts, manifests, missing = {}, {}, {}, []
+    for stem, (frames, dicts) in READ.items():
+        if not session.available(stem):
+            missing.append(TITLES[stem])
+            continue
+        manifests[stem] = session.manifest(stem)
+        there = manifests[stem]["outputs"]
+        tables |= {n: session.load(stem, n) for n in frames if f"{n}.parquet" in there}
+        facts |= {n: session.load_facts(stem, n) for n in dicts if f"{n}.json" in there}
+    return Evidence(session.money, tables, facts, manifests, tuple(missing))
