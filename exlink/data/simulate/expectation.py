@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from exlink.data.simulate.design import ASPECT_NAMES, KPIS, SCALES, Contact, Operations
 
 PLAN, OPS = Contact(), Operations()
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 STEP = 1e-3
 SD = np.hypot(PLAN.mood, PLAN.noise)

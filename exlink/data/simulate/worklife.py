@@ -78,6 +78,10 @@ CLAIMS = (
     ("Revenue doubled in six months", "revenue", 100.0, None, 1, "article, single case without control group"),
     ("Replacing an employee costs 21 % of a year's salary (median)", "replacement_cost", 21.0, None, 30,
      "Boushey & Glynn 2012, 30 case studies"),
+    ("Since the new screen, a third more employees call their tools good", "tools_top2_share", 33.0, 36.0, 34,
+     "internal project report (simulated)"),
+    ("The share of customers who answer rose by 150 %", "response_rate", 150.0, 48.0, None,
+     "vendor presentation (simulated)"),
 )  # fmt: skip
 
 
