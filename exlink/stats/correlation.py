@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from exlink.errors import EstimationError
 from exlink.stats.bootstrap import bootstrap
+from exlink.stats.cells import same_cells
 from exlink.stats.moments import UnitMoments, between_moments, within_moments
 from exlink.stats.tidy import TIDY, draws_frame, need_columns
 
@@ -47,11 +49,7 @@ def within_correlation(
     answers would be; it says how units' occasions move together.
     """
     names = [x] if isinstance(x, str) else list(x)
-    rows = []
-    for name in names:
-        used = collapse(cells, y, [name], [unit, time]) if time else cells
-        rows.append(_row(within_moments(used, y, name, unit, time), reps, seed, level))
-    return pd.concat(rows, ignore_index=True)
+    return _correlations(_Request("within", y, unit, time, "rows", reps, seed, level), cells, names, strict=True)
 
 
 def between_correlation(
@@ -77,8 +75,7 @@ def between_correlation(
     DataFrame, one row per x: tidy columns, ``n_units``.
     """
     names = [x] if isinstance(x, str) else list(x)
-    moments = [between_moments(cells, y, name, unit, weights=weights) for name in names]
-    return pd.concat([_row(m, reps, seed, level) for m in moments], ignore_index=True)
+    return _correlations(_Request("between", y, unit, None, weights, reps, seed, level), cells, names, strict=True)
 
 
 def correlation_matrix(
@@ -102,24 +99,51 @@ def correlation_matrix(
     parts = []
     for kind in ("within", "between"):
         for y in ys:
-            for x in xs:
-                try:
-                    if kind == "within":
-                        row = within_correlation(cells, y, x, unit, time, reps=reps, seed=seed, level=level)
-                    else:
-                        row = between_correlation(cells, y, x, unit, reps=reps, seed=seed, level=level)
-                    row = row.assign(note="")
-                except EstimationError as error:
-                    # the reason takes the place of the number, and the other pairs go on
-                    empty = dict.fromkeys(TIDY[1:-1], np.nan)
-                    row = pd.DataFrame([{"term": x, **empty, "n": 0, "n_units": 0, "note": str(error)}])
-                parts.append(row.assign(kind=kind, outcome=y))
+            request = _Request(kind, y, unit, time, "rows", reps, seed, level)
+            parts.append(_correlations(request, cells, list(xs), strict=False).assign(kind=kind, outcome=y))
     out = pd.concat(parts, ignore_index=True)
     return out[["kind", "outcome", *TIDY, "n_units", "note"]]
 
 
-def _row(moments: UnitMoments, reps: int, seed: int, level: float) -> pd.DataFrame:
-    draws = bootstrap(moments.correlations, len(moments.units), reps=reps, seed=seed)
-    estimate = moments.correlations()[0]
-    frame = draws_frame(moments.names, estimate, draws, moments.n_rows, level=level)
-    return frame.assign(n_units=len(moments.units))
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked of every pair."""
+
+    kind: str
+    y: str
+    unit: str
+    time: str | None
+    weights: str
+    reps: int
+    seed: int
+    level: float
+
+    def moments(self, cells: pd.DataFrame, names: list[str]) -> UnitMoments:
+        if self.kind == "between":
+            return between_moments(cells, self.y, names, self.unit, weights=self.weights)
+        used = collapse(cells, self.y, names, [self.unit, self.time]) if self.time else cells
+        return within_moments(used, self.y, names, self.unit, self.time)
+
+
+def _correlations(request: _Request, cells: pd.DataFrame, names: list[str], *, strict: bool) -> pd.DataFrame:
+    """Return one row per covariate, in the order asked; covariates known in the same cells share their work."""
+    parts = [_shared(request, cells, group, strict) for group in same_cells(cells, names)]
+    found = pd.concat(parts).set_index("term", drop=False).loc[names].reset_index(drop=True)
+    return found.drop(columns="note") if strict else found
+
+
+def _shared(request: _Request, cells: pd.DataFrame, names: list[str], strict: bool) -> pd.DataFrame:
+    try:
+        moments = request.moments(cells, names)
+    except EstimationError as error:
+        if len(names) > 1:
+            # a pair on its own may do where all together cannot (one flat covariate, two that are collinear)
+            return pd.concat([_shared(request, cells, [name], strict) for name in names])
+        if strict:
+            raise
+        # the reason takes the place of the number, and the other pairs go on
+        empty = dict.fromkeys(TIDY[1:-1], np.nan)
+        return pd.DataFrame([{"term": names[0], **empty, "n": 0, "n_units": 0, "note": str(error)}])
+    draws = bootstrap(moments.correlations, len(moments.units), reps=request.reps, seed=request.seed)
+    frame = draws_frame(names, moments.correlations()[0], draws, moments.n_rows, level=request.level)
+    return frame.assign(n_units=len(moments.units), note="")

@@ -11,8 +11,8 @@ from scipy import sparse
 
 from exlink.errors import EstimationError, listed
 from exlink.stats.absorb import absorb, encode, group_sums, refuse_collinear, refuse_flat
+from exlink.stats.cells import Cells, complete_cells, unit_means
 from exlink.stats.tidy import need_columns
-from exlink.stats.within_between import Cells, complete_cells, unit_means
 
 MOST_NUMBERS = 40_000_000  # doubles kept for the nuisance blocks; beyond it time effects are held fixed
 SMALL = 1e-10  # ridge, relative to the diagonal, for periods that a draw leaves empty

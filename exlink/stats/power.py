@@ -54,12 +54,15 @@ def verdict_sentence(
     mde: float = np.nan,
     unit: str = "points",
     digits: int = 2,
+    level: float = 0.95,
 ) -> str:
     """Return the verdict as a sentence with its interval and, where inconclusive, what could have been seen."""
     word = verdict(estimate, conf_low, conf_high, smallest_effect)
     if not np.all(np.isfinite([estimate, conf_low, conf_high])):
         return f"{what}: inconclusive, the data gives no interval."
-    band = f"{estimate:+.{digits}f} {unit} (95 % interval {conf_low:+.{digits}f} to {conf_high:+.{digits}f})"
+    band = (
+        f"{estimate:+.{digits}f} {unit} ({100 * level:g} % interval {conf_low:+.{digits}f} to {conf_high:+.{digits}f})"
+    )
     if word == "inconclusive":
         seen = f" This data could have detected about {mde:.{digits}f} {unit}." if np.isfinite(mde) else ""
         return f"{what}: inconclusive, {band}.{seen}"

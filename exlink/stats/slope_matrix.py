@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from exlink.errors import EstimationError
+from exlink.stats.cells import same_cells
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.power import minimum_detectable
 from exlink.stats.tidy import TIDY
-from exlink.stats.within_between import SlopeFit, between_slope, within_slope
+from exlink.stats.within_between import SlopeFit, between_slope, within_slope, within_slopes
 
 
 def slope_matrix(
@@ -44,12 +45,12 @@ def slope_matrix(
     """
     if kind not in ("within", "between"):
         raise EstimationError(f"kind: '{kind}' is neither 'within' nor 'between'.")
-    rows = [
-        row
-        for y in ys
-        for part in ([list(xs)] if joint else [[x] for x in xs])
-        for row in _rows(cells, y, part, unit, time, kind, level)
-    ]
+    rows = []
+    for y in ys:
+        found = _joint(cells, y, list(xs), unit, time, kind, level) if joint else {}
+        for names in [] if joint else same_cells(cells, xs):
+            found.update(_each(cells, y, names, unit, time, kind, level))
+        rows += [found[x] for x in xs]
     out = pd.DataFrame(rows)
     out["p_adjusted"] = benjamini_hochberg(out["p_value"])
     out["mde"] = minimum_detectable(out["std_error"].to_numpy())
@@ -57,21 +58,42 @@ def slope_matrix(
     return out[["outcome", *TIDY, *extras]]
 
 
-def _rows(
+def _each(
     cells: pd.DataFrame, y: str, xs: list[str], unit: str, time: str | None, kind: str, level: float
-) -> list[dict]:
+) -> dict[str, dict]:
+    """Return a row per covariate, each in a model of its own."""
     try:
-        fit: SlopeFit = (
-            within_slope(cells, y, xs, unit, time, level=level)
-            if kind == "within"
-            else between_slope(cells, y, xs, unit, level=level)
-        )
+        if kind == "within":
+            fits = within_slopes(cells, y, xs, unit, time, level=level)
+        else:
+            fits = [between_slope(cells, y, x, unit, level=level) for x in xs]
     except EstimationError as error:
-        # one aspect that cannot be estimated must not cost the others; the reason travels with the row
-        empty = dict.fromkeys(TIDY[1:-1], np.nan)
-        counts = {"n": 0, "n_units": 0, "n_cells": 0, "sd_within": np.nan}
-        return [{"outcome": y, "term": x, **empty, **counts, "note": str(error)} for x in xs]
-    return [
-        {**row, "outcome": y, "n_cells": fit.n_cells, "sd_within": fit.sd_x[row["term"]], "note": ""}
+        # one covariate that cannot be estimated must not cost the others: its reason travels with its row
+        if len(xs) == 1:
+            return {xs[0]: _empty(y, xs[0], error)}
+        return {x: row for one in xs for x, row in _each(cells, y, [one], unit, time, kind, level).items()}
+    return {x: row for fit in fits for x, row in _rows(y, fit).items()}
+
+
+def _joint(
+    cells: pd.DataFrame, y: str, xs: list[str], unit: str, time: str | None, kind: str, level: float
+) -> dict[str, dict]:
+    """Return a row per covariate, all in one model."""
+    try:
+        if kind == "within":
+            return _rows(y, within_slope(cells, y, xs, unit, time, level=level))
+        return _rows(y, between_slope(cells, y, xs, unit, level=level))
+    except EstimationError as error:
+        return {x: _empty(y, x, error) for x in xs}
+
+
+def _rows(y: str, fit: SlopeFit) -> dict[str, dict]:
+    return {
+        row["term"]: {**row, "outcome": y, "n_cells": fit.n_cells, "sd_within": fit.sd_x[row["term"]], "note": ""}
         for row in fit.table.to_dict("records")
-    ]
+    }
+
+
+def _empty(y: str, x: str, error: EstimationError) -> dict:
+    counts = {"n": 0, "n_units": 0, "n_cells": 0, "sd_within": np.nan}
+    return {"outcome": y, "term": x, **dict.fromkeys(TIDY[1:-1], np.nan), **counts, "note": str(error)}

@@ -1,8 +1,7 @@
 """Slopes within units and between units, kept apart, from compressed cells.
 
-A *cell* is a group of rows with the same covariates: ``n_<y>`` rows with outcome sum ``sum_<y>`` and sum of
-squares ``sumsq_<y>``. Least squares on cell means weighted by ``n_<y>`` gives the coefficients, and the
-cluster-robust errors, of least squares on the rows: nothing is lost by compressing.
+Least squares on cell means weighted by their rows gives the coefficients, and the cluster-robust errors, of
+least squares on the rows: nothing is lost by compressing.
 """
 
 from __future__ import annotations
@@ -13,11 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from exlink.errors import EstimationError, listed
-from exlink.stats.absorb import absorb, clustered_slopes, encode, group_sums, refuse_collinear, refuse_flat
+from exlink.errors import EstimationError
+from exlink.stats.absorb import absorb, clustered_slopes, refuse_collinear, refuse_flat
+from exlink.stats.cells import MIN_UNITS, Cells, complete_cells, unit_means
 from exlink.stats.tidy import need_columns, tidy_frame
-
-MIN_UNITS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,75 +46,6 @@ class SlopeFit:
         """Return the slope of ``term`` (the first one when not named)."""
         rows = self.table if term is None else self.table[self.table["term"] == term]
         return float(rows["estimate"].iloc[0])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cells:
-    """Complete cells as arrays: x (n, p), y (n,) cell means, weights (n,) rows, unit and time codes (n,)."""
-
-    x: np.ndarray
-    y: np.ndarray
-    weights: np.ndarray
-    inside: float
-    unit: np.ndarray
-    time: np.ndarray | None
-    units: np.ndarray
-    names: list[str]
-    dropped: int
-    what: str
-
-
-def complete_cells(
-    cells: pd.DataFrame,
-    y: str,
-    x: str | Sequence[str],
-    unit: str,
-    time: str | None = None,
-    *,
-    within: bool = True,
-    min_units: int = MIN_UNITS,
-) -> Cells:
-    """Return the cells in which outcome, covariates, unit and time are all known.
-
-    With ``within`` units seen in a single cell are left out too: they say nothing about change, and
-    counting them as clusters would flatter the errors.
-
-    Raises
-    ------
-    EstimationError
-        When a column is missing or fewer than ``min_units`` units are left.
-    """
-    names = [x] if isinstance(x, str) else list(x)
-    what = f"{y} on {listed(names)}"
-    n, total = f"n_{y}", f"sum_{y}"
-    need_columns(cells, [n, total, unit, *names, *([time] if time else [])], what)
-    keep = (cells[n].fillna(0) > 0) & cells[unit].notna() & cells[names].notna().all(axis=1)
-    if time:
-        keep &= cells[time].notna()
-    used = cells[keep]
-    codes, units = encode(used[unit])
-    if within and len(used):
-        often = np.bincount(codes, minlength=len(units)) > 1
-        used, codes = used[often[codes]], (np.cumsum(often) - 1)[codes[often[codes]]]
-        units = units[often]
-    if len(units) < max(min_units, 2):
-        seen = cells[unit].nunique()
-        kind = "with at least two complete cells" if within else "with complete cells"
-        raise EstimationError(
-            f"{what}: {len(units)} of {seen} values of {unit} {kind}; at least {max(min_units, 2)} are needed."
-        )
-    weights = used[n].to_numpy(dtype=float)
-    means = used[total].to_numpy(dtype=float) / weights
-    sumsq = f"sumsq_{y}"
-    inside = float((used[sumsq] - weights * means**2).sum()) if sumsq in used else np.nan
-    values = used[names].to_numpy(dtype=float)
-    if not (np.isfinite(values).all() and np.isfinite(means).all()):
-        raise EstimationError(f"{what}: infinite values in the data.")
-    return Cells(
-        x=values, y=means, weights=weights, inside=inside, unit=codes,
-        time=encode(used[time])[0] if time else None, units=units, names=names,
-        dropped=int(len(cells) - len(used)), what=what,
-    )  # fmt: skip
 
 
 def split(frame: pd.DataFrame, x: str | Sequence[str], unit: str, *, weights: str | None = None) -> pd.DataFrame:
@@ -186,6 +115,21 @@ def within_slope(
     return _fit(data, residuals[:, :-1], residuals[:, -1], free + 1, level)
 
 
+def within_slopes(
+    cells: pd.DataFrame, y: str, xs: Sequence[str], unit: str, time: str | None = None, *, level: float = 0.95
+) -> list[SlopeFit]:
+    """Return one `within_slope` per covariate, each on its own, with the effects taken out of all at once.
+
+    The covariates must be known in the same cells: `slope_matrix` sorts them so.
+    """
+    data = complete_cells(cells, y, xs, unit, time)
+    residuals, free = _absorbed(data, unit, time)
+    singles = [
+        replace(data, x=data.x[:, [j]], names=[name], what=f"{y} on {name}") for j, name in enumerate(data.names)
+    ]
+    return [_fit(one, residuals[:, [j]], residuals[:, -1], free + 1, level) for j, one in enumerate(singles)]
+
+
 def between_slope(
     cells: pd.DataFrame,
     y: str,
@@ -221,17 +165,6 @@ def between_slope(
     fit = _fit(units, centred[:, :-1], centred[:, -1], 1, level, n_rows=len(units.units), own_df=True)
     table = fit.table.assign(n=int(data.weights.sum()))
     return replace(fit, table=table, n_rows=int(data.weights.sum()), n_cells=len(data.y), sigma=np.nan)
-
-
-def unit_means(data: Cells, weights: str = "rows") -> tuple[np.ndarray, np.ndarray]:
-    """Return unit means of [x…, y], shape (units, p + 1), weighted by rows, and the weight of each unit."""
-    if weights not in ("rows", "units"):
-        raise EstimationError(f"weights: '{weights}' is neither 'rows' nor 'units'.")
-    levels = len(data.units)
-    totals = np.bincount(data.unit, weights=data.weights, minlength=levels)
-    values = np.column_stack([data.x, data.y])
-    means = group_sums(values * data.weights[:, None], data.unit, levels) / totals[:, None]
-    return means, totals if weights == "rows" else np.ones(levels)
 
 
 def within_between(

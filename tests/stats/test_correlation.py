@@ -69,6 +69,20 @@ def test_same_seed_same_interval():
     assert not first.equals(within_correlation(cells, "y", ["x", "z"], "u", "t", seed=8))
 
 
+def test_shared_work_is_the_same_work():
+    cells = compress(panel_rows(6, within=0.4, between=0.6)).assign(twin=lambda f: -3 * f["x"])
+    cells["z"] = cells["z"].where(cells.index % 3 > 0)
+    xs = ["x", "twin", "z"]
+    table = correlation_matrix(cells, ["y"], xs, "u", "t", seed=1, reps=100).set_index(["kind", "term"])
+    for x in xs:
+        within = within_correlation(cells, "y", x, "u", "t", seed=1, reps=100).iloc[0]
+        between = between_correlation(cells, "y", x, "u", seed=1, reps=100).iloc[0]
+        for row, kind in ((within, "within"), (between, "between")):
+            for column in ("estimate", "conf_low", "conf_high", "n_units"):
+                assert table.loc[(kind, x), column] == pytest.approx(row[column], abs=1e-7)
+    assert table.loc[("within", "twin"), "estimate"] == pytest.approx(-table.loc[("within", "x"), "estimate"])
+
+
 def test_a_pair_without_data_gets_its_reason():
     cells = compress(panel_rows(5)).assign(flat=2.0)
     table = correlation_matrix(cells, ["y"], ["flat"], "u", "t", seed=1, reps=50)

@@ -42,7 +42,7 @@ def test_truth_is_covered_and_no_effect_is_none():
     for effect in (0.1, 0.0):
         table = pd.concat(
             [elasticity(customers(s, units=80, effect=effect), "revenue", "overall", "customer", "period").table
-             for s in range(60)]
+             for s in range(40)]
         )  # fmt: skip
         assert ((table["conf_low"] <= effect) & (table["conf_high"] >= effect)).mean() >= 0.87
         assert table["estimate"].mean() == pytest.approx(effect, abs=0.006)

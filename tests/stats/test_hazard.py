@@ -60,11 +60,11 @@ def test_text_covariates_are_coded_against_the_first_level():
 
 
 def test_truth_is_covered_and_no_effect_is_none():
-    """Truth: log odds .6, then 0, per point of x. 120 people; 100 samples each."""
+    """Truth: log odds .6, then 0, per point of x. 120 people; 80 samples each."""
     for effect in (0.6, 0.0):
         tables = [
             fit_hazard(careers(s, people=120, effect=effect), "exit", ["x", "flag"], "person", baseline="period").table
-            for s in range(100)
+            for s in range(80)
         ]
         x = pd.concat(tables).query("term == 'x'")
         assert ((x["conf_low"] <= effect) & (x["conf_high"] >= effect)).mean() >= 0.9

@@ -7,6 +7,7 @@ import statsmodels.formula.api as smf
 
 from exlink.errors import EstimationError
 from exlink.stats.mixed import SINGULAR, is_singular, mixed_model
+from exlink.stats.moments import pooled_moments
 from tests.stats.reference import OPTIMISER, r_numbers, real
 
 
@@ -41,6 +42,23 @@ def test_soldiers_in_companies():
         list(r.loc[["vc:COMPID:(Intercept):var", "vc:Residual:NA:var"], "estimate"]), rel=OPTIMISER
     )
     assert fit.icc == pytest.approx(0.0184697 / (0.0184697 + 0.8666029), rel=OPTIMISER)
+
+
+def test_hospital_trusts():
+    """Engagement and mortality by trust and year: −.333 pooled, −.041 once trusts and years are in."""
+    trusts = real("nhs_ebmgt_2012_2019/data.NHS.2012_2019.csv")
+    trusts = trusts.rename(columns=lambda c: c.replace(".", "_"))
+    fit = mixed_model(trusts, "SHMI_Index ~ Engagement_Index + C(Year_Index)", "Code")
+    r = r_numbers("nhs_ebmgt", "lmer REML SHMI")
+    row = fit.table.set_index("term").loc["Engagement_Index"]
+    assert row["estimate"] == pytest.approx(r.loc["fixef:Engagement.Index", "estimate"], rel=OPTIMISER)
+    assert row["std_error"] == pytest.approx(r.loc["fixef:Engagement.Index", "se"], rel=OPTIMISER)
+    assert fit.loglik == pytest.approx(r.loc["logLik", "estimate"], abs=1e-3)
+    assert fit.n_rows == r.loc["nobs", "estimate"]
+    trusts["w"] = trusts["Survey_clinical_proportion"] * trusts["Responses"]
+    pooled = pooled_moments(trusts, "SHMI_Index", "Engagement_Index", "Code", weights="w")
+    wls = r_numbers("nhs_ebmgt", "WLS SHMI.Index~x (weights").loc["Engagement.Index", "estimate"]
+    assert pooled.slopes()[0, 0] == pytest.approx(wls, rel=1e-6)
 
 
 def test_no_variance_between_groups_is_singular():

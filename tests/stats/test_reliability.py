@@ -40,13 +40,13 @@ def test_alpha_by_hand_and_missing_items():
 
 
 def test_feldts_interval_covers():
-    """Truth: parallel items with reliability .4 each, so alpha of five is .769; 60 people, 800 samples."""
+    """Truth: parallel items with reliability .4 each, so alpha of five is .769; 60 people, 500 samples."""
     rng = np.random.default_rng(1)
     alpha = 5 * 0.4 / (1 + 4 * 0.4)
-    scores = np.sqrt(0.4) * rng.normal(size=(800, 60, 1)) + np.sqrt(0.6) * rng.normal(size=(800, 60, 5))
+    scores = np.sqrt(0.4) * rng.normal(size=(500, 60, 1)) + np.sqrt(0.6) * rng.normal(size=(500, 60, 5))
     tables = [cronbach_alpha(sample).iloc[0] for sample in scores]
     covered = np.mean([t["conf_low"] <= alpha <= t["conf_high"] for t in tables])
-    assert 0.93 <= covered <= 0.97
+    assert 0.925 <= covered <= 0.975
 
 
 def test_sums_give_what_rows_give_and_no_effect_gives_none():
