@@ -1,0 +1,246 @@
+"""Step 03: employees' experience linked to the interactions they handled, aspect by aspect (M16–M18).
+
+Two questions that are never mixed. *Within*: when the same employee's experience is better than usual,
+do the customers served then answer better? *Between*: do employees with the better experience have the
+happier customers? Only the first is free of everything that stays the same about a person.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.panel import aspect_columns, overall_columns, panel_cells
+from exlink.data.planted import with_planted
+from exlink.errors import EstimationError
+from exlink.stats.correlation import between_correlation, correlation_matrix
+from exlink.stats.multiplicity import benjamini_hochberg
+from exlink.stats.power import verdict
+from exlink.stats.slope_matrix import slope_matrix
+from exlink.stats.tidy import TIDY
+
+MIN_UNITS = 10  # units with two waves; fewer cannot carry a within-unit analysis
+
+
+def within_reason(data: StudyData) -> str:
+    """Return why effects within units cannot be assessed, or ``""``."""
+    waves = data.query(
+        f"SELECT count(DISTINCT wave) AS waves FROM linked WHERE has_cx GROUP BY {data.unit} ORDER BY 1"
+    )["waves"]
+    moved = int((waves > 1).sum())
+    if moved >= MIN_UNITS:
+        return ""
+    return (
+        f"not assessed: effects within {data.people} need at least {MIN_UNITS} {data.people} with two waves of EX "
+        f"and customers' answers after each; this study has {moved}"
+    )
+
+
+def focus_outcome(data: StudyData, wanted: str) -> str:
+    """Return ``wanted`` if customers were asked it, else the first CX KPI there is."""
+    return wanted if wanted in data.cx_kpis else data.cx_kpis[-1]
+
+
+def matters(data: StudyData, share: float) -> dict[str, float]:
+    """Return, per CX KPI, the smallest slope that matters: ``share`` of the width of its scale."""
+    return {y: share * (data.study.scales[y][1] - data.study.scales[y][0]) for y in data.cx_kpis}
+
+
+def stages(data: StudyData) -> pd.DataFrame:
+    """Return the join-loss waterfall with the number of units behind each stage.
+
+    Returns
+    -------
+    DataFrame: stage, rows, lost, reason, share (of all interactions), n_units.
+    """
+    unit = data.unit
+    counts = data.query(
+        f"SELECT count(DISTINCT {unit}) AS a, count(DISTINCT CASE WHEN {unit} IN (SELECT {unit} FROM exposures) "
+        f"THEN {unit} END) AS b, count(DISTINCT CASE WHEN wave IS NOT NULL THEN {unit} END) AS c, "
+        f"count(DISTINCT CASE WHEN wave IS NOT NULL AND has_cx THEN {unit} END) AS d FROM interactions ORDER BY 1"
+    ).iloc[0]
+    funnel = data.funnel()
+    behind = {"customer answered": counts["d"], "customer was invited": counts["c"]}
+    first = [counts["a"], counts["b"], counts["c"]]
+    funnel["n_units"] = [int(behind.get(stage, n)) for stage, n in
+                         zip(funnel["stage"], [*first, *[counts["d"]] * (len(funnel) - 3)], strict=True)]  # fmt: skip
+    funnel["share"] = funnel["rows"] / max(int(funnel["rows"].iloc[0]), 1)
+    return funnel
+
+
+def panel_facts(data: StudyData) -> dict[str, Any]:
+    """Return what the linked panel is made of, and whether EX came before CX."""
+    unit = data.unit
+    cells = data.query(
+        f"SELECT {unit} AS who, wave, count(*) AS contacts, count_if(has_cx) AS answers FROM linked "
+        "GROUP BY ALL ORDER BY 1, 2"
+    )
+    days = data.query(
+        "SELECT median(days_since_ex) AS middle, min(days_since_ex) AS least, max(days_since_ex) AS most, "
+        "count_if(days_since_ex < 0) AS before, count(*) AS contacts FROM linked WHERE has_cx ORDER BY 1"
+    ).iloc[0]
+    waves = cells.groupby("who")["wave"].size()
+    return {
+        "unit": data.people,
+        "n_units": int(cells["who"].nunique()),
+        "n_waves": int(cells["wave"].nunique()),
+        "unit_waves": len(cells),
+        "waves_per_unit": float(waves.median()),
+        "linked": int(cells["contacts"].sum()),
+        "answered": int(cells["answers"].sum()),
+        "answers_per_unit_wave": float(cells["answers"].median()),
+        "median_days_after_ex": float(days["middle"]),
+        "first_day_after_ex": float(days["least"]),
+        "last_day_after_ex": float(days["most"]),
+        "ex_before_cx": bool(days["middle"] > 0 and days["before"] == 0),
+    }
+
+
+def correlations(data: StudyData, *, reps: int, seed: int) -> pd.DataFrame:
+    """Return within-unit and between-unit correlations of aspects and overall EX with every CX KPI (M16).
+
+    Returns
+    -------
+    DataFrame: kind ('within', 'between'), aspect (label), outcome, tidy columns, n_units, note.
+    """
+    xs = [*aspect_columns(data), *overall_columns(data)]
+    found = correlation_matrix(panel_cells(data), data.cx_kpis, xs, data.unit, "wave", reps=reps, seed=seed)
+    found.insert(1, "aspect", found["term"].map(lambda t: label(data, t)))
+    return found
+
+
+def slopes(data: StudyData, *, smallest_share: float, kind: str = "within") -> pd.DataFrame:
+    """Return the slope of every CX KPI on every aspect, one aspect at a time, adjusted as one family (M18).
+
+    Parameters
+    ----------
+    smallest_share : float
+        Smallest slope that matters, as a share of the KPI's scale per point of the aspect.
+    kind : {'within', 'between'}
+
+    Returns
+    -------
+    DataFrame: aspect (label), outcome, tidy columns (term ``ex_<aspect>``), p_adjusted (Benjamini–Hochberg over
+    all rows), n_units, n_cells, sd_within, mde, smallest, verdict, clear, p_words, planted_kind and planted
+    (simulated data), note.
+    """
+    found = slope_matrix(panel_cells(data), data.cx_kpis, aspect_columns(data), data.unit, "wave", kind=kind)
+    found.insert(0, "aspect", found["term"].map(lambda t: label(data, t)))
+    found["smallest"] = found["outcome"].map(matters(data, smallest_share))
+    found["verdict"] = [
+        worded(row.estimate, row.conf_low, row.conf_high, row.p_adjusted, row.smallest) for row in found.itertuples()
+    ]
+    found["clear"] = found["verdict"].isin(["higher", "lower"])
+    found["p_words"] = ["–" if np.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}" for p in found["p_adjusted"]]
+    found = with_planted(found, data, "marginal" if kind == "within" else "between")
+    return found.rename(columns={"kind": "planted_kind"})
+
+
+def worded(estimate: float, low: float, high: float, p_adjusted: float, smallest: float) -> str:
+    """Return the verdict on a slope; one that does not survive the adjustment for many tests is inconclusive."""
+    if np.isnan(estimate):
+        return "not assessed"
+    word = verdict(estimate, low, high, smallest)
+    return "inconclusive" if word in ("higher", "lower") and not p_adjusted < 0.05 else word
+
+
+def readings(within: pd.DataFrame, between: pd.DataFrame) -> pd.DataFrame:
+    """Return what within and between say together, per aspect and outcome.
+
+    Returns
+    -------
+    DataFrame: aspect, term, outcome, within, between (verdicts), reading, planted_kind, n_units.
+    """
+    keys = ["aspect", "term", "outcome"]
+    both = within[[*keys, "verdict", "planted_kind", "n_units"]].merge(
+        between[[*keys, "verdict", "n_units"]], on=keys, suffixes=("_within", "_between"), validate="one_to_one"
+    )
+    both["n_units"] = np.where(both["n_units_within"] > 0, both["n_units_within"], both["n_units_between"])
+    both = both.drop(columns=["n_units_within", "n_units_between"])
+    both["reading"] = [_reading(w, b) for w, b in zip(both["verdict_within"], both["verdict_between"], strict=True)]
+    return both
+
+
+def _reading(within: str, between: str) -> str:
+    if "not assessed" in (within, between):
+        return "not assessed"
+    if within == "higher":
+        return "moves with customers' answers"
+    if within == "lower":
+        return "moves against customers' answers"
+    if within == "no meaningful association":
+        return "only between" if between in ("higher", "lower") else "no association"
+    return "between, unclear within" if between in ("higher", "lower") else "inconclusive"
+
+
+def touchpoint_correlations(data: StudyData, *, reps: int, seed: int) -> pd.DataFrame:
+    """Return correlations between units of every aspect with every touchpoint's CX, each unit counted once.
+
+    Returns
+    -------
+    DataFrame: aspect (label), term, touchpoint, outcome, estimate … n, n_units, p_adjusted
+    (Benjamini–Hochberg over all rows), clear.
+    Pairs with too few units are left out.
+    """
+    cells = panel_cells(data, ["touchpoint"])
+    rows = []
+    for touchpoint, part in cells.groupby("touchpoint", observed=True, sort=True):
+        for y in data.cx_kpis:
+            for x in aspect_columns(data):
+                try:
+                    row = between_correlation(part, y, x, data.unit, weights="units", reps=reps, seed=seed)
+                except EstimationError:
+                    continue  # a touchpoint that too few units serve; the table shows which pairs there are
+                rows.append(row.assign(touchpoint=touchpoint, outcome=y, aspect=label(data, x)))
+    columns = ["aspect", "term", "touchpoint", "outcome", *TIDY[1:], "n_units"]
+    if not rows:
+        return pd.DataFrame(columns=[*columns, "p_adjusted", "clear"])
+    out = pd.concat(rows, ignore_index=True)[columns]
+    out["p_adjusted"] = benjamini_hochberg(out["p_value"])
+    return out.assign(clear=out["p_adjusted"] < 0.05).sort_values(
+        ["outcome", "touchpoint", "aspect"], ignore_index=True
+    )
+
+
+def recovery(within: pd.DataFrame) -> pd.DataFrame | None:
+    """Return, per kind of planted aspect, how many slopes the intervals found; None for real data.
+
+    Returns
+    -------
+    DataFrame: planted (words), pairs, covered (planted value inside the interval), clear, n_units.
+    """
+    known = within.dropna(subset=["planted", "estimate"])
+    if known.empty:
+        return None
+    words = {"within": "acts on customers", "confounded": "only goes along between persons", "null": "does nothing"}
+    known = known.assign(
+        what=known["planted_kind"].map(words),
+        covered=(known["conf_low"] <= known["planted"]) & (known["planted"] <= known["conf_high"]),
+    )
+    table = known.groupby("what", sort=False).agg(
+        pairs=("term", "size"), covered=("covered", "sum"), clear=("clear", "sum"), n_units=("n_units", "min")
+    )
+    return table.reset_index().rename(columns={"what": "planted"})
+
+
+def label(data: StudyData, column: str) -> str:
+    """Return an ``ex_`` column as words; employees' overall scores say that they are overall."""
+    name = column.removeprefix("ex_")
+    return data.label(name) if name in data.aspects else f"overall {name}"
+
+
+def side_by_side(within: pd.DataFrame, between: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Return the slopes of one outcome within and between, in the order of the within slopes; what there is of them."""
+    parts = [
+        frame[(frame["outcome"] == outcome) & frame["estimate"].notna()].assign(effect=effect)
+        for effect, frame in (("within", within), ("between", between))
+    ]
+    out = pd.concat([p for p in parts if len(p)], ignore_index=True)
+    order = parts[0] if len(parts[0]) else parts[1]
+    places = {a: k for k, a in enumerate(order.sort_values("estimate", ascending=False, kind="stable")["aspect"])}
+    rank = out["aspect"].map(places).fillna(len(places))
+    columns = ["aspect", "effect", *TIDY, "n_units", "planted"]
+    return out.assign(place=rank).sort_values(["place", "effect"], ascending=[True, False], ignore_index=True)[columns]

@@ -1,0 +1,202 @@
+"""Step 03: may people be ranked on customers' answers? (M21, M22) — variance shares, reliability, shrinkage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.planted import planted_variances
+from exlink.errors import EstimationError
+from exlink.stats.reliability import contacts_needed, reliability_of_mean
+from exlink.stats.variance_shares import variance_shares
+
+BINS = 10
+TAILS = (0.03, 0.97)  # quantiles of the means at which the first and the last bar begin to collect the rest
+DRAWS = 1000
+WORDS = {"employee_id": "employee", "customer_id": "customer", "team_id": "team", "reason": "reason for contact",
+         "touchpoint": "touchpoint", "residual": "single contact"}  # fmt: skip
+PLANTED = {"employee": "employee", "customer": "customer", "team": "team"}
+
+
+def shares(data: StudyData, *, max_rows: int = 60_000) -> pd.DataFrame | str:
+    """Return where the variance of single customer answers sits, per CX KPI.
+
+    Returns
+    -------
+    DataFrame: outcome, source (words), tidy columns (estimate = share), variance, levels, planted (simulated data,
+    else NaN), n_units; ``attrs['share']`` says what part of the answers was used. A string says why not.
+    """
+    if data.has("interactions", "weight"):
+        # an average of many answers hides the differences between single ones that this is about
+        return "not assessed: a row of `interactions` is the average of several customers (column `weight`)"
+    rows = data.sample_linked(max_rows)
+    parts, reasons = [], []
+    for y in data.cx_kpis:
+        used = rows.dropna(subset=[y])
+        try:
+            found = variance_shares(used, y, _factors(data, used))
+        except EstimationError as error:
+            reasons.append(str(error))
+            continue
+        parts.append(found.assign(outcome=y, n_units=used[data.unit].nunique()))
+    if not parts:
+        return f"not assessed: {reasons[0]}"
+    out = pd.concat(parts, ignore_index=True)
+    out.insert(0, "source", out["term"].map(WORDS))
+    truth = planted_variances(data)
+    out["planted"] = np.nan
+    if truth is not None:
+        known = truth.assign(source=truth["component"].map(PLANTED)).dropna(subset=["source"])
+        out["planted"] = out[["outcome", "source"]].merge(known, on=["outcome", "source"], how="left")["observed_share"]
+    out.attrs["share"] = rows.attrs["share"]
+    return out
+
+
+def shares_words(found: pd.DataFrame | str, outcome: str) -> str:
+    """Return one outcome's shares in words."""
+    if isinstance(found, str):
+        return found
+    part = found[found["outcome"] == outcome]
+    return f"{outcome}: " + ", ".join(f"{r.source} {r.estimate:.0%}" for r in part.itertuples()) + "."
+
+
+def rows_note(found: pd.DataFrame | str) -> str:
+    """Return from which rows the shares come."""
+    if isinstance(found, str):
+        return found
+    share = found.attrs["share"]
+    return "From all linked answers." if share == 1 else f"From a fixed sample of {share:.1%} of the linked answers."
+
+
+def _factors(data: StudyData, rows: pd.DataFrame) -> list[str]:
+    """Return the factors that these rows can tell from single contacts."""
+    reason = "reason" if data.has("interactions", "reason") else "touchpoint"
+    wanted = dict.fromkeys([data.unit, "customer_id", "team_id", reason])
+    # a factor with nearly as many levels as rows (every customer seen once) cannot be told from the rest
+    return [f for f in wanted if f in rows and 1 < rows[f].nunique() < 0.9 * rows[f].notna().sum()]
+
+
+def answers_per_unit(data: StudyData) -> pd.DataFrame:
+    """Return, per CX KPI and unit with answers, how many there are in the study and in the last quarter with any."""
+    start = data.query(
+        "SELECT date_trunc('quarter', max(started_at)) AS start FROM interactions WHERE has_cx ORDER BY 1"
+    )["start"].iloc[0]
+    picks = ", ".join(
+        f"count({y}) AS n_{y}, count_if({y} IS NOT NULL AND started_at >= TIMESTAMP '{start}') AS last_{y}, "
+        f"coalesce(sum(CASE WHEN started_at >= TIMESTAMP '{start}' THEN {y} END), 0) AS sum_{y}"
+        for y in data.cx_kpis
+    )
+    return data.query(f"SELECT {data.unit}, {picks} FROM interactions WHERE has_cx GROUP BY ALL ORDER BY 1")
+
+
+def reliability(data: StudyData, found: pd.DataFrame, *, needed: float) -> pd.DataFrame:
+    """Return how far the mean of a unit's customers' answers can be trusted, per CX KPI.
+
+    Signal is what stays with the unit apart from its team; noise is everything a contact brings with it:
+    customer, reason, chance.
+
+    Returns
+    -------
+    DataFrame: outcome, icc, icc_low, icc_high, answers_quarter, answers_study (medians), reliability_quarter (with
+    bounds ``_low`` ``_high``), reliability_study, needed_70, needed_80, quarters_80, verdict, n_units.
+    """
+    counts = answers_per_unit(data)
+    rows = []
+    for y, part in found.groupby("outcome", sort=False):
+        by = part.set_index("term")
+        signal = by.loc[data.unit]
+        left = 1.0 - (by["estimate"].get("team_id", 0.0) if data.unit != "team_id" else 0.0)
+        icc, low, high = (float(min(max(signal[c] / left, 0.0), 1.0)) for c in ("estimate", "conf_low", "conf_high"))
+        quarter = float(counts.loc[counts[f"last_{y}"] > 0, f"last_{y}"].median())
+        study = float(counts.loc[counts[f"n_{y}"] > 0, f"n_{y}"].median())
+        names = ("reliability_quarter", "reliability_quarter_low", "reliability_quarter_high")
+        at = dict(zip(names, reliability_of_mean(np.array([icc, low, high]), quarter).tolist(), strict=True))
+        rows.append({
+            "outcome": y, "icc": icc, "icc_low": low, "icc_high": high, "answers_quarter": quarter,
+            "answers_study": study, **at, "reliability_study": float(reliability_of_mean(icc, study)),
+            "needed_70": float(contacts_needed(icc, 0.7)), "needed_80": float(contacts_needed(icc, 0.8)),
+            "quarters_80": float(np.ceil(contacts_needed(icc, 0.8) / quarter)),
+            "verdict": "do not rank" if not at["reliability_quarter"] >= needed else "ranking tolerable",
+            "n_units": int(signal["n_units"]),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def ranking_verdict(trust: pd.DataFrame | str, outcome: str, people: str, *, needed: float) -> tuple[str, str]:
+    """Return the verdict on ranking as a sentence, and the reason; both empty where it cannot be assessed."""
+    if isinstance(trust, str):
+        return "", ""
+    row = trust.set_index("outcome").loc[outcome]
+    where = f"Half of the {people} get {row['answers_quarter']:.0f} answers a quarter or fewer. At that number the"
+    trusted = (
+        f"reliability of their mean {outcome} is {row['reliability_quarter']:.2f} "
+        f"(95 % interval {row['reliability_quarter_low']:.2f} to {row['reliability_quarter_high']:.2f}; 1 is perfect)"
+    )
+    if row["verdict"] == "do not rank":
+        many = (
+            "no number of answers would help"
+            if np.isnan(row["needed_80"])
+            else f"about {row['needed_80']:,.0f} answers, {row['quarters_80']:.0f} quarters, would be needed for 0.80"
+        )
+        chance = "mostly rank chance" if row["reliability_quarter"] < 0.5 else "rank chance to a good part"
+        return (f"Do not rank {people} on customers' {outcome}.",
+                f"{where} {trusted}, below {needed:.2f}: {many}. A league table would {chance}.")  # fmt: skip
+    return (f"The order of {people} on customers' {outcome} would be mostly repeatable.",
+            f"{where} {trusted}. Even so, publish distributions, not names.")  # fmt: skip
+
+
+def spread_sentence(facts: dict[str, Any], people: str) -> str:
+    """Return how much of the differences between means is left, and how little a rank is known."""
+    if not facts:
+        return ""
+    apart = facts["apart_share"]
+    told = "Too few" if np.isnan(apart) else f"{apart:.0%}"
+    return (
+        f"Means of the last quarter spread by {facts['sd_raw']:.2f} points as answered, by {facts['sd_shrunken']:.2f} "
+        f"once chance is taken out. The middle one of {facts['n_units']:,} {people} could hold any place in a range of "
+        f"{facts['rank_width']:.0%} of all ranks. {told} can be told from the average at all."
+    )
+
+
+def last_quarter(
+    data: StudyData, found: pd.DataFrame, outcome: str, *, seed: int
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the last quarter's means as answered and as shrunken, binned, and how little ranks are known (M22).
+
+    Returns
+    -------
+    frame : kind ('as answered', 'shrunken'), left, right, n_units — a histogram; no row is a person.
+    facts : n_units, sd_raw, sd_shrunken, rank_width (median width of the 95 % rank interval as a share of all
+        ranks), apart_share (share of units whose interval leaves out the average; NaN for a few units only).
+    """
+    counts = answers_per_unit(data)
+    used = counts[counts[f"last_{outcome}"] > 0]
+    n, raw = used[f"last_{outcome}"].to_numpy(float), (used[f"sum_{outcome}"] / used[f"last_{outcome}"]).to_numpy(float)
+    by = found[found["outcome"] == outcome].set_index("term")["variance"]
+    signal = float(by[data.unit])
+    noise = float(by.drop([data.unit, "team_id"], errors="ignore").sum())
+    weight = signal / (signal + noise / n) if signal > 0 else np.zeros(len(n))
+    centre = float(np.average(raw, weights=1 / (signal + noise / n)))
+    shrunken = centre + weight * (raw - centre)
+    spread = np.sqrt(signal * (1 - weight))
+    draws = shrunken + spread * np.random.default_rng(seed).standard_normal((DRAWS, len(n)))
+    ranks = draws.argsort(axis=1).argsort(axis=1)
+    low, high = np.quantile(ranks, [0.025, 0.975], axis=0)
+    apart = np.abs(shrunken - centre) > 1.96 * spread
+    enough = apart.sum() == 0 or apart.sum() >= data.study.privacy.min_group
+    facts = {
+        "n_units": len(n), "sd_raw": float(raw.std()), "sd_shrunken": float(shrunken.std()), "centre": centre,
+        "rank_width": float(np.median((high - low + 1) / len(n))),
+        "apart_share": float(apart.mean()) if enough else float("nan"),
+    }  # fmt: skip
+    low, high = np.quantile(raw, TAILS)
+    edges = np.linspace(low, high, BINS + 1) if high > low else np.array([centre - 0.5, centre + 0.5])
+    parts = [
+        pd.DataFrame({"kind": kind, "left": edges[:-1], "right": edges[1:],
+                      "n_units": np.histogram(values.clip(edges[0], edges[-1]), edges)[0]})
+        for kind, values in (("as answered", raw), ("shrunken", shrunken))
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True), facts

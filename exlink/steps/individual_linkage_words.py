@@ -1,0 +1,126 @@
+"""Step 03 in sentences: what the linked panel, its correlations and its slopes say, numbers included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def linked_sentence(facts: dict[str, Any], losses: pd.DataFrame) -> str:
+    """Return what the linked panel is made of, in two sentences."""
+    several = facts["n_waves"] > 1
+    waves = f"{facts['n_waves']} EX waves" if several else "1 EX wave"
+    each = (
+        f"Half of the {facts['unit']} have {facts['waves_per_unit']:.0f} waves or more; the usual wave is followed by "
+        f"{facts['answers_per_unit_wave']:.0f} answers."
+        if several
+        else f"Half of the {facts['unit']} have {facts['answers_per_unit_wave']:.0f} answers or more."
+    )
+    return (
+        f"**{facts['answered']:,} customer answers of {facts['n_units']:,} {facts['unit']} over {waves} are linked**, "
+        f"{losses['share'].iloc[-1]:.0%} of all interactions. {each} "
+        f"{direction_sentence(facts)}"
+    )
+
+
+def direction_sentence(facts: dict[str, Any]) -> str:
+    """Return whether the order in time allows a reading from EX to CX."""
+    if facts["ex_before_cx"]:
+        return (
+            f"Every linked contact follows the EX it is linked to: {facts['first_day_after_ex']:.0f} to "
+            f"{facts['last_day_after_ex']:.0f} days later, half within {facts['median_days_after_ex']:.0f} days."
+        )
+    return (
+        "EX and CX were measured at the same time, so these associations cannot tell which moves which: "
+        "direction is not assessed."
+    )
+
+
+def correlations_sentence(pairs: pd.DataFrame, kind: str, people: str) -> str:
+    """Return the strongest pair of one kind, and how many pairs have an interval clear of zero."""
+    part = pairs[(pairs["kind"] == kind) & pairs["estimate"].notna()]
+    if part.empty:
+        return f"not assessed: no correlation {kind} {people} can be computed"
+    top = part.loc[part["estimate"].abs().idxmax()]
+    clear = int(((part["conf_low"] > 0) | (part["conf_high"] < 0)).sum())
+    same = "the same " if kind == "within" else ""
+    return (
+        f"{kind.capitalize()} {same}{people}, the strongest pair is **{top['aspect']} and customers' {top['outcome']}: "
+        f"{top['estimate']:+.2f}** (95 % interval {top['conf_low']:+.2f} to {top['conf_high']:+.2f}; "
+        f"{top['n_units']:,} {people}). The intervals of {clear} of {len(part)} pairs leave out zero; "
+        "they are not adjusted for looking at so many."
+    )
+
+
+def slopes_sentence(within: pd.DataFrame, outcome: str, people: str) -> str:
+    """Return what the slopes of one outcome say, with what was too small to be seen."""
+    up = strongest(within, outcome)
+    part = within[within["outcome"] == outcome]
+    seen = f"The typical slope this data could have detected is {detectable(within, outcome):.2f} points."
+    tests = f"Tried: {len(part)} aspects for {outcome}, {int(within['p_adjusted'].notna().sum())} slopes in all."
+    if up.empty:
+        return f"**No aspect clearly moves with customers' {outcome} within the same {people}.** {tests} {seen}"
+    first = up.iloc[0]
+    others = [f"{row.aspect} ({row.estimate:+.2f})" for row in up.iloc[1:].itertuples()]
+    more = f" Then {', '.join(others)}." if others else ""
+    return (
+        f"**When {first['aspect']} is a point better than usual, customers' {outcome} is "
+        f"{first['estimate']:.2f} points "
+        f"higher** (95 % interval {first['conf_low']:+.2f} to {first['conf_high']:+.2f}; {first['n']:,} answers, "
+        f"{first['n_units']:,} {people}).{more} {tests} {seen}"
+    )
+
+
+def slopes_notes(within: pd.DataFrame, smallest_share: float) -> list[str]:
+    """Return what the verdicts on slopes rest on."""
+    seen = ", ".join(f"{y} {detectable(within, y):.2f}" for y in dict.fromkeys(within["outcome"]))
+    small = ", ".join(f"{r.outcome} {r.smallest:.3g}" for r in within.drop_duplicates("outcome").itertuples())
+    return [
+        f"Slopes this study would have found in four of five tries, in points: {seen}.",
+        f"No meaningful association: the whole interval is closer to zero than {smallest_share:.2%} of the KPI's scale "
+        f"({small}).",
+    ]
+
+
+def clear_words(within: pd.DataFrame) -> str:
+    """Return the clear slopes in words, for those who listen to the page."""
+    up = within[within["clear"]]
+    if up.empty:
+        return "None is clear of zero."
+    return "Clear: " + "; ".join(f"{r.aspect} on {r.outcome} {r.estimate:+.2f}" for r in up.itertuples()) + "."
+
+
+def readings_sentence(both: pd.DataFrame, outcome: str, people: str) -> str:
+    """Return which aspects show only between, which within."""
+    part = both[both["outcome"] == outcome]
+    groups = {reading: list(rows["aspect"]) for reading, rows in part.groupby("reading", sort=True)}
+    said = []
+    if inside := groups.get("moves with customers' answers"):
+        said.append(f"Within the same {people}, customers' {outcome} moves with **{in_words(inside)}**.")
+    if only := groups.get("only between"):
+        said.append(
+            f"Only between {people} does it go with **{in_words(only)}**: those who rate it higher have happier "
+            "customers, but when it changes for somebody, nothing that matters changes for the customers."
+        )
+    if left := [a for r, names in groups.items() if "clear" in r or r == "inconclusive" for a in names]:
+        said.append(f"Inconclusive within: {in_words(left)}.")
+    return " ".join(said) or f"No aspect shows an association with {outcome} either way."
+
+
+def strongest(within: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Return the clear positive slopes of one outcome, the largest first."""
+    chosen = within[(within["outcome"] == outcome) & (within["verdict"] == "higher")]
+    return chosen.sort_values(["estimate", "aspect"], ascending=[False, True], kind="stable", ignore_index=True)
+
+
+def detectable(within: pd.DataFrame, outcome: str) -> float:
+    """Return the slope that the typical aspect's error would have detected with 80 % power; NaN if none."""
+    values = within.loc[within["outcome"] == outcome, "mde"].to_numpy(dtype=float)
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
+
+
+def in_words(names: list[str]) -> str:
+    """Return names as ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
