@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from exlink.data.dataset import open_data
 from exlink.data.study import load_study
@@ -18,18 +18,18 @@ def by_hand(frames: dict[str, pd.DataFrame], lag: int, window: int) -> pd.Series
     """Return the wave of every interaction by looking at each one: the latest answer that acts, if it still does."""
     ex = frames["ex_responses"].assign(responded_on=pd.to_datetime(frames["ex_responses"]["responded_on"]))
     ex["wave"] = ex["responded_on"].dt.year.astype(str) + "Q" + ex["responded_on"].dt.quarter.astype(str)
-    answers = ex.groupby(["employee_id", "wave"], as_index=False)["responded_on"].max()
+    answers = ex.groupby(["employee_id", "wave"])["responded_on"].max()
+    own = {e: [(w, t.to_pydatetime()) for (_, w), t in g.items()] for e, g in answers.groupby(level=0)}
     waves = {}
-    for row in frames["interactions"].itertuples():
-        own = answers[answers["employee_id"] == row.employee_id]
-        begun = own[own["responded_on"] + pd.Timedelta(days=lag) <= row.started_at].sort_values("responded_on")
-        in_force = len(begun) and row.started_at < begun["responded_on"].iloc[-1] + pd.Timedelta(days=lag + window)
-        waves[row.interaction_id] = begun["wave"].iloc[-1] if in_force else None
+    for interaction, employee, at in frames["interactions"][["interaction_id", "employee_id", "started_at"]].to_numpy():
+        begun = [(t, w) for w, t in own[employee] if t + timedelta(days=lag) <= at]
+        latest = max(begun, default=None)
+        in_force = latest and at < latest[0] + timedelta(days=lag + window)
+        waves[interaction] = latest[1] if in_force else None
     return pd.Series(waves)
 
 
-@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(lag=st.integers(0, 40), window=st.integers(5, 120))
+@pytest.mark.parametrize(("lag", "window"), [(0, 91), (14, 91), (40, 5), (0, 200), (100, 30)])
 def test_every_interaction_meets_the_ex_in_force(tmp_path_factory, lag, window):
     frames = tables()
     data = open_data(load_study(write(tmp_path_factory.mktemp("link"), frames,
@@ -37,8 +37,8 @@ def test_every_interaction_meets_the_ex_in_force(tmp_path_factory, lag, window):
     linked = data.query("SELECT interaction_id, wave FROM interactions ORDER BY 1").set_index("interaction_id")["wave"]
     expected = by_hand(frames, lag, window)
     assert len(linked) == len(frames["interactions"])
-    pd.testing.assert_series_equal(linked.sort_index().astype(object).where(linked.sort_index().notna(), None),
-                                   expected.sort_index().astype(object), check_names=False)
+    assert linked.fillna("none").to_dict() == expected.fillna("none").to_dict()
+    assert {"none", "2025Q4"} <= set(linked.fillna("none")) or lag == 0
 
 
 def test_cells_carry_the_sufficient_statistics(tmp_path):
@@ -99,7 +99,7 @@ def test_no_overlap_is_told_apart(tmp_path):
 def test_aspects_on_mixed_scales_are_brought_together_aloud(tmp_path):
     frames = tables()
     ex = frames["ex_responses"]
-    odd = ex["item"] == "tools-2"
+    odd = (ex["item"] == "tools-2") & (ex["employee_id"] == "E-000")
     ex.loc[odd, ["score", "scale_min", "scale_max"]] = [10, 0, 10]
     ex.loc[~odd & (ex["aspect"] == "tools"), "score"] = 5
     data = open_data(load_study(write(tmp_path, frames)))
