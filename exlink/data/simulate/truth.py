@@ -53,7 +53,9 @@ def write_truth(path: Path, scene: Scene, ledger: Ledger, plans: list[Plan], off
         "effects_note": "points of the CX KPI per point of the employee's reported aspect score (1–5). latent: before "
                         "rounding and clipping; joint: observed score, mean over linked contacts with an answer; "
                         "joint_all_customers: as if everybody had answered; marginal: one aspect at a time, within "
-                        "employee and wave; between: one aspect at a time, employees' means.",
+                        "employee and wave; between: one aspect at a time, employees' means. Slopes differ between "
+                        "persons and flatten near the top of a scale, so that a straight line, which weighs persons by "
+                        "the spread of their reports, may come out up to 3 % off these means.",
         "variance_components": _variances(scene, sample),
         "variance_note": "variance of a contact's score, in squared points. employee: all that is stable in a person, "
                          "mean reported aspects included; employee_net_of_ex: without these; residual: all else.",
