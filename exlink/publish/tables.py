@@ -18,6 +18,7 @@ from exlink.publish.disclosure import Released
 
 HIDDEN = "hidden"
 MISSING = "–"
+UNBROKEN = "\u00a0"
 FONTS = ["system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
 
 
@@ -125,7 +126,8 @@ def _words(released: Released, name: str, spec: str | None, bounds: tuple[str, s
             continue
         text = _one(value, spec)
         if bounds and not pd.isna(frame[bounds[0]].iloc[i]):
-            text += f" ({style.interval(frame[bounds[0]].iloc[i], frame[bounds[1]].iloc[i], spec)})"
+            whole = style.interval(frame[bounds[0]].iloc[i], frame[bounds[1]].iloc[i], spec)
+            text += f" ({whole.replace(' ', UNBROKEN)})"  # a narrow column breaks before it, never within
         out.append(text)
     return out
 
@@ -142,7 +144,7 @@ def _one(value: Any, spec: str) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if spec == "p":
-        return "< 0.001" if value < 0.001 else style.number(float(value), ".3f")
+        return f"<{UNBROKEN}0.001" if value < 0.001 else style.number(float(value), ".3f")
     if isinstance(value, date):  # a Timestamp is one
         return value.isoformat()[:10]
     return style.number(float(value), spec) if isinstance(value, int | float) or hasattr(value, "dtype") else str(value)

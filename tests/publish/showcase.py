@@ -328,3 +328,11 @@ def result_table() -> GT:
         intervals={"estimate": ("conf_low", "conf_high")},
         group="effect",
     )
+
+
+def wide_table() -> GT:
+    """Return a table wider than the column of text."""
+    frame = pd.DataFrame({f"amount_{i}": [1_234_567.0 * i, -89_012.0 * i] for i in range(1, 8)})
+    return table(given(frame.assign(lever=["raise tools by 0.3 points", "cut waiting times"]), ["lever"]),
+                 {"lever": "Lever"} | {f"amount_{i}": f"Net benefit after {i} years" for i in range(1, 8)},
+                 intervals={f"amount_{i}": (f"amount_{i}", f"amount_{i}") for i in range(1, 4)})  # fmt: skip

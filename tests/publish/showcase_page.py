@@ -153,6 +153,7 @@ def notebook(folder: Path, name: str = "03_showcase", with_cards: bool = True) -
             {"text/markdown": "## Tools come first: **+0.21** points of ease\n\nThe label <script>x</script> is text."}
         )
     )
+    found.append(_cell({"text/html": showcase.wide_table().as_raw_html()}))
     found.append(
         _cell({"text/html": showcase.result_table().as_raw_html()}, {"text/html": {"caption": "Slopes per aspect."}})
     )

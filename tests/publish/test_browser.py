@@ -138,6 +138,11 @@ def test_a_page_on_a_phone(browser, pages, name):
     check_console_is_silent(visit)
 
 
+@pytest.mark.parametrize("width", [320, 768, 1000, 1366, 2560])
+def test_a_page_fits_every_width_although_a_table_does_not(browser, pages, width):
+    check_fits_the_width(open_page(browser, pages["showcase"], {"width": width, "height": 800}))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_everyone_can_read_it(browser, pages, viewport, scheme):

@@ -8,6 +8,7 @@ import pytest
 import showcase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection, QuadMesh
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
@@ -259,6 +260,17 @@ def test_dollars_in_labels_are_dollars():
     fig = charts.bars(showcase.given(frame, ["a"]), label="a", value="e", xlabel="USD")
     fig.draw_without_rendering()
     assert r"\$5 and \$6" in " ".join(texts(fig))
+
+
+@pytest.mark.parametrize("colours", [style.SEQUENTIAL, style.DIVERGING, style.PARTS])
+def test_text_on_every_fill_of_a_colour_map_reaches_4_5_to_1(colours):
+    def luminance(colour) -> float:
+        parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+        return float(np.dot(parts, (0.2126, 0.7152, 0.0722)))
+
+    for fill in LinearSegmentedColormap.from_list("x", colours)(np.linspace(0, 1, 400)):
+        dark, light = sorted((luminance(fill), luminance(style.on(fill))))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from test_charts import clashes, text_boxes, texts
 from exlink.publish import charts
 
 LONG = "After-training support for colleagues who changed their role during the year"
+QUARTERS = [f"202{4 + i // 4}Q{i % 4 + 1}" for i in range(8)]
 MANY = ["cancellation", "claim", "enquiry", "field visit", "onboarding", "renewal", "service request", "complaint"]
 
 
@@ -49,6 +50,9 @@ CASES = {
     ),
     "heat map with everything hidden": lambda: charts.heatmap(
         grid(["x", "y"], [3] * 4), row="r", column="c", value="v", unit="p"
+    ),
+    "heat map of eight quarters, some hidden": lambda: charts.heatmap(
+        grid(QUARTERS, [20] * 12 + [3] * 4), row="r", column="c", value="v", unit="share", spec=".0%"
     ),
     "heat map of one value": lambda: charts.heatmap(
         given(pd.DataFrame({"r": ["a"], "c": ["b"], "v": [0.0]}), ["r", "c"]),

@@ -18,7 +18,7 @@ def soup(gt) -> BeautifulSoup:
 
 def cells(gt) -> list[list[str]]:
     rows = soup(gt).select("tbody tr")
-    return [[c.get_text() for c in row.find_all(["th", "td"])] for row in rows]
+    return [[c.get_text().replace("\u00a0", " ") for c in row.find_all(["th", "td"])] for row in rows]
 
 
 @pytest.fixture
@@ -56,6 +56,11 @@ def test_intervals_stand_in_the_cell_of_their_estimate(released):
     gt = table(released, {"team": "Team", "share": "Share"}, {"share": "+.1%"}, intervals={"share": ("low", "high")})
     assert cells(gt)[0] == ["A <b>", "+12.3% (+10.0% to +20.0%)"]
     assert cells(gt)[3] == ["D", "–"]
+
+
+def test_an_interval_never_breaks_within(released):
+    html = table(released, {"team": "Team", "share": "Share"}, intervals={"share": ("low", "high")}).as_raw_html()
+    assert "0.12 (0.10\u00a0to\u00a00.20)" in html
 
 
 def test_heads_have_scope_and_none_is_empty_and_numbers_are_right_aligned(released):

@@ -78,6 +78,7 @@ def distribution(
                 label=HIDDEN,
             )
         value_grid(ax, "y")
+        ax.xaxis.set_major_formatter(lambda value, _: style.tick(value))
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", labelcolor=style.MUTED)
         ax.set_ylim(0, ceiling * 1.28)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from exlink.publish.disclosure import Released
 
-LEFT_INCHES = 1.9  # room that row labels take
+LETTER_INCHES = 0.092  # width of a letter of the smallest type, on average
 
 
 @styled
@@ -59,13 +59,16 @@ def heatmap(
         grid[rows.index(a), columns.index(b)] = v
     cell_height = row_inches(rows, 0.56 if low and high else 0.44, width=24)
     heads = [wrapped(c, 12) for c in columns]
-    longest = max(len(line) for head in heads for line in head.split("\n"))
-    slanted = longest * 0.088 > (style.WIDTH - LEFT_INCHES) / len(columns)  # inches of text against the column's
+    longest = _longest(heads)
+    wide = (style.WIDTH - 0.3 - LETTER_INCHES * _longest([wrapped(r, 24) for r in rows])) / len(columns)
+    slanted = longest * LETTER_INCHES > wide - 0.08
     header = 0.07 * longest + 0.15 if slanted else 0.20 * max(head.count("\n") + 1 for head in heads)
-    small = (style.WIDTH - LEFT_INCHES) / len(columns) < 1.05  # an interval on one line would not fit
+    small = wide < 1.05  # an interval on one line would not fit
     legend = f"Cell: {unit}{'; below it the interval' if low and high and not small else ''}."
     legend += f" Outlined: {mark_name or mark}." if mark else ""
     height = 0.4 + header + cell_height * len(rows)
+    unnamed = wide < 0.68  # "hidden" would not fit into a cell
+    legend += " Hatched: hidden." if unnamed and released.hidden else ""
     fig = canvas(height, title=title, released=released, legend=legend)
     ax = fig.add_subplot()
     norm, cmap = _scale(grid, centre)
@@ -91,16 +94,9 @@ def heatmap(
                 ax.add_patch(
                     Rectangle((x, y), 1, 1, facecolor=style.FAINT, hatch="////", edgecolor=style.PAPER, lw=2.5)
                 )
-                ax.text(
-                    x + 0.5,
-                    y + 0.5,
-                    HIDDEN,
-                    ha="center",
-                    va="center",
-                    fontsize=style.SMALL_PT,
-                    color=style.INK,
-                    bbox={"facecolor": style.FAINT, "edgecolor": "none", "pad": 1.5},
-                )
+                if not unnamed:
+                    plate = {"facecolor": style.FAINT, "edgecolor": "none", "pad": 1.5}
+                    ax.text(x + 0.5, y + 0.5, HIDDEN, ha="center", va="center", fontsize=style.SMALL_PT, bbox=plate)
             elif np.isnan(grid[y, x]):
                 ax.text(x + 0.5, y + 0.5, "–", ha="center", va="center", color=style.MUTED)
             else:
@@ -112,6 +108,11 @@ def heatmap(
     ax.set_xticks(np.arange(len(columns)) + 0.5, heads, color=style.INK, **turn)
     ax.xaxis.tick_top()
     return fig
+
+
+def _longest(labels: list[str]) -> int:
+    """Return the number of letters of the longest line."""
+    return max(len(line) for label in labels for line in label.split("\n"))
 
 
 def _scale(grid: np.ndarray, centre: float | None) -> tuple:
