@@ -62,7 +62,7 @@ def run(
     from exlink.publish.progress import reporting
 
     overrides = parse_settings(set_ or [])
-    with reporting() as progress:
+    with reporting("steps") as progress:
         result = run_study(
             study, out=out, only=only or [], overrides=overrides, jobs=jobs, force=force, progress=progress
         )
@@ -86,16 +86,18 @@ def check(study: StudyPath) -> None:
         _print_table("Rejected rows, by reason", data.rejects)
     else:
         print("No row was rejected.")
+    for note in data.notes:
+        print(note)
     print("The study is usable.")
 
 
 @app.command()
 def simulate(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Where the study goes; empty or not there yet.")],
-    employees: Annotated[int, typer.Option(min=30, help="How many employees.")] = 240,
-    interactions: Annotated[int, typer.Option(min=500, help="How many interactions.")] = 60_000,
-    waves: Annotated[int, typer.Option(min=2, max=40, help="How many quarterly survey waves.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same study.")] = 20261,
+    employees: Annotated[int, typer.Option(help="How many employees.")] = 240,
+    interactions: Annotated[int, typer.Option(help="How many interactions.")] = 60_000,
+    waves: Annotated[int, typer.Option(help="How many quarterly survey waves.")] = 8,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same study.")] = 2026,
 ) -> None:
     """Write a realistic study with known truth: every table of the contract, and truth.json."""
     from exlink.publish.places import shown
@@ -105,13 +107,10 @@ def simulate(
     _refuse_foreign_folder(target)
     from exlink.data.simulate import simulate_study
 
-    with reporting() as progress:
-        try:
-            simulate_study(
-                target, employees=employees, interactions=interactions, waves=waves, seed=seed, progress=progress.note
-            )
-        except OSError as error:
-            raise OutputError(f"{target} cannot be written: {error.strerror or error}. Name another folder.") from error
+    with reporting("interactions") as progress:
+        simulate_study(
+            target, employees=employees, interactions=interactions, waves=waves, seed=seed, progress=progress.count
+        )
     print(f"Study: {shown(target.resolve())}\nNext: exlink run {folder}")
 
 
@@ -170,7 +169,10 @@ def _refuse_foreign_folder(target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise OutputError(f"{target} is a file. Name a folder for the study.")
     if target.is_dir() and any(target.iterdir()) and not (target / "truth.json").is_file():
-        raise OutputError(f"{target} is not empty and holds no simulated study. Name an empty or new folder.")
+        raise OutputError(
+            f"{target} is not empty and holds no finished simulated study. "
+            "Name an empty or new folder, or remove this one."
+        )
 
 
 def _print_table(title: str, frame: pd.DataFrame) -> None:

@@ -167,10 +167,19 @@ def test_exit_codes(told, monkeypatch, error, code, message):
 def test_simulate_never_overwrites_what_is_no_simulated_study(told, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     code, _, err = told("simulate", tmp_path)
-    assert code == 2 and "is not empty and holds no simulated study" in err
+    assert code == 2 and "is not empty and holds no finished simulated study" in err
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
     code, _, err = told("simulate", tmp_path / "thesis.txt")
     assert code == 2 and "is a file" in err
+
+
+def test_simulated_study_passes_its_own_check_and_may_be_made_again(told, tmp_path):
+    words = [tmp_path / "made", "--employees", 60, "--interactions", 3000, "--waves", 4]
+    for _ in range(2):
+        code, out, err = told("simulate", *words)
+        assert (code, err) == (0, "") and out.endswith(f"Next: exlink run {words[0]}\n") and "3,000 of 3,000" in out
+    code, out, _ = told("check", words[0])
+    assert code == 0 and "The study is usable." in out
 
 
 def test_unchanged_run_is_quick_as_a_whole_process(tmp_path, study):

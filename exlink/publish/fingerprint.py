@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from glob import glob
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from exlink.data.study import Study
+from exlink.data.study import Study, expand_env
 from exlink.publish.places import package_folder
 
 _LIBRARIES = (
     "pandas", "numpy", "scipy", "statsmodels", "linearmodels", "pyfixest", "duckdb", "narwhals",
     "matplotlib", "seaborn", "great-tables", "nbconvert",
 )  # fmt: skip
+_TEXT = re.compile(r"'([^'\n]*\.\w+)'")  # a quoted SQL text that ends like a file name
 _CODE = {".py", ".j2", ".html", ".css", ".json", ".tpl", ".svg"}
 
 
@@ -49,7 +52,7 @@ def input_hashes(study: Study) -> dict[str, str]:
     from exlink.data.warehouse import input_files  # imports the engine: not for `exlink --help`
 
     labels: dict[str, Path] = {}
-    for source, files in input_files(study).items():
+    for source, files in [*input_files(study).items(), *_files_in_queries(study)]:
         for file in files:
             labels[_label(file, study.folder, source, labels)] = file
     truth = study.folder / "truth.json"
@@ -84,6 +87,13 @@ def step_fingerprint(
             "needs": needs,
         }
     )
+
+
+def _files_in_queries(study: Study) -> list[tuple[str, list[Path]]]:
+    """Return, per source with a query, the files its text names (``read_csv('…')``)."""
+    queries = {name: expand_env(source.sql, f"sources.{name}") for name, source in study.sources.items() if source.sql}
+    named = {name: [p for text in _TEXT.findall(sql) for p in glob(text)] for name, sql in queries.items()}  # noqa: PTH207
+    return [(name, sorted(map(Path, files))) for name, files in named.items()]
 
 
 def _label(file: Path, folder: Path, source: str, taken: Mapping[str, Path]) -> str:

@@ -15,10 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
 from papermill.log import logger as papermill_log
@@ -27,9 +28,43 @@ from exlink import errors
 from exlink.publish.parameters import read_notebook, tags_of
 from exlink.publish.places import package_folder
 
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 _OWN_ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _SOCKET_PATH_LIMIT = 80  # of 107 characters a socket path may have, the rest is for names below the folder
+
+
+class _SavesOnce(NotebookExecutionManager):
+    """Papermill writes the notebook twice per cell, with all its figures; at the end is enough for a page."""
+
+    def save(self, **kwargs: Any) -> None:
+        """Write the notebook once it has ended, well or badly."""
+        if self.end_time is not None:
+            super().save(**kwargs)
+
+
+class _RunEngine(NBClientEngine):
+    """Papermill's own engine, with the notebook written at its end."""
+
+    @classmethod
+    def execute_notebook(
+        cls, nb: NotebookNode, kernel_name: str, output_path: str | None = None, **settings: Any
+    ) -> NotebookNode:
+        """Run the notebook; what papermill's ``Engine.execute_notebook`` does, less progress bar and autosave."""
+        for name in ("progress_bar", "autosave_cell_every"):
+            settings.pop(name, None)
+        manager = _SavesOnce(nb, output_path=output_path, progress_bar=False, autosave_cell_every=0)
+        manager.notebook_start()
+        try:
+            cls.execute_managed_notebook(manager, kernel_name, **settings)
+        finally:
+            manager.notebook_complete()
+        return manager.nb
+
+
+papermill_engines.register("exlink", _RunEngine)
 
 
 @dataclass(frozen=True)
@@ -137,10 +172,8 @@ def run_notebook(
                 str(copy),
                 str(target),
                 parameters=dict(parameters),
-                engine_name="nbclient",
+                engine_name="exlink",
                 kernel_name="python3",
-                progress_bar=False,
-                autosave_cell_every=0,
                 kernel_manager_class=kernels.manager_class(),
                 resources={"metadata": {"path": str(notebook.parent)}},
                 on_cell_start=cell_starts,

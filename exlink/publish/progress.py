@@ -28,6 +28,9 @@ class Progress(Protocol):
     def cell(self, stem: str, done: int, of: int) -> None:
         """Say how many code cells of a running step are done."""
 
+    def count(self, done: int, of: int) -> None:
+        """Say how much of one long piece of work is done."""
+
     def note(self, text: str) -> None:
         """Say something that belongs to no single step."""
 
@@ -44,6 +47,9 @@ class Silent:
     def cell(self, stem: str, done: int, of: int) -> None:
         """Say nothing."""
 
+    def count(self, done: int, of: int) -> None:
+        """Say nothing."""
+
     def note(self, text: str) -> None:
         """Say nothing."""
 
@@ -53,10 +59,17 @@ class Lines(Silent):
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file or sys.stdout
+        self.tenths = 0
 
     def step(self, stem: str, state: str, detail: str = "") -> None:
         """Print the step's new state."""
         self.note(f"{stem}: {WORDS[state]}" + (f" ({detail})" if detail else ""))
+
+    def count(self, done: int, of: int) -> None:
+        """Print a line for every tenth."""
+        if done * 10 // max(of, 1) > self.tenths:
+            self.tenths = done * 10 // max(of, 1)
+            self.note(f"{done:,} of {of:,}")
 
     def note(self, text: str) -> None:
         """Print a line."""
@@ -66,9 +79,9 @@ class Lines(Silent):
 class Bars(Silent):
     """Bars of rich on a terminal: one for the run, one for each running step."""
 
-    def __init__(self, bars: object) -> None:
+    def __init__(self, bars: object, what: str) -> None:
         self.bars = bars
-        self.whole = bars.add_task("steps", total=None)
+        self.whole = bars.add_task(what, total=None)
         self.tasks: dict[str, int] = {}
 
     def total(self, steps: int) -> None:
@@ -91,15 +104,19 @@ class Bars(Silent):
         if stem in self.tasks:
             self.bars.update(self.tasks[stem], completed=done, total=of)
 
+    def count(self, done: int, of: int) -> None:
+        """Move the whole bar."""
+        self.bars.update(self.whole, completed=done, total=of)
+
     def note(self, text: str) -> None:
         """Print a line above the bars."""
         self.bars.console.print(text, markup=False, highlight=False)
 
 
 @contextmanager
-def reporting(file: TextIO | None = None) -> Iterator[Progress]:
-    """Give what fits where the output goes: bars on a terminal, plain lines elsewhere."""
-    out = file or sys.stdout
+def reporting(what: str) -> Iterator[Progress]:
+    """Give what fits where the output goes: bars on a terminal, plain lines elsewhere; ``what`` is counted."""
+    out = sys.stdout
     if not out.isatty():
         yield Lines(out)
         return
@@ -109,4 +126,4 @@ def reporting(file: TextIO | None = None) -> Iterator[Progress]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with RichProgress(*columns, console=Console(file=out), transient=True) as bars:
-        yield Bars(bars)
+        yield Bars(bars, what)

@@ -17,6 +17,7 @@ import papermill
 import pytest
 import tiny
 
+from exlink.data.study import load_study
 from exlink.errors import ArtifactError, OutputError, ParameterError, SourceError, StepError, StudyError
 from exlink.publish import fingerprint, pipeline
 from exlink.publish.artifacts import Artifacts, to_json, write_atomically
@@ -26,7 +27,7 @@ from exlink.publish.pipeline import run_study
 from exlink.publish.places import package_folder
 from exlink.publish.progress import Silent
 from exlink.publish.rundir import held
-from exlink.publish.steps_table import STEPS, Step, chosen_steps
+from exlink.publish.steps_table import STEPS, chosen_steps
 
 ALL = ("00_first", "01_other", "09_last")
 
@@ -435,6 +436,19 @@ def test_parameters_cell_with_more_than_literals_is_refused(tmp_path):
     path = tiny.write_notebook(tmp_path, "00_first", parameters="factor = 2 * other")
     with pytest.raises(ParameterError, match=r"literals only"):
         declared_parameters(path)
+
+
+def test_files_named_in_a_query_count_as_inputs(tmp_path):
+    study = tiny.tiny_study(tmp_path / "study")
+    (tmp_path / "raw.csv").write_text("a\n1\n")
+    text = (study / "study.yaml").read_text().replace(
+        "employees: employees.csv", f"employees: {{sql: \"SELECT 'x.y', * FROM read_csv('{tmp_path}/*.csv')\"}}"
+    )  # fmt: skip
+    (study / "study.yaml").write_text(text)
+    before = fingerprint.input_hashes(load_study(study))
+    (tmp_path / "raw.csv").write_text("a\n2\n")
+    after = fingerprint.input_hashes(load_study(study))
+    assert {name for name in before if before[name] != after[name]} == {"employees/raw.csv"}
 
 
 def test_code_hash_moves_with_code_and_templates_alone(tmp_path):
