@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from exlink.data.asked import quarter_of
 from exlink.data.dataset import StudyData
 from exlink.data.exposures import slug
 from exlink.data.warehouse import name_of
@@ -35,7 +36,7 @@ def percent_of_scale(value: pd.Series, scale: tuple[float, float]) -> pd.Series:
 
 
 def ex_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",)) -> pd.DataFrame:
-    """Return the answers to EX KPI items per unit, KPI and ``by``.
+    """Return the answers to EX KPI items per unit, KPI and ``by``: columns of ``ex_responses``, or ``quarter``.
 
     Only answers on the KPI's commonest scale are counted; a row that stands for several answers
     (``weight``, team grain) counts once, because its spread inside is not known.
@@ -50,7 +51,7 @@ def ex_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",)) -> pd.
         return pd.DataFrame(columns=[data.unit, "kpi", *by, "n_score", "sum_score", "sumsq_score", "top2",
                                      "promoters", "detractors"])
     on_scale = " OR ".join(f"(kpi = '{k}' AND scale_min = {lo} AND scale_max = {hi})" for k, (lo, hi) in scales.items())
-    keys = ", ".join(name_of(c) for c in by)
+    keys = ", ".join(f"{quarter_of('responded_on')} AS quarter" if c == "quarter" else name_of(c) for c in by)
     return data.query(f"""
         SELECT {data.unit}, kpi, {keys}, count(*) AS n_score, sum(score) AS sum_score,
                sum(score * score) AS sumsq_score, count_if(score > scale_max - 2) AS top2,
@@ -70,7 +71,7 @@ def cx_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",), period
     DataFrame: unit, by…, contacts, per KPI k that customers answered n_k, sum_k, sumsq_k, top2_k, promoters_k,
     detractors_k, and n_resolved, resolved where first-contact resolution is known.
     """
-    when = {"quarter": "(year(started_at) || 'Q' || quarter(started_at))", "month": "strftime(started_at, '%Y-%m')"}
+    when = {"quarter": quarter_of("started_at"), "month": "strftime(started_at, '%Y-%m')"}
     keys = ", ".join(f"{when[period]} AS \"when\"" if c == "when" else name_of(c) for c in by)
     parts = ["count(*) AS contacts"]
     for k, (low, high) in cx_kpi_scales(data).items():

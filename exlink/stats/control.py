@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from exlink.errors import EstimationError
+from exlink.stats.tidy import tidy_frame
 
 _MOVING_RANGE = 1.128  # mean moving range of two independent normal values, in SD (Shewhart's d2)
 RUN = 8  # so many points in a row on one side of the centre count as a shift (Western Electric rule 4)
@@ -40,7 +41,8 @@ def control_limits(value: Any, std_error: Any, n: Any, *, width: float = 3.0) ->
     value, std_error, n = (np.asarray(a, dtype=float) for a in (value, std_error, n))
     known = np.isfinite(value) & (std_error > 0) & (n > 0)
     if known.sum() < 3:
-        raise EstimationError(f"control limits: {known.sum()} of {len(value)} points can be used; at least 3 are needed.")
+        usable = f"{known.sum()} of {len(value)} points can be used"
+        raise EstimationError(f"control limits: {usable}; at least 3 are needed.")
     centre = float((value[known] * n[known]).sum() / n[known].sum())
     z = (value[known] - centre) / std_error[known]
     stretch = max(float(np.abs(np.diff(z)).mean() / _MOVING_RANGE), 1.0)
@@ -49,6 +51,40 @@ def control_limits(value: Any, std_error: Any, n: Any, *, width: float = 3.0) ->
     return pd.DataFrame({
         "centre": np.where(known, centre, np.nan), "lower": centre - half, "upper": centre + half,
         "alarm": outside | _late_in_a_run(np.sign(value - centre), known), "sigma_z": stretch})
+
+
+def linear_drift(value: Any, n: Any, *, level: float = 0.95) -> pd.DataFrame:
+    """Return the slope per period of the straight line through a series, weighted by ``n``.
+
+    The error is estimated from the scatter around the line, so it covers sampling and whatever else moves single
+    points; neighbouring points are taken as independent.
+
+    Parameters
+    ----------
+    value, n : array_like, shape (k,)
+        In the order of time, equally spaced; points without value keep their place and are left out.
+
+    Returns
+    -------
+    DataFrame, 1 row: tidy columns (term ``drift``, per period; t with k - 2 degrees of freedom).
+
+    Raises
+    ------
+    EstimationError
+        Fewer than 3 points with a value.
+    """
+    value, weight = np.asarray(value, dtype=float), np.asarray(n, dtype=float)
+    known = np.isfinite(value) & (weight > 0)
+    k = int(known.sum())
+    if k < 3:
+        raise EstimationError(f"drift: {k} of {len(value)} points can be used; at least 3 are needed.")
+    x, y, w = np.arange(len(value), dtype=float)[known], value[known], weight[known]
+    x = x - (w * x).sum() / w.sum()
+    spread = (w * x**2).sum()
+    slope = (w * x * y).sum() / spread
+    residual = y - (w * y).sum() / w.sum() - slope * x
+    std_error = np.sqrt((w * residual**2).sum() / (k - 2) / spread)
+    return tidy_frame("drift", slope, std_error, int(w.sum()), df=k - 2, level=level)
 
 
 def _late_in_a_run(side: np.ndarray, known: np.ndarray) -> np.ndarray:

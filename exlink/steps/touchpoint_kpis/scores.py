@@ -1,0 +1,179 @@
+"""Every KPI of both sides, over all touchpoints and at each, with its interval and n."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from exlink.data.answers import EVERYWHERE, cx_answer_cells, cx_kpi_scales, ex_answer_cells, ex_kpi_scales
+from exlink.data.dataset import StudyData
+from exlink.data.kpis import KPIS, Kpi
+from exlink.stats.intervals import group_means
+from exlink.stats.proportions import group_nps, group_shares
+from exlink.steps.touchpoint_kpis.dictionary import CX, EX, SIDES, measured
+
+NPS_SCALE = (0.0, 10.0)
+_COLUMNS = ["side", "kpi", "concept", "unit", "touchpoint", "estimate", "conf_low", "conf_high", "n", "n_units"]
+_TOLERANCE = 1e-9  # of a whole-numbered score
+
+
+def kpi_table(data: StudyData) -> pd.DataFrame:
+    """Return every KPI that can be computed, first over all touchpoints, then at each.
+
+    Means have t intervals, shares Wilson intervals, net scores delta-method intervals in points; all of them allow
+    the answers of (or about) one unit to be alike.
+
+    Returns
+    -------
+    DataFrame: side, kpi, concept, unit (score, %, points), touchpoint (``all`` first), estimate, conf_low,
+    conf_high, n (answers), n_units.
+    """
+    cx, ex = cx_answer_cells(data), ex_answer_cells(data)
+    parts = []
+    for kpi in KPIS:
+        if reason_not_assessed(data, kpi):
+            continue
+        cells = _cells_of(kpi, cx, ex)
+        for by in ((), ("touchpoint",)):
+            frame = _estimate(kpi, cells, list(by), data.unit)
+            frame = frame if by else frame.assign(touchpoint=EVERYWHERE)
+            parts.append(frame.assign(side=SIDES[kpi.side], kpi=kpi.name, concept=kpi.concept, unit=kpi.unit))
+    if not parts:
+        return pd.DataFrame(columns=_COLUMNS)
+    return pd.concat(parts, ignore_index=True).rename(columns={"n_clusters": "n_units"})[_COLUMNS]
+
+
+def reason_not_assessed(data: StudyData, kpi: Kpi) -> str:
+    """Return why a KPI cannot be computed from this study, or ''."""
+    if not measured(data, kpi):
+        needs = f"`{kpi.needs}`" if kpi.side == "cx" else f"items of kpi `{kpi.concept}` in `ex_responses`"
+        return f"{kpi.name} of {SIDES[kpi.side]}: needs {needs}"
+    scales = cx_kpi_scales(data) if kpi.side == "cx" else ex_kpi_scales(data)
+    if kpi.statistic == "net" and scales[kpi.concept] != NPS_SCALE:
+        low, high = scales[kpi.concept]
+        return f"{kpi.name} of {SIDES[kpi.side]}: needs a 0–10 scale, and `{kpi.concept}` is on {low:g}–{high:g}"
+    if kpi.statistic in ("top2", "net") and _averaged(data, kpi):
+        return f"{kpi.name} of {SIDES[kpi.side]}: needs single answers, and this study holds averages of several"
+    return ""
+
+
+def unassessed(data: StudyData) -> list[str]:
+    """Return one line per KPI that cannot be computed."""
+    return [f"not assessed: {reason}" for kpi in KPIS if (reason := reason_not_assessed(data, kpi))]
+
+
+def mirrored(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the KPIs of both sides beside each other, over all touchpoints, ready to be read.
+
+    Returns
+    -------
+    DataFrame: measure (concept and unit), customers, employees (value and interval in words, '–' if not measured),
+    answers (of customers), ex_answers, n_units (the smaller number of units behind the two).
+    """
+    overall = table[table["touchpoint"] == EVERYWHERE]
+    rows = []
+    for (concept, unit), part in overall.groupby(["concept", "unit"], sort=False):
+        sides = {side: part[part["side"] == side] for side in (CX, EX)}
+        rows.append({
+            "measure": f"{concept.replace('recommend', 'recommendation')} ({unit})",
+            **{side: _words(own.iloc[0], unit) if len(own) else "–" for side, own in sides.items()},
+            "answers": int(sides[CX]["n"].sum()), "ex_answers": int(sides[EX]["n"].sum()),
+            "n_units": int(part["n_units"].min())})
+    columns = ["measure", CX, EX, "answers", "ex_answers", "n_units"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def mirrored_sentence(table: pd.DataFrame, min_group: int) -> str:
+    """Say the net scores of both sides where both exist, else what there is."""
+    overall = table[(table["touchpoint"] == EVERYWHERE) & (table["n_units"] >= min_group)]
+    net = overall[overall["unit"] == "points"].set_index("side")
+    if {CX, EX} <= set(net.index):
+        cx, ex = net.loc[CX], net.loc[EX]
+        return (f"**NPS is {_words(cx, 'points')} points, eNPS {_words(ex, 'points')}.** Both are shares of promoters "
+                "minus shares of detractors; a percent change of either would mean nothing.")
+    names = [f"{r.kpi} of {r.side}: {_words(r, r.unit)}" for r in overall.itertuples()]
+    return f"**{'; '.join(names)}.**" if names else ""
+
+
+def at_touchpoints(table: pd.DataFrame, side: str) -> pd.DataFrame:
+    """Return a side's KPIs at each touchpoint, lowest first, on one axis.
+
+    Shares and net scores share an axis from −100 to 100; where there are none, the means are shown.
+
+    Returns
+    -------
+    DataFrame: touchpoint, kpi, estimate, conf_low, conf_high, n, n_units; touchpoints in order of the first KPI.
+    """
+    own = table[(table["side"] == side) & (table["touchpoint"] != EVERYWHERE)]
+    on_axis = own[own["unit"].isin(["%", "points"])]
+    own = on_axis if len(on_axis) else own
+    if own.empty:
+        return own[["touchpoint", "kpi", "estimate", "conf_low", "conf_high", "n", "n_units"]]
+    first = own[own["kpi"] == own["kpi"].iloc[0]].sort_values(["estimate", "touchpoint"])["touchpoint"]
+    rank = {name: i for i, name in enumerate(first)}
+    kpis = {name: i for i, name in enumerate(dict.fromkeys(own["kpi"]))}
+    own = own.assign(at=own["touchpoint"].map(rank).fillna(len(rank)), nth=own["kpi"].map(kpis))
+    own = own.sort_values(["at", "touchpoint", "nth"], ignore_index=True)
+    return own[["touchpoint", "kpi", "estimate", "conf_low", "conf_high", "n", "n_units"]]
+
+
+def axis_label(table: pd.DataFrame, side: str) -> str:
+    """Return what the axis of :func:`at_touchpoints` measures."""
+    own = table[table["side"] == side]
+    kpis = dict(zip(own["kpi"], own["unit"], strict=True))
+    shown = {k: u for k, u in kpis.items() if u in ("%", "points")} or kpis
+    return ", ".join(f"{name} ({unit})" for name, unit in shown.items())
+
+
+def touchpoint_sentence(frame: pd.DataFrame, side: str, min_group: int) -> str:
+    """Say at which touchpoint a side's first KPI is lowest, and whether that is certain."""
+    shown = frame[frame["n_units"] >= min_group]
+    if len(shown) == 0:
+        return ""
+    shown = shown[shown["kpi"] == shown["kpi"].iloc[0]]
+    if len(shown) < 2:
+        return f"{side.capitalize()} were asked at one touchpoint only, so there is nothing to compare."
+    low, high = shown.loc[shown["estimate"].idxmin()], shown.loc[shown["estimate"].idxmax()]
+    said = (f"**{low.kpi} of {side} is lowest at {low.touchpoint} ({low.estimate:.0f}) and highest at "
+            f"{high.touchpoint} ({high.estimate:.0f})**")
+    return said + ("." if low.conf_high < high.conf_low else "; their intervals overlap: inconclusive.")
+
+
+def _cells_of(kpi: Kpi, cx: pd.DataFrame, ex: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of one KPI with columns n, sum, sumsq, top2, promoters, detractors."""
+    if kpi.statistic == "share":
+        return cx.assign(n_score=cx["n_resolved"], hits=cx["resolved"])
+    if kpi.side == "ex":
+        return ex[ex["kpi"] == kpi.concept].assign(hits=lambda f: f["top2"])
+    k = kpi.concept
+    return cx.assign(n_score=cx[f"n_{k}"], sum_score=cx[f"sum_{k}"], sumsq_score=cx[f"sumsq_{k}"], hits=cx[f"top2_{k}"],
+                     promoters=cx[f"promoters_{k}"], detractors=cx[f"detractors_{k}"])
+
+
+def _estimate(kpi: Kpi, cells: pd.DataFrame, by: list[str], unit: str) -> pd.DataFrame:
+    if kpi.statistic == "mean":
+        return group_means(cells, "score", by, cluster=unit)
+    if kpi.statistic == "net":
+        return group_nps(cells, "promoters", "detractors", "n_score", by, cluster=unit)
+    frame = group_shares(cells, "hits", "n_score", by, cluster=unit)
+    percent = ["estimate", "std_error", "conf_low", "conf_high"]
+    frame[percent] = frame[percent] * 100
+    return frame
+
+
+def _averaged(data: StudyData, kpi: Kpi) -> bool:
+    """Return whether the scores behind a KPI are averages: a share of answers cannot be read from them."""
+    if kpi.side == "ex":
+        where = f"ex_responses WHERE kpi = '{kpi.concept}' AND abs(score - round(score)) > {_TOLERANCE}"
+    else:
+        where = f"cx_responses WHERE abs({kpi.concept} - round({kpi.concept})) > {_TOLERANCE}"
+    return bool(data.query(f"SELECT count(*) AS n FROM {where} ORDER BY n")["n"].iloc[0])
+
+
+def _words(row: object, unit: str) -> str:
+    """Return ``23 (20 to 26)`` or ``3.94 (3.91 to 3.97)``."""
+    values: Iterator[str] = (f"{v:+.0f}" if unit == "points" else f"{v:.1f}" if unit == "%" else f"{v:.2f}"
+                             for v in (row.estimate, row.conf_low, row.conf_high))
+    estimate, low, high = (v.replace("-", "−") for v in values)
+    return f"{estimate} ({low} to {high})"

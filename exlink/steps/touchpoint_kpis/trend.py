@@ -1,0 +1,129 @@
+"""Whether a KPI moves more than chance would move it: control charts of both sides (M10)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from exlink.data.answers import (
+    KPI_CONCEPTS,
+    cx_answer_cells,
+    cx_kpi_scales,
+    ex_answer_cells,
+    ex_kpi_scales,
+    headline_kpi,
+    percent_of_scale,
+)
+from exlink.data.dataset import StudyData
+from exlink.errors import EstimationError
+from exlink.stats.control import RUN, control_limits, linear_drift
+from exlink.stats.intervals import group_means
+from exlink.stats.multiplicity import benjamini_hochberg
+
+EVERY = ("month", "quarter")
+CHANCE = 0.0027  # of a point to lie outside limits of three standard errors when nothing happened
+ALPHA = 0.05
+COLUMNS = ["panel", "when", "value", "centre", "lower", "upper", "alarm", "n", "n_units"]
+
+
+def customers(data: StudyData, every: str = "month") -> pd.DataFrame:
+    """Return customers' headline KPI per touchpoint and month or quarter, as % of its scale, with control limits.
+
+    Returns
+    -------
+    DataFrame, COLUMNS: panel (touchpoint), when, value, centre, lower, upper, alarm, n, n_units. Touchpoints with
+    fewer than three periods are left out; empty where none has more.
+    """
+    if every not in EVERY:
+        raise EstimationError(f"every is '{every}'; a period is one of {', '.join(EVERY)}.")
+    kpi = headline_kpi(data.cx_kpis)
+    if kpi is None:
+        return pd.DataFrame(columns=COLUMNS)
+    cells = cx_answer_cells(data, ["when", "touchpoint"], every)
+    return _charts(cells, kpi, "touchpoint", data.unit, dict.fromkeys(cells["touchpoint"], cx_kpi_scales(data)[kpi]))
+
+
+def employees(data: StudyData) -> pd.DataFrame:
+    """Return the EX KPIs at the touchpoint with most answers, per wave, as % of their scales, with control limits.
+
+    Returns
+    -------
+    DataFrame, COLUMNS; the panel is the KPI.
+    """
+    scales = ex_kpi_scales(data)
+    cells = ex_answer_cells(data, ["touchpoint", "quarter"])
+    if cells.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    cells = cells[cells["touchpoint"] == main_touchpoint(cells)].rename(columns={"quarter": "when"})
+    frame = _charts(cells, "score", "kpi", data.unit, scales)
+    order = {kpi: i for i, kpi in enumerate(KPI_CONCEPTS)}
+    return frame.sort_values("panel", key=lambda p: p.map(order), kind="stable", ignore_index=True)
+
+
+def main_touchpoint(cells: pd.DataFrame) -> str:
+    """Return the touchpoint with most answers."""
+    counts = cells.groupby("touchpoint")["n_score"].sum()
+    return str(counts.sort_values(ascending=False, kind="stable").index[0])
+
+
+def trend_sentence(frame: pd.DataFrame, what: str, min_group: int) -> str:
+    """Say where a series left its limits, and how many alarms chance alone would give."""
+    if frame.empty:
+        return f"not assessed: {what} has fewer than three periods"
+    shown = frame[frame["n_units"] >= min_group]
+    alarms = shown[shown["alarm"]]
+    chance = CHANCE * len(shown)
+    expected = "fewer than one" if chance < 1 else f"about {chance:.0f}"
+    if alarms.empty:
+        return (f"**No alarm for {what}**: none of {len(shown)} points leaves its limits (chance alone would put "
+                f"{expected} outside).")
+    names = ", ".join(f"{panel} ({', '.join(part['when'].astype(str))})" for panel, part in alarms.groupby("panel"))
+    raised = "point raises" if len(alarms) == 1 else "points raise"
+    return (f"**{len(alarms)} of {len(shown)} {raised} an alarm for {what}**: {names}. Chance alone would put "
+            f"{expected} outside the limits. An alarm says that something changed, not what.")
+
+
+def drift_sentence(frame: pd.DataFrame, what: str, min_group: int) -> str:
+    """Say which panels drift steadily, which no single point need show; '' where nothing can be fitted.
+
+    One straight line per panel, weighted by the number of answers; p-values adjusted over the panels (BH).
+    """
+    rows = []
+    for panel, part in frame[frame["n_units"] >= min_group].groupby("panel", sort=False):
+        try:
+            rows.append(linear_drift(part["value"], part["n"]).assign(term=panel, periods=len(part)))
+        except EstimationError:  # fewer than three points: no line
+            continue
+    if not rows:
+        return ""
+    lines = pd.concat(rows, ignore_index=True)
+    lines = lines[benjamini_hochberg(lines["p_value"]) < ALPHA].reset_index(drop=True)
+    if lines.empty:
+        return f"No steady drift either: no straight line through {what} rises or falls for certain."
+    lines[["estimate", "conf_low", "conf_high"]] = lines[["estimate", "conf_low", "conf_high"]].mul(
+        lines["periods"] - 1, axis=0)
+    moved = [f"{r.term} by {r.estimate:+.1f} % of the scale from first to last ({r.conf_low:+.1f} to {r.conf_high:+.1f})"
+             for r in lines.itertuples()]
+    return f"A straight line shows what no single point does: a steady drift of {'; '.join(moved)}."
+
+
+def _charts(cells: pd.DataFrame, y: str, panel: str, unit: str, scales: dict[str, tuple[float, float]]) -> pd.DataFrame:
+    """Return one control chart per panel; limits rest on the rows' own errors, stretched where needed."""
+    points = group_means(cells, y, [panel, "when"])
+    clusters = cells[cells[f"n_{y}"] > 0].groupby([panel, "when"])[unit].nunique().rename("n_units")
+    points = points.drop(columns="n_clusters").join(clusters, on=[panel, "when"])
+    parts = []
+    for name, part in points.groupby(panel, sort=True):
+        try:
+            limits = control_limits(part["estimate"], part["std_error"], part["n"])
+        except EstimationError:  # fewer than three periods: there is nothing a limit could rest on
+            continue
+        part = pd.concat([part.reset_index(drop=True), limits], axis=1).rename(columns={"estimate": "value"})
+        for column in ("value", "centre", "lower", "upper"):
+            part[column] = percent_of_scale(part[column], scales[name])
+        parts.append(part.assign(panel=name))
+    return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
+
+
+def rule() -> str:
+    """Return in words when a point raises an alarm."""
+    return f"outside the limits, or the {RUN}th or later in a row on one side of the centre"
