@@ -172,7 +172,10 @@ def _p(name: str, text: str) -> str:
 def _station(label: str, value: str, interval: str, meaning: str) -> str:
     """Return one number with its name above, its interval and its meaning below."""
     parts = {"label": label, "value": value, "interval": interval, "meaning": meaning}
-    return f"<li>{''.join(_p(f'x-{name}', text) for name, text in parts.items())}</li>"
+    lines = (
+        f'<p class="x-{name}">{escape(str(text))}</p>' for name, text in parts.items()
+    )  # empty ones keep rows level
+    return f"<li>{''.join(lines)}</li>"
 
 
 def _definitions(terms: Mapping[str, str]) -> str:

@@ -121,7 +121,7 @@ def _table(soup: BeautifulSoup, table: Tag, number: int) -> None:
 
 
 def _reading_aids(soup: BeautifulSoup) -> None:
-    """Mark the question block under the title, and the paragraphs that explain a figure."""
+    """Mark the block of question and needs under the title, and the paragraphs that explain a figure."""
     for paragraph in soup.select(".x-text p"):
         first = paragraph.find("strong")
         if first and first.get_text().lower().startswith("reading this"):
@@ -134,3 +134,6 @@ def _reading_aids(soup: BeautifulSoup) -> None:
         brief = soup.new_tag("div", attrs={"class": "x-brief"})
         rest[0].insert_before(brief)
         brief.extend(rest)
+        card = soup.select_one("main .x-card")
+        if card is not None and "x-decision" in card["class"] and card.find_previous("h2") is None:
+            soup.main.append(brief)  # the executive page opens with its decision

@@ -187,3 +187,10 @@ def test_a_folder_that_cannot_be_written_is_told_in_words(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
         export_html(showcase_page.notebook(tmp_path), tmp_path / "file" / "x.html", title="T")
+
+
+def test_the_executive_page_opens_with_its_decision(tmp_path, page):
+    assert page.main.find_all(recursive=False)[-1]["class"] == ["x-brief"]
+    intro, sign = new_markdown_cell("# T\n\n**Question** Q"), '<div class="x-card x-decision">d</div>'
+    later = exported(tmp_path, intro, new_markdown_cell("## A"), shown("text/html", sign))
+    assert later.select_one("h1 + .x-brief").get_text() == "Question Q"
