@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from exlink.stats.tidy import need_columns, tidy_frame
 
 SINGULAR_TOLERANCE = 1e-4  # lme4's isSingular() default, on the relative covariance factor
 SINGULAR = "boundary (singular) fit: see help('isSingular')"
+NEAR = 0.01  # relative factor below which gradients stop short of the boundary, and Powell has a look too
+METHODS = ("lbfgs", "bfgs", "powell")  # tried in this order
 FEW_LEVELS = "grouping factors with < 5 sampled levels may give unreliable estimates"
 
 
@@ -22,6 +25,7 @@ class MixedFit:
 
     fixef : Series, (p,)
     table : DataFrame, (p, 7)      tidy; normal intervals
+    robust_table : DataFrame, (p, 7)   the same with errors clustered by group; t with groups − 1 degrees of freedom
     vcov : DataFrame, (p, p)
     varcorr : DataFrame            group, term1, term2, value: variances and covariances, in units of y squared
     sigma : float                  residual standard deviation
@@ -35,6 +39,7 @@ class MixedFit:
 
     fixef: pd.Series
     table: pd.DataFrame
+    robust_table: pd.DataFrame
     vcov: pd.DataFrame
     varcorr: pd.DataFrame
     sigma: float
@@ -106,11 +111,14 @@ def mixed_model(
     if n_groups < 5:
         notes.append(FEW_LEVELS)
     names = [str(n).replace("Intercept", "(Intercept)") for n in model.exog_names]
-    vcov, modes = _conditional(fit, cov)
+    vcov, robust, modes = _conditional(fit, cov)
     n_rows = int(model.nobs)
     return MixedFit(
         fixef=pd.Series(np.asarray(fit.fe_params), index=names),
         table=tidy_frame(names, np.asarray(fit.fe_params), np.sqrt(np.diag(vcov)), n_rows, level=level),
+        robust_table=tidy_frame(
+            names, np.asarray(fit.fe_params), np.sqrt(np.diag(robust)), n_rows, df=n_groups - 1, level=level
+        ),
         vcov=pd.DataFrame(vcov, index=names, columns=names),
         varcorr=_varcorr(cov, terms, float(fit.scale), group),
         sigma=float(np.sqrt(fit.scale)),
@@ -124,6 +132,24 @@ def mixed_model(
         n_groups=len(model.group_labels),
         ranef=pd.DataFrame(modes, index=pd.Index(model.group_labels, name=group), columns=terms),
     )
+
+
+def _start(model: Any) -> Any:
+    """Return starting values: least squares, and variances from the one-way analysis of its residuals."""
+    from statsmodels.regression.mixed_linear_model import MixedLMParams
+
+    x, y, z = np.asarray(model.exog), np.asarray(model.endog), np.asarray(model.exog_re)
+    slopes, *_ = np.linalg.lstsq(x, y, rcond=None)
+    residuals = y - x @ slopes
+    codes = pd.factorize(np.asarray(model.groups))[0]
+    counts = np.bincount(codes)
+    sums = np.bincount(codes, weights=residuals)
+    inside = max((residuals @ residuals - (sums**2 / counts).sum()) / max(len(y) - len(counts), 1), 1e-12)
+    between = (sums**2 / counts).sum() / max(len(counts) - 1, 1)
+    ratio = max((between - inside) / (counts.mean() * inside), 0.01)
+    spread = np.maximum(z.var(axis=0), 1e-12)
+    diagonal = [ratio, *(0.1 * ratio / spread[1:])]  # slopes vary less, in units of the response, than intercepts
+    return MixedLMParams.from_components(slopes, cov_re=np.diag(diagonal))
 
 
 def is_singular(cov: np.ndarray, residual_variance: float, tolerance: float = SINGULAR_TOLERANCE) -> bool:
@@ -154,43 +180,57 @@ def _varcorr(cov: np.ndarray, terms: list[str], scale: float, group: str) -> pd.
 
 
 def _fitted(model: object, reml: bool, formula: str) -> object:
-    """Return the fit; where gradients fail, as they do at the boundary, by Powell's method without them."""
+    """Return the fit; where gradients fail, as they do at the boundary, by Powell's method without them.
+
+    From statsmodels' own start L-BFGS can step onto a variance of exactly zero, where its gradient vanishes and
+    its likelihood is infinite, and call that converged: so fits start from a moment estimate, and an infinite
+    likelihood is no solution.
+    """
     from statsmodels.tools.sm_exceptions import ConvergenceWarning, SingularMatrixWarning
 
     told_in_message = (ConvergenceWarning, SingularMatrixWarning, RuntimeWarning)
+    start, best, trouble = _start(model), None, None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            fit = model.fit(reml=reml, method=["lbfgs"])
-        except np.linalg.LinAlgError:
-            fit = None
-        if fit is None or not fit.converged:
+        for method in METHODS:
             try:
-                fit = model.fit(reml=reml, method=["powell"])
+                fit = model.fit(reml=reml, method=[method], start_params=start)
             except np.linalg.LinAlgError as error:
-                raise EstimationError(
-                    f"{formula}: no finite solution ({_first_line(error)}); look for collinear columns."
-                ) from error
+                trouble = error
+                continue
+            if not np.isfinite(fit.llf):
+                continue
+            best = fit if best is None or fit.llf > best.llf else best
+            if fit.converged and not is_singular(np.asarray(fit.cov_re), float(fit.scale), NEAR):
+                break
+    if best is None:
+        told = _first_line(trouble) if trouble else "its likelihood is infinite"
+        raise EstimationError(f"{formula}: no finite solution ({told}); look for collinear columns.") from trouble
     for warning in caught:
         if not issubclass(warning.category, told_in_message):
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    return fit
+    return best
 
 
-def _conditional(fit: object, cov: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the covariance of the fixed effects given the variances, and the conditional modes.
+def _conditional(fit: object, cov: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the covariance of the fixed effects given the variances, the one clustered by group, and the modes.
 
     ``(X'V⁻¹X)⁻¹`` and ``ΨZ'V⁻¹(y - Xβ)``, as lme4. statsmodels inverts a Hessian of fixed effects and variances
-    together, which differs by some tenths of a percent and does not exist at the boundary.
+    together, which differs by some tenths of a percent and does not exist at the boundary. The clustered one is the
+    sandwich of the groups' scores ``X'V⁻¹(y - Xβ)``, times G/(G − 1) (Liang & Zeger 1986).
     """
     model, beta = fit.model, np.asarray(fit.fe_params)
-    gram, modes = np.zeros((len(beta), len(beta))), []
+    gram, modes, scores = np.zeros((len(beta), len(beta))), [], []
     for x, z, y in zip(model.exog_li, model.exog_re_li, model.endog_li, strict=True):
         # V⁻¹ a = (a - Z (σ²I + ΨZ'Z)⁻¹ Ψ Z'a) / σ², which also holds when Ψ is singular
         inner = np.linalg.solve(fit.scale * np.eye(len(cov)) + cov @ z.T @ z, cov @ z.T)
         gram += (x.T @ x - (x.T @ z) @ (inner @ x)) / fit.scale
-        modes.append(inner @ (y - x @ beta))
-    return np.linalg.inv(gram), np.array(modes)
+        residuals = y - x @ beta
+        modes.append(inner @ residuals)
+        scores.append((x.T @ residuals - (x.T @ z) @ modes[-1]) / fit.scale)
+    bread, scores = np.linalg.inv(gram), np.array(scores)
+    influence = scores @ bread * np.sqrt(len(scores) / (len(scores) - 1))
+    return bread, influence.T @ influence, np.array(modes)
 
 
 def _first_line(error: Exception) -> str:

@@ -78,6 +78,36 @@ def test_no_variance_between_groups_is_singular():
     assert np.abs(fit.ranef).to_numpy().max() < 1e-6
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_small_variance_is_not_taken_for_none(seed):
+    """Group variance 4 % of the residual's, which L-BFGS from statsmodels' own start calls zero with likelihood ∞."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(100), 60)})
+    xs = [f"x{k}" for k in range(12)]
+    frame[xs] = rng.normal(size=(len(frame), 12))
+    frame["y"] = 0.2 * rng.normal(size=100)[frame["g"]] + rng.normal(size=len(frame))
+    fit = mixed_model(frame, "y ~ " + " + ".join(xs), "g")
+    assert not fit.is_singular
+    assert np.isfinite(fit.loglik)
+    assert fit.icc == pytest.approx(0.04 / 1.04, abs=0.02)
+
+
+def test_clustered_errors_hold_where_slopes_differ_by_group():
+    """Slopes vary between groups and the model says they do not: its own errors are too small, the clustered not."""
+    errors = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        g = np.repeat(np.arange(40), 30)
+        x = rng.normal(size=len(g))
+        y = 0.5 * rng.normal(size=40)[g] * x + rng.normal(size=40)[g] + rng.normal(size=len(g))
+        fit = mixed_model(pd.DataFrame({"g": g, "x": x, "y": y}), "y ~ x", "g")
+        errors.append((fit.table["std_error"][1], fit.robust_table["std_error"][1]))
+    model, robust = np.mean(errors, axis=0)
+    true = np.sqrt(0.5**2 / 40 + 1 / len(g))
+    assert model < 0.5 * true
+    assert robust == pytest.approx(true, rel=0.15)
+
+
 def test_few_groups_get_lme4s_warning():
     rng = np.random.default_rng(2)
     frame = pd.DataFrame({"g": np.repeat(np.arange(4), 50)})
