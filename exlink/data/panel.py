@@ -9,6 +9,8 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.exposures import EX_KPIS
 
+MIN_UNITS = 10  # units with two waves; fewer cannot carry a within-unit analysis
+
 
 def panel_cells(data: StudyData, by: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row per unit × wave (× ``by``) with interactions: sums of every CX KPI, and the unit's EX then.
@@ -25,6 +27,36 @@ def panel_cells(data: StudyData, by: Sequence[str] = ()) -> pd.DataFrame:
     return cells.merge(exposures[[*key, *columns]], on=key, how="inner", validate="many_to_one").sort_values(
         [*key, *by], ignore_index=True
     )
+
+
+def within_reason(data: StudyData) -> str:
+    """Return why effects within units cannot be assessed, or ``""``."""
+    waves = data.query(
+        f"SELECT count(DISTINCT wave) AS waves FROM linked WHERE has_cx GROUP BY {data.unit} ORDER BY 1"
+    )["waves"]
+    moved = int((waves > 1).sum())
+    if moved >= MIN_UNITS:
+        return ""
+    return (
+        f"not assessed: effects within {data.people} need at least {MIN_UNITS} {data.people} with two waves of EX "
+        f"and customers' answers after each; this study has {moved}"
+    )
+
+
+def focus_outcome(data: StudyData, wanted: str) -> str:
+    """Return ``wanted`` if customers were asked it, else the last CX KPI there is."""
+    return wanted if wanted in data.cx_kpis else data.cx_kpis[-1]
+
+
+def smallest_slopes(data: StudyData, share: float) -> dict[str, float]:
+    """Return, per CX KPI, the smallest slope that matters: ``share`` of the width of its scale."""
+    return {y: share * (data.study.scales[y][1] - data.study.scales[y][0]) for y in data.cx_kpis}
+
+
+def column_label(data: StudyData, column: str) -> str:
+    """Return an ``ex_`` column as words; employees' overall scores say that they are overall."""
+    name = column.removeprefix("ex_")
+    return data.label(name) if name in data.aspects else f"overall {name}"
 
 
 def aspect_columns(data: StudyData) -> list[str]:

@@ -7,6 +7,7 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 
 FORMS = ("joint", "marginal", "between")
+WORDS = {"within": "acts on customers", "confounded": "only goes along between persons", "null": "does nothing"}
 
 
 def planted_effects(data: StudyData) -> pd.DataFrame | None:
@@ -33,6 +34,30 @@ def with_planted(frame: pd.DataFrame, data: StudyData, form: str) -> pd.DataFram
     chosen = planted.rename(columns={form: "planted"})[["term", "outcome", "kind", "planted"]]
     out = frame.merge(chosen, on=["term", "outcome"], how="left", validate="many_to_one")
     return out.assign(kind=out["kind"].fillna(""))
+
+
+def recovery(found: pd.DataFrame) -> pd.DataFrame | None:
+    """Return, per kind of planted aspect, how many planted effects the intervals hold; None for real data.
+
+    Parameters
+    ----------
+    found : DataFrame with estimate, conf_low, conf_high, clear, n_units, planted_kind and planted.
+
+    Returns
+    -------
+    DataFrame: planted (words), pairs, covered (planted value inside the interval), clear, n_units.
+    """
+    known = found.dropna(subset=["planted", "estimate"])
+    if known.empty:
+        return None
+    known = known.assign(
+        what=known["planted_kind"].map(WORDS),
+        covered=(known["conf_low"] <= known["planted"]) & (known["planted"] <= known["conf_high"]),
+    )
+    table = known.groupby("what", sort=True).agg(
+        pairs=("estimate", "size"), covered=("covered", "sum"), clear=("clear", "sum"), n_units=("n_units", "min")
+    )
+    return table.reset_index().rename(columns={"what": "planted"})
 
 
 def planted_variances(data: StudyData) -> pd.DataFrame | None:

@@ -44,6 +44,25 @@ def verdict(estimate: float, conf_low: float, conf_high: float, smallest_effect:
     return "inconclusive"
 
 
+def adjusted_verdict(
+    estimate: float, conf_low: float, conf_high: float, p_adjusted: float, smallest_effect: float = 0.0
+) -> str:
+    """Return the verdict on one of many estimates.
+
+    'higher' and 'lower' must survive the adjustment at 5 %, else they are 'inconclusive'; a missing estimate is
+    'not assessed'.
+    """
+    if np.isnan(estimate):
+        return "not assessed"
+    word = verdict(estimate, conf_low, conf_high, smallest_effect)
+    return "inconclusive" if word in ("higher", "lower") and not p_adjusted < 0.05 else word
+
+
+def p_in_words(p_value: float) -> str:
+    """Return a p value as a table shows it: three decimals, never 0.000."""
+    return "–" if np.isnan(p_value) else "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
 def verdict_sentence(
     estimate: float,
     conf_low: float,

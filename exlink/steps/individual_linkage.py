@@ -13,40 +13,17 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.dataset import StudyData
-from exlink.data.panel import aspect_columns, overall_columns, panel_cells
+from exlink.data.panel import aspect_columns, column_label, overall_columns, panel_cells, smallest_slopes
+from exlink.data.panel import focus_outcome as focus_outcome
+from exlink.data.panel import within_reason as within_reason
+from exlink.data.planted import recovery as recovery
 from exlink.data.planted import with_planted
 from exlink.errors import EstimationError
 from exlink.stats.correlation import between_correlation, correlation_matrix
 from exlink.stats.multiplicity import benjamini_hochberg
-from exlink.stats.power import verdict
+from exlink.stats.power import adjusted_verdict, p_in_words
 from exlink.stats.slope_matrix import slope_matrix
 from exlink.stats.tidy import TIDY
-
-MIN_UNITS = 10  # units with two waves; fewer cannot carry a within-unit analysis
-
-
-def within_reason(data: StudyData) -> str:
-    """Return why effects within units cannot be assessed, or ``""``."""
-    waves = data.query(
-        f"SELECT count(DISTINCT wave) AS waves FROM linked WHERE has_cx GROUP BY {data.unit} ORDER BY 1"
-    )["waves"]
-    moved = int((waves > 1).sum())
-    if moved >= MIN_UNITS:
-        return ""
-    return (
-        f"not assessed: effects within {data.people} need at least {MIN_UNITS} {data.people} with two waves of EX "
-        f"and customers' answers after each; this study has {moved}"
-    )
-
-
-def focus_outcome(data: StudyData, wanted: str) -> str:
-    """Return ``wanted`` if customers were asked it, else the first CX KPI there is."""
-    return wanted if wanted in data.cx_kpis else data.cx_kpis[-1]
-
-
-def matters(data: StudyData, share: float) -> dict[str, float]:
-    """Return, per CX KPI, the smallest slope that matters: ``share`` of the width of its scale."""
-    return {y: share * (data.study.scales[y][1] - data.study.scales[y][0]) for y in data.cx_kpis}
 
 
 def stages(data: StudyData) -> pd.DataFrame:
@@ -108,7 +85,7 @@ def correlations(data: StudyData, *, reps: int, seed: int) -> pd.DataFrame:
     """
     xs = [*aspect_columns(data), *overall_columns(data)]
     found = correlation_matrix(panel_cells(data), data.cx_kpis, xs, data.unit, "wave", reps=reps, seed=seed)
-    found.insert(1, "aspect", found["term"].map(lambda t: label(data, t)))
+    found.insert(1, "aspect", found["term"].map(lambda t: column_label(data, t)))
     return found
 
 
@@ -128,23 +105,16 @@ def slopes(data: StudyData, *, smallest_share: float, kind: str = "within") -> p
     (simulated data), note.
     """
     found = slope_matrix(panel_cells(data), data.cx_kpis, aspect_columns(data), data.unit, "wave", kind=kind)
-    found.insert(0, "aspect", found["term"].map(lambda t: label(data, t)))
-    found["smallest"] = found["outcome"].map(matters(data, smallest_share))
+    found.insert(0, "aspect", found["term"].map(lambda t: column_label(data, t)))
+    found["smallest"] = found["outcome"].map(smallest_slopes(data, smallest_share))
     found["verdict"] = [
-        worded(row.estimate, row.conf_low, row.conf_high, row.p_adjusted, row.smallest) for row in found.itertuples()
+        adjusted_verdict(row.estimate, row.conf_low, row.conf_high, row.p_adjusted, row.smallest)
+        for row in found.itertuples()
     ]
     found["clear"] = found["verdict"].isin(["higher", "lower"])
-    found["p_words"] = ["–" if np.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}" for p in found["p_adjusted"]]
+    found["p_words"] = found["p_adjusted"].map(p_in_words)
     found = with_planted(found, data, "marginal" if kind == "within" else "between")
     return found.rename(columns={"kind": "planted_kind"})
-
-
-def worded(estimate: float, low: float, high: float, p_adjusted: float, smallest: float) -> str:
-    """Return the verdict on a slope; one that does not survive the adjustment for many tests is inconclusive."""
-    if np.isnan(estimate):
-        return "not assessed"
-    word = verdict(estimate, low, high, smallest)
-    return "inconclusive" if word in ("higher", "lower") and not p_adjusted < 0.05 else word
 
 
 def readings(within: pd.DataFrame, between: pd.DataFrame) -> pd.DataFrame:
@@ -194,7 +164,7 @@ def touchpoint_correlations(data: StudyData, *, reps: int, seed: int) -> pd.Data
                     row = between_correlation(part, y, x, data.unit, weights="units", reps=reps, seed=seed)
                 except EstimationError:
                     continue  # a touchpoint that too few units serve; the table shows which pairs there are
-                rows.append(row.assign(touchpoint=touchpoint, outcome=y, aspect=label(data, x)))
+                rows.append(row.assign(touchpoint=touchpoint, outcome=y, aspect=column_label(data, x)))
     columns = ["aspect", "term", "touchpoint", "outcome", *TIDY[1:], "n_units"]
     if not rows:
         return pd.DataFrame(columns=[*columns, "p_adjusted", "clear"])
@@ -203,33 +173,6 @@ def touchpoint_correlations(data: StudyData, *, reps: int, seed: int) -> pd.Data
     return out.assign(clear=out["p_adjusted"] < 0.05).sort_values(
         ["outcome", "touchpoint", "aspect"], ignore_index=True
     )
-
-
-def recovery(within: pd.DataFrame) -> pd.DataFrame | None:
-    """Return, per kind of planted aspect, how many slopes the intervals found; None for real data.
-
-    Returns
-    -------
-    DataFrame: planted (words), pairs, covered (planted value inside the interval), clear, n_units.
-    """
-    known = within.dropna(subset=["planted", "estimate"])
-    if known.empty:
-        return None
-    words = {"within": "acts on customers", "confounded": "only goes along between persons", "null": "does nothing"}
-    known = known.assign(
-        what=known["planted_kind"].map(words),
-        covered=(known["conf_low"] <= known["planted"]) & (known["planted"] <= known["conf_high"]),
-    )
-    table = known.groupby("what", sort=False).agg(
-        pairs=("term", "size"), covered=("covered", "sum"), clear=("clear", "sum"), n_units=("n_units", "min")
-    )
-    return table.reset_index().rename(columns={"what": "planted"})
-
-
-def label(data: StudyData, column: str) -> str:
-    """Return an ``ex_`` column as words; employees' overall scores say that they are overall."""
-    name = column.removeprefix("ex_")
-    return data.label(name) if name in data.aspects else f"overall {name}"
 
 
 def side_by_side(within: pd.DataFrame, between: pd.DataFrame, outcome: str) -> pd.DataFrame:

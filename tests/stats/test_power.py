@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from exlink.errors import EstimationError
-from exlink.stats.power import minimum_detectable, verdict, verdict_sentence
+from exlink.stats.power import adjusted_verdict, minimum_detectable, verdict, verdict_sentence
 
 
 def test_factor_is_two_point_eight_and_has_its_power():
@@ -43,3 +43,18 @@ def test_sentences_carry_interval_and_what_could_have_been_seen():
 def test_upside_down_intervals_are_refused():
     with pytest.raises(EstimationError, match=r"runs from 0\.3 down to 0\.1"):
         verdict(0.2, 0.3, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("interval", "p_adjusted", "word"),
+    [
+        ((0.1, 0.3), 0.01, "higher"),
+        ((0.1, 0.3), 0.06, "inconclusive"),
+        ((-0.3, -0.1), 0.01, "lower"),
+        ((-0.02, 0.03), 0.80, "no meaningful association"),
+        ((-0.2, 0.3), 0.80, "inconclusive"),
+        ((np.nan, np.nan), np.nan, "not assessed"),
+    ],
+)
+def test_a_verdict_needs_the_interval_and_the_adjusted_p(interval, p_adjusted, word):
+    assert adjusted_verdict(np.mean(interval), *interval, p_adjusted, 0.05) == word

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from linkage_world import Plan, open_study
 
+from exlink.data.panel import panel_cells
 from exlink.steps import individual_linkage as step
 from exlink.steps import individual_linkage_overall as overall
 from exlink.steps import individual_linkage_ranking as ranking
@@ -82,21 +83,6 @@ def test_where_nothing_acts_nothing_is_clear(silent):
     within = step.slopes(silent, smallest_share=0.05)
     assert not within["clear"].any()
     assert "No aspect clearly moves" in words.slopes_sentence(within, "satisfaction", silent.people)
-
-
-@pytest.mark.parametrize(
-    ("interval", "p_adjusted", "word"),
-    [
-        ((0.1, 0.3), 0.01, "higher"),
-        ((0.1, 0.3), 0.06, "inconclusive"),
-        ((-0.3, -0.1), 0.01, "lower"),
-        ((-0.02, 0.03), 0.80, "no meaningful association"),
-        ((-0.2, 0.3), 0.80, "inconclusive"),
-        ((np.nan, np.nan), np.nan, "not assessed"),
-    ],
-)
-def test_a_verdict_needs_the_interval_and_the_adjusted_p(interval, p_adjusted, word):
-    assert step.worded(np.mean(interval), *interval, p_adjusted, 0.05) == word
 
 
 def test_the_overall_score_sends_you_to_what_weighs_in_it(planted):
@@ -177,7 +163,7 @@ def test_a_single_wave_leaves_only_the_comparison_between_units(teams):
 def test_touchpoint_correlations_count_each_unit_once(teams):
     found = step.touchpoint_correlations(teams, reps=50, seed=1)
     assert set(found["touchpoint"]) == {"claim", "enquiry"}
-    cells = step.panel_cells(teams, ["touchpoint"])
+    cells = panel_cells(teams, ["touchpoint"])
     part = cells[cells["touchpoint"] == "claim"]
     by_hand = np.corrcoef(part["ex_recognition"], part["sum_satisfaction"] / part["n_satisfaction"])[0, 1]
     assert of(found, "ex_recognition", touchpoint="claim")["estimate"] == pytest.approx(by_hand)
