@@ -17,6 +17,6 @@ from exlink.steps.business_rollup.worth import (
 
 __all__ = [
     "Group", "Rollup", "Workforce", "attrition", "by_stream", "chain_table", "contact_summaries", "first_aspect",
-    "group", "of_stream", "references", "roll_up", "scenarios", "shown_links", "spread", "stay_aspects", "stream_names", "streams",
-    "tornado", "value", "workforce",
+    "group", "of_stream", "references", "roll_up", "scenarios", "shown_links", "spread", "stay_aspects",
+    "stream_names", "streams", "tornado", "value", "workforce",
 ]  # fmt: skip

@@ -221,8 +221,8 @@ def _guarded(build: Callable[[], Part]) -> Part:
 
 def _one_wave(data: StudyData) -> str:
     """Return why nothing can be said of change within people, or ''."""
-    waves = data.exposures()["wave"].nunique()
-    return "" if waves > 1 else f"not assessed: change within {data.people} needs two EX waves, and this study has {waves}"
+    n = data.exposures()["wave"].nunique()
+    return "" if n > 1 else f"not assessed: change within {data.people} needs two EX waves, and this study has {n}"
 
 
 def _missing(data: StudyData, *needs: str) -> str:

@@ -62,8 +62,8 @@ def scenarios(rollup: Rollup, who: Group, *, points: float, cost: float, wait_cu
     Returns
     -------
     DataFrame: lever, aspect, side ('employees' | 'customers'), benefit (+ _low, _high), net (+ _low, _high),
-    p_pays, payback_months (+ _low, _high; inf = never), payback (in words), worth_paying (a cost the benefit covers with 90 % chance),
-    n_people.
+    p_pays, payback_months (+ _low, _high; inf = never), payback (in words), worth_paying (a cost the benefit covers
+    with 90 % chance), n_people.
     """
     levers = {}
     for aspect in rollup.aspects:

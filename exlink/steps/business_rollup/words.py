@@ -31,7 +31,7 @@ def reach(rollup: Rollup) -> str:
         return f"**Every link of the chain can be estimated here**: {', '.join(held)}. {order(rollup)}"
     if not held:
         return "**No link of the chain can be estimated in this study**; the lines below say what is missing."
-    return f"**The chain ends early here.** Estimated: {', '.join(held)}. The lines below say what is missing for the rest."
+    return f"**The chain ends early here.** Estimated: {', '.join(held)}. What is missing for the rest stands below."
 
 
 def order(rollup: Rollup) -> str:
@@ -53,8 +53,8 @@ def base_sentence(rollup: Rollup, money: Money) -> str:
     return (
         f"**All money is per year and scaled to {money(base.revenue)} of revenue{margin}**: what customers spent in "
         f"{base.first} to {base.last} who had at least one contact two {period}s before ({base.customer_periods:,.0f} "
-        f"customers × {period}s, {money(base.revenue_per_period)} each).{rest} A customer who stays is counted with the "
-        f"revenue of the {rollup.kept_periods} {period}s after.")
+        f"customers × {period}s, {money(base.revenue_per_period)} each).{rest} A customer who stays is counted with "
+        f"the revenue of the {rollup.kept_periods} {period}s after.")
 
 
 def contact_sentence(rollup: Rollup) -> str:
@@ -78,9 +78,9 @@ def money_sentence(rollup: Rollup, money: Money) -> str:
     if kept is None:
         return f"{text} Staying: {_notes(rollup, 'money')}"
     ratio = np.exp(kept[["estimate", "conf_high", "conf_low"]].astype(float))
-    return (f"{text} **The odds of leaving are {1 - ratio['estimate']:.0%} lower per point** ({1 - ratio['conf_high']:.0%} "
-            f"to {1 - ratio['conf_low']:.0%}).{_truth(kept)} Compared between customers, so what makes a customer both "
-            "content and loyal is part of it.")
+    return (f"{text} **The odds of leaving are {1 - ratio['estimate']:.0%} lower per point** "
+            f"({1 - ratio['conf_high']:.0%} to {1 - ratio['conf_low']:.0%}).{_truth(kept)} Compared between customers, "
+            "so what makes a customer both content and loyal is part of it.")
 
 
 def worth_sentence(rollup: Rollup, values: pd.DataFrame, stream: str, points: float, money: Money) -> str:
@@ -110,9 +110,10 @@ def exits_sentence(rollup: Rollup) -> str:
     table = rollup.parts["exits"].table.iloc[0]
     ratio = np.exp(row[["estimate", "conf_high", "conf_low"]].astype(float))
     clear = "" if row["conf_high"] < 0 or row["conf_low"] > 0 else " This is inconclusive."
-    return (f"**One point more in satisfaction with work goes with {1 - ratio['estimate']:.0%} lower odds of leaving in "
-            f"the next quarter** ({1 - ratio['conf_high']:.0%} to {1 - ratio['conf_low']:.0%}; {int(table['n_events'])} "
-            f"voluntary exits in {row['n']:,} person-quarters of {row['n_people']:,} employees).{clear}{_truth(row)}")
+    return (f"**One point more in satisfaction with work goes with {1 - ratio['estimate']:.0%} lower odds of leaving "
+            f"in the next quarter** ({1 - ratio['conf_high']:.0%} to {1 - ratio['conf_low']:.0%}; "
+            f"{int(table['n_events'])} voluntary exits in {row['n']:,} person-quarters of {row['n_people']:,} "
+            f"employees).{clear}{_truth(row)}")
 
 
 def attrition_in_words(frame: pd.DataFrame, money: Money) -> pd.DataFrame:
@@ -145,12 +146,15 @@ def scenario_sentence(frame: pd.DataFrame, who: Group, cost: float, money: Money
     return text
 
 
-def facts(rollup: Rollup, values: pd.DataFrame, points: float, *, cost: float, group: str) -> dict[str, Any]:
+def facts(
+    rollup: Rollup, values: pd.DataFrame, points: float, *, raise_points: float, cost: float, group: str
+) -> dict[str, Any]:
     """Return what the executive page needs besides the tables."""
     base, staff = rollup.base, rollup.workforce
     total = values[values["stream"] == "total"] if len(values) else values
     return {
-        "cost": cost, "group": group, "kpi": rollup.kpi, "currency": rollup.currency, "points": points, "people": rollup.people,
+        "cost": cost, "group": group, "points": points, "raise_points": raise_points, "kpi": rollup.kpi,
+        "currency": rollup.currency, "people": rollup.people,
         "benefit": rollup.benefit, "not_assessed": rollup.notes, "reaches_money": bool(len(values)) and
         bool((values["stream"] == "customers").any()), "kept_periods": rollup.kept_periods,
         "base": None if base is None else {

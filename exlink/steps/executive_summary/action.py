@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from exlink.steps.executive_summary.evidence import Evidence
+from exlink.steps.executive_summary.evidence import Evidence, capital, points
 
 MOST = 4  # changes a board can take up at once
 
@@ -16,36 +15,45 @@ def changes(e: Evidence) -> list[dict[str, str]]:
         total = e.stream("total")
         return [_lever(e, row) for _, row in total[total["verdict"] == "higher"].head(MOST).iterrows()]
     clear = e.slopes[e.slopes["verdict"] == "higher"].head(MOST) if len(e.slopes) else pd.DataFrame()
-    return [{"action": f"Improve {r['aspect']}", "gain": f"{r['estimate']:+.2f} points",
-             "interval": f"{r['conf_low']:.2f} to {r['conf_high']:.2f}".replace("-", "−"),
-             "why": f"Customers' {e.kpi} per point of the aspect, for the same {e.people.rstrip('s')}. Its worth in money "
-                    "is not assessed."} for _, r in clear.iterrows()]  # fmt: skip
+    return [{"action": f"Improve {r['aspect']}", "gain": f"{points(r['estimate'])} points",
+             "interval": f"{points(r['conf_low'])} to {points(r['conf_high'])}",
+             "why": f"Customers' {e.kpi} per point, in the same {e.people.rstrip('s')}. Worth in money: not assessed."}
+            for _, r in clear.iterrows()]  # fmt: skip
 
 
 def _lever(e: Evidence, row: pd.Series) -> dict[str, str]:
-    streams = e.table("value").query("aspect == @row.aspect").set_index("stream")
-    parts = []
-    if "customers" in streams.index:
-        through = streams.loc["customers"]
-        parts.append(f"{e.money(through['estimate'])} through customers" if through["verdict"] == "higher"
-                     else "through customers inconclusive")
-    if "saved" in streams.index:
-        stays = streams.loc["saved"]
-        parts.append(f"{e.money(stays['estimate'])} because fewer people leave" if stays["verdict"] == "higher"
-                     else "from fewer people leaving inconclusive")
-    plan = e.table("scenarios")
-    plan = plan[plan["aspect"] == row["aspect"]] if len(plan) else plan
-    cost = ""
-    if len(plan) and plan.iloc[0]["worth_paying"] > 0:
-        points = plan.iloc[0]["lever"].rpartition(" by ")[2]
-        cost = f"up to {e.money(plan.iloc[0]['worth_paying'])} is justified for {points}"
+    through, stays = (_way(e, row["aspect"], name) for name in ("customers", "saved"))
+    ways = [(row, words) for row, words in ((through, "through customers"), (stays, "from fewer people leaving"))
+            if row is not None]  # fmt: skip
+    parts = [f"{e.money(row['estimate'])} {words}" for row, words in ways if row["verdict"] == "higher"]
+    parts += [f"{words} inconclusive" for row, words in ways if row["verdict"] != "higher"]
+    weak = stays is not None and (through is None or through["verdict"] != "higher")
+    rests = " The weaker evidence of the two ways." if weak else ""
+    plan = e.plans[e.plans["aspect"] == row["aspect"]]
+    worth = float(plan["worth_paying"].iloc[0]) if len(plan) else 0.0
     return {"action": f"Improve {row['label']}", "gain": f"{e.money(row['estimate'])} a year",
             "interval": f"{e.money(row['conf_low'])} to {e.money(row['conf_high'])}",
-            "why": f"For {e.unit_of_money}: {', '.join(parts)}.", "cost": cost}
+            "why": f"{capital(', '.join(parts))}.{rests}",
+            "cost": f"up to {e.money(worth)} is justified" if worth > 0 else ""}  # fmt: skip
+
+
+def _way(e: Evidence, aspect: str, stream: str) -> pd.Series | None:
+    rows = e.stream(stream)
+    rows = rows[rows["aspect"] == aspect] if len(rows) else rows
+    return rows.iloc[0] if len(rows) else None
+
+
+def ranking(e: Evidence) -> str:
+    """Return what the list ranks by."""
+    if e.level == "money":
+        return f"Gain in a year if the aspect rises by {e.step} for {e.group}. Only what is clear of zero is ranked."
+    if len(e.slopes):
+        return f"Ranked by customers' {e.kpi} per point of the aspect; only what is clear of zero is listed."
+    return ""
 
 
 def others(e: Evidence) -> str:
-    """Return what is said of the aspects not listed: inconclusive, or smaller."""
+    """Return what is said of the aspects not listed: smaller, or inconclusive, or why none is listed."""
     if e.level == "money":
         rows, name = e.stream("total"), "label"
     elif len(e.slopes):
@@ -54,12 +62,24 @@ def others(e: Evidence) -> str:
         return "No lever is ranked: nothing here tells what a change would bring."
     clear = rows[rows["verdict"] == "higher"]
     unclear = rows[rows["verdict"] == "inconclusive"][name]
+    small = rows[rows["verdict"] == "no meaningful association"][name]
     text = []
     if len(clear) > MOST:
         text.append(f"Clear but smaller: {', '.join(clear[name].iloc[MOST:])}.")
     if len(unclear):
         text.append(f"Inconclusive, neither shown to help nor shown not to: {', '.join(unclear)}.")
-    return " ".join(text)
+    if len(small):
+        text.append(f"Too small to matter: {', '.join(small)}.")
+    text += _other_side(e)
+    return " ".join(text) or "Every aspect that was asked is listed."
+
+
+def _other_side(e: Evidence) -> list[str]:
+    """Say what the same money would bring if it went to customers directly."""
+    plans = e.table("scenarios")
+    rows = plans[plans["side"] == "customers"] if len(plans) else plans
+    return [f"For comparison: to {r['lever']}, for the same money, would bring {e.money(r['benefit'])} a year."
+            for _, r in rows.iterrows()]  # fmt: skip
 
 
 def mind_changers(e: Evidence) -> list[str]:
@@ -67,34 +87,32 @@ def mind_changers(e: Evidence) -> list[str]:
     lines = []
     if e.level == "money":
         best = e.stream("total").iloc[0]
-        lines += _cheap_leavers(e, best)
-        lines += _widest(e, best)
-        lines.append(f"If a trial raises {best['label']} in some teams and, within four quarters, neither their customers' "
-                     "ratings nor their exits differ from the other teams'.")
+        lines += [*_widest(e, best), *_cheap_leavers(e, best)]
+        lines.append(f"A trial raises {best['label']} in some teams, and within four quarters neither their customers' "
+                     "ratings nor their exits differ from the other teams'.")  # fmt: skip
     if len(e.slopes):
-        lines.append("If customers' ratings turned out to come first, and employees' experience to follow them.")
-        lines.append("If something else changed in the same teams at the same time, such as a new manager or new customers.")
-    if e.level in ("associations", "effects"):
-        lines.append(f"If a second wave showed that {e.people} which improve do not see their customers' ratings improve.")
-    if e.level != "money":
-        lines.append("If what customers are worth became known: a clear effect can still be worth little.")
+        lines.append("Customers' ratings turn out to come first, and employees' experience to follow them.")
+        lines.append("Something else changed in the same teams at the same time, such as a manager or the customers.")
+    elif e.level == "associations":
+        lines.append(f"The same {e.people} are asked again, and those that improved see no better customers' ratings.")
+    if e.level in ("effects", "associations"):
+        lines.append("What customers bring in becomes known: a clear effect can still be worth little.")
     answers = (e.fact("readiness").get("response_rate") or {}).get("cx")
     if answers is not None:
-        lines.append(f"If the {1 - answers:.0%} of invited customers who did not answer thought differently from those who did.")
+        lines.append(f"The {1 - answers:.0%} of invited customers who did not answer think unlike those who did.")
+    if e.level == "nothing":
+        lines.append("Any result: none is known yet.")
     return lines
 
 
 def _cheap_leavers(e: Evidence, best: pd.Series) -> list[str]:
-    """Say what is left if replacing people is as cheap as the lowest published figure."""
-    at21 = e.fact("money").get("total_at_21") or {}
-    row = at21.get(best["aspect"])
-    if not row:
+    """Say what is left if replacing people is as cheap as the published median."""
+    cheap = (e.fact("money").get("total_at_21") or {}).get(best["aspect"])
+    if not cheap:
         return []
-    paid = e.table("scenarios")
-    cost = float(paid["cost"].iloc[0]) if len(paid) else np.nan
-    return [f"If replacing a leaver cost 21% of a yearly salary, the published median, instead of what is assumed here: "
-            f"{e.unit_of_money} of {best['label']} would bring {e.money(row)} a year instead of {e.money(best['estimate'])}."
-            ] if np.isfinite(cost) else []  # fmt: skip
+    return [f"Replacing a leaver costs 21% of a yearly salary, the published median of Boushey & Glynn (2012), and not "
+            f"what is assumed here: {best['label']} would then bring {e.money(cheap * e.scale)} a year instead of "
+            f"{e.money(best['estimate'])}."]  # fmt: skip
 
 
 def _widest(e: Evidence, best: pd.Series) -> list[str]:
@@ -103,5 +121,6 @@ def _widest(e: Evidence, best: pd.Series) -> list[str]:
     if not len(hinges):
         return []
     row = hinges.iloc[0]
-    return [f"If “{row['link']}” turned out at the lower end of what the data allow: the {e.money(best['estimate'])} would "
-            f"shrink to {e.money(row['low'])}. This is the link to measure better first."]
+    return [f"“{capital(row['link'])}” turns out at the lower end of what the data allow: the "
+            f"{e.money(best['estimate'])} would shrink to {e.money(row['low'] * e.scale)}. Measure this better first."]
+

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,7 @@ class Evidence:
     @property
     def level(self) -> str:
         """How far this study carries: 'money', 'effects', 'associations' or 'nothing'."""
-        if len(self.stream("total")) and len(self.table("scenarios")):
+        if len(self.stream("total")) and len(self.stream("customers")) and len(self.plans):
             return "money"
         if len(self.slopes):
             return "effects"
@@ -85,9 +85,13 @@ class Evidence:
         return frame.sort_values("estimate", ascending=False, kind="stable", ignore_index=True)
 
     def stream(self, name: str) -> pd.DataFrame:
-        """Return one stream of money per aspect, in rank order; empty when money was not reached."""
+        """Return one stream of money per aspect for the page's step, in rank order; empty when not reached."""
         frame = self.table("value")
-        return frame[frame["stream"] == name].reset_index(drop=True) if len(frame) else frame
+        if not len(frame):
+            return frame
+        amounts = ["estimate", "std_error", "conf_low", "conf_high", "mde"]
+        rows = frame[frame["stream"] == name].reset_index(drop=True)
+        return rows.assign(**{column: rows[column] * self.scale for column in amounts})
 
     def link(self, name: str) -> pd.Series | None:
         """Return one link of the chain by its name, or None."""
@@ -103,10 +107,41 @@ class Evidence:
         return rows.sort_values("conf_low", ascending=False, kind="stable", ignore_index=True) if len(rows) else rows
 
     @property
-    def unit_of_money(self) -> str:
-        """The step in which money is stated: for example 'a tenth of a point'."""
-        points = self.fact("money").get("points") or 0.1
-        return "a tenth of a point" if points == 0.1 else f"{points:g} points"
+    def plans(self) -> pd.DataFrame:
+        """Return the scenarios of the employees' side, the best first."""
+        frame = self.table("scenarios")
+        return frame[frame["side"] == "employees"].reset_index(drop=True) if len(frame) else frame
+
+    @property
+    def scale(self) -> float:
+        """How many times the step of the value table fits into the step this page speaks of."""
+        money = self.fact("money")
+        return (money.get("raise_points") or 0.3) / (money.get("points") or 0.1)
+
+    @property
+    def step(self) -> str:
+        """The improvement that all amounts of the page are stated for."""
+        return f"{self.fact('money').get('raise_points') or 0.3:g} points"
+
+    @property
+    def group(self) -> str:
+        """For whom it is made."""
+        return self.fact("money").get("group") or "everyone"
+
+    @property
+    def benefit(self) -> str:
+        """What customers' money is counted in: margin or revenue."""
+        return self.fact("money").get("benefit") or "revenue"
+
+    @property
+    def someone(self) -> str:
+        """One of the units, as a sentence needs it."""
+        return "an employee" if self.people == "employees" else f"one of the {self.people}"
+
+    def label(self, aspect: str) -> str:
+        """Return an aspect as the study calls it."""
+        rows = self.table("value").query("aspect == @aspect")
+        return str(rows["label"].iloc[0]) if len(rows) else aspect
 
     @property
     def gaps(self) -> list[str]:
@@ -114,7 +149,7 @@ class Evidence:
         lines = list(self.fact("money").get("not_assessed") or [])
         if no_within := self.fact("linkage").get("no_within"):
             lines.insert(0, no_within)
-        lines += [f"not assessed: {title} has not run" for title in self.missing]
+        lines += [f"not assessed: {title} has not been run" for title in self.missing]
         return list(dict.fromkeys(lines))
 
 
@@ -130,3 +165,25 @@ def collect(session: Any) -> Evidence:
         tables |= {n: session.load(stem, n) for n in frames if f"{n}.parquet" in there}
         facts |= {n: session.load_facts(stem, n) for n in dicts if f"{n}.json" in there}
     return Evidence(session.money, tables, facts, manifests, tuple(missing))
+
+
+def listed(names: Iterable[str], most: int = 3) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    items = list(names)[:most]
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def capital(text: str) -> str:
+    """Return a text with its first letter large."""
+    return text[:1].upper() + text[1:]
+
+
+def minus(value: float, spec: str) -> str:
+    """Return a number with a true minus sign, and none before zero."""
+    text = format(value, spec)
+    return (text if any(d in text for d in "123456789") else text.lstrip("+-")).replace("-", "−")
+
+
+def points(value: float) -> str:
+    """Return points with their sign."""
+    return minus(value, "+.2f")

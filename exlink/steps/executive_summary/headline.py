@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from exlink.steps.executive_summary.evidence import Evidence
+from exlink.steps.executive_summary.evidence import Evidence, capital, listed, minus, points
 
 SURE, LIKELY, TOSS_UP = 0.90, 0.60, 0.40  # chance that it pays, and what a board should make of it
+MOSTLY = 0.80  # share of an amount from which on the rest is "little"
 
 
 def decision(e: Evidence) -> dict[str, str]:
@@ -16,88 +17,111 @@ def decision(e: Evidence) -> dict[str, str]:
 
 
 def _money(e: Evidence) -> dict[str, str]:
-    plans = e.table("scenarios")
-    best = plans[plans["side"] == "employees"].iloc[0]
-    label, chance = _label(e, best["aspect"]), best["p_pays"]
-    worth = f"{e.money(best['benefit'])} a year"
+    best = e.plans.iloc[0]
+    label, chance, worth = e.label(best["aspect"]), best["p_pays"], f"{e.money(best['benefit'])} a year"
     if chance >= SURE:
-        verdict, sentence = "Act", f"Invest in {label}: it is worth about {worth}, and very likely pays for itself."
+        verdict = "Act"
+        sentence = f"Invest in {label}: it would bring about {worth}, almost surely more than it costs."
     elif chance >= LIKELY:
         verdict = "Try it small first"
-        sentence = f"Start with {label}, in some teams first: for everyone it is worth about {worth}, likely but not surely more than it costs."
+        sentence = f"Start with {label} in a few teams: done everywhere it would bring about {worth}, probably more " \
+                   "than it costs."  # fmt: skip
     elif chance >= TOSS_UP:
-        verdict, sentence = "Inconclusive", f"Whether {label} pays for itself is a toss-up; it is worth about {worth}."
+        verdict = "Inconclusive"
+        sentence = f"Whether {label} pays is a toss-up: done everywhere it would bring about {worth}, about what it " \
+                   "costs."  # fmt: skip
     else:
-        verdict, sentence = "Hold", f"Do not spend this much on {label}: it is worth about {worth}, less than it costs."
-    return {"verdict": verdict, "sentence": sentence, "because": (
-        f"{best['lever'][0].upper()}{best['lever'][1:]} at an assumed {e.money(best['cost'])}, spent once, has a "
-        f"{chance:.0%} chance to pay back within a year. {_at_most(e, best)} {_where_from(e, best['aspect'])}")}
+        verdict = "Hold"
+        sentence = f"Do not spend this much on {label}: done everywhere it would bring about {worth}, probably less " \
+                   "than it costs."  # fmt: skip
+    because = (
+        f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(best['cost'])}, spent once, has a "
+        f"{chance:.0%} chance to pay back within a year. {_at_most(e, best)} {_where_from(e, best['aspect'])}")
+    return {"verdict": verdict, "sentence": sentence, "because": because.strip()}
 
 
 def _at_most(e: Evidence, best: pd.Series) -> str:
     if best["worth_paying"] <= 0:
         return "No cost at all is covered with 90% certainty."
-    return f"With 90% certainty it is worth up to {e.money(best['worth_paying'])}."
+    return f"With 90% certainty it is worth paying up to {e.money(best['worth_paying'])}."
 
 
 def _where_from(e: Evidence, aspect: str) -> str:
     """Say through whom an aspect's money comes."""
-    at = e.table("value").query("aspect == @aspect").set_index("stream")["estimate"]
-    if "saved" not in at or "customers" not in at or at["total"] <= 0:
+    ways = {name: e.stream(name).set_index("aspect")["estimate"].get(aspect) for name in ("saved", "customers", "total")
+            if len(e.stream(name))}  # fmt: skip
+    if len(ways) < 3 or any(w is None for w in ways.values()) or ways["total"] <= 0:
         return ""
-    share = np.clip(at["saved"] / at["total"], 0, 1)
-    if share > 0.8:
-        return "Nearly all of it comes from people who stay, little through customers."
-    if share < 0.2:
-        return "Nearly all of it comes through customers, little from people who stay."
-    return f"{share:.0%} of it comes from people who stay, the rest through customers."
+    share = np.clip(ways["saved"] / ways["total"], 0, 1)
+    if share > MOSTLY:
+        return "Nearly all of it comes from fewer people leaving, which is the weaker evidence of the two ways."
+    if share < 1 - MOSTLY:
+        return "Nearly all of it comes through customers, little from fewer people leaving."
+    return f"{share:.0%} of it comes from fewer people leaving, the rest through customers."
 
 
 def _effects(e: Evidence) -> dict[str, str]:
     clear = e.slopes[e.slopes["verdict"] == "higher"]
     if not len(clear):
         return {"verdict": "Inconclusive", "because": _detectable(e),
-                "sentence": "No aspect of work shows a clear effect on customers here; there is no case for or against acting."}
+                "sentence": "No aspect of work shows a clear effect on customers: no case for acting, none against."}
+    rate = "are more satisfied" if e.kpi == "satisfaction" else f"give a better {e.kpi} score"
     return {
         "verdict": "Act on what is clear, price it next",
-        "sentence": f"Improve {_listed(clear['aspect'])}: when this gets better for {_one(e)}, the customers served "
-                    "afterwards are more satisfied." if e.kpi == "satisfaction" else
-                    f"Improve {_listed(clear['aspect'])}: when this gets better for {_one(e)}, customers served "
-                    f"afterwards give a better {e.kpi} score.",
-        "because": "What that is worth in money cannot be said yet: this study does not record what customers are worth.",
+        "sentence": f"Improve {listed(clear['aspect'])}: when it gets better for {e.someone}, the customers served "
+                    f"afterwards {rate}.",
+        "because": "What that is worth cannot be said yet: this study does not record what customers bring in.",
     }  # fmt: skip
 
 
 def _associations(e: Evidence) -> dict[str, str]:
     clear = e.between[e.between["verdict"] == "higher"]
-    sentence = (f"Where {_listed(clear['aspect'])} {'is' if len(clear) == 1 else 'are'} rated higher, customers are more "
-                "content; this alone does not tell what to change.") if len(clear) else \
-        f"This study shows no clear association between {e.people}' experience and their customers'."  # fmt: skip
-    return {"verdict": "Not enough to act on", "sentence": sentence,
-            "because": f"One comparison of {e.people} with each other cannot separate what they do from where they are. "
-                       f"Repeated surveys of the same {e.people} could."}  # fmt: skip
+    higher = f"{listed(clear['aspect'])} {'is' if len(clear) == 1 else 'are'} rated higher" if len(clear) else ""
+    sentence = f"Where {higher}, customers are more content; that alone does not tell what to change." if higher else \
+        "No clear association between the two sides' experience: there is nothing here to act on."  # fmt: skip
+    because = (f"{capital(e.people)} were compared with each other at one time. That cannot separate what they do from "
+               f"where they are and whom they serve; asking the same {e.people} again could.")  # fmt: skip
+    return {"verdict": "Not enough to act on", "sentence": sentence, "because": because}
 
 
 def _nothing(e: Evidence) -> dict[str, str]:
-    ran = "have not run yet" if e.missing else "found nothing that can be stated"
+    ran = "have not run yet" if e.missing else "found nothing that could be stated"
     return {"verdict": "Nothing to decide yet", "because": "",
             "sentence": f"The analyses this page rests on {ran} for this study."}
 
 
+def _detectable(e: Evidence) -> str:
+    seen = float(e.slopes["mde"].median()) if "mde" in e.slopes else np.nan
+    if not np.isfinite(seen):
+        return ""
+    return f"Effects below about {seen:.2f} points of customers' {e.kpi} per point of an aspect would go unnoticed."
+
+
+# -- tiles -----------------------------------------------------------------------------------------------
+
+
 def tiles(e: Evidence) -> list[dict[str, str]]:
-    """Return at most four headline numbers with their intervals."""
-    found = [_worth_tile(e), _customers_tile(e), _leaving_tile(e), _chance_tile(e)] if e.level == "money" else \
-        [*_slope_tiles(e), _answers_tile(e), _leaving_tile(e)]  # fmt: skip
-    return [t for t in found if t][:4]
+    """Return at most four headline numbers with their intervals, money first."""
+    if e.level == "money":
+        found = [_worth_tile(e), _chance_tile(e), _customers_tile(e), _leaving_tile(e)]
+    else:
+        found = [*_slope_tiles(e), _linked_tile(e), _leaving_tile(e)]
+    return [tile for tile in found if tile][:4]
 
 
-def _worth_tile(e: Evidence) -> dict[str, str] | None:
-    best = e.stream("total")
-    if not len(best):
-        return None
-    row = best.iloc[0]
-    return _tile(f"{e.unit_of_money} more {row['label']}, a year", e.money(row["estimate"]), _range(e, row),
-                 "Through customers and through people who stay, if everybody's experience rises by that much.")
+def _worth_tile(e: Evidence) -> dict[str, str]:
+    best = e.plans.iloc[0]
+    return {"label": f"Raising {e.label(best['aspect'])} by {e.step} brings",
+            "value": f"{e.money(best['benefit'])} a year",
+            "interval": _range(e, best["benefit_low"], best["benefit_high"]),
+            "meaning": "Through customers and through fewer people leaving, before what it costs."}  # fmt: skip
+
+
+def _chance_tile(e: Evidence) -> dict[str, str]:
+    best = e.plans.iloc[0]
+    return {"label": "Chance that it pays within a year", "value": f"{best['p_pays']:.0%}",
+            "interval": f"if it costs {e.money(best['cost'])}",
+            "meaning": "All that can be computed is in it; whether the change succeeds is not."}  # fmt: skip
 
 
 def _customers_tile(e: Evidence) -> dict[str, str] | None:
@@ -106,121 +130,94 @@ def _customers_tile(e: Evidence) -> dict[str, str] | None:
         return None
     row = rows.sort_values("estimate", ascending=False, kind="stable").iloc[0]
     clear = "" if row["verdict"] == "higher" else " Inconclusive: zero is not ruled out."
-    kind = "margin" if e.fact("money").get("benefit") == "margin" else "revenue"
-    return _tile(f"Best through customers: {row['label']}", e.money(row["estimate"]), _range(e, row),
-                 f"Customers' {kind} a year for {e.unit_of_money}: they spend more and stay longer.{clear}")
+    return {"label": f"Best through customers: {row['label']}", "value": f"{e.money(row['estimate'])} a year",
+            "interval": _range(e, row["conf_low"], row["conf_high"]),
+            "meaning": f"More {e.benefit} for {e.step}, as customers spend more and stay longer.{clear}"}  # fmt: skip
 
 
 def _leaving_tile(e: Evidence) -> dict[str, str] | None:
     rows = e.table("attrition")
-    rows = rows[(rows["item"] == "cost of replacing them") & rows["conf_low"].notna()] if len(rows) else rows
-    if not len(rows):
+    priced = rows[(rows["item"] == "cost of replacing them") & rows["conf_low"].notna()] if len(rows) else rows
+    if not len(priced):
         return None
-    row, exits = rows.iloc[0], e.table("attrition").iloc[0]
-    return _tile("People leaving cost a year", e.money(row["estimate"]), _range(e, row),
-                 f"{exits['estimate']:,.0f} left of their own accord in twelve months; replacing one is taken to cost "
-                 f"{row['basis']}.")  # fmt: skip
-
-
-def _chance_tile(e: Evidence) -> dict[str, str] | None:
-    plans = e.table("scenarios")
-    plans = plans[plans["side"] == "employees"] if len(plans) else plans
-    if not len(plans):
-        return None
-    best = plans.iloc[0]
-    return _tile("Chance that it pays within a year", f"{best['p_pays']:.0%}",
-                 f"at an assumed cost of {e.money(best['cost'])}",
-                 f"{best['lever'][0].upper()}{best['lever'][1:]} for {e.fact('money').get('group') or 'everyone'}: "
-                 f"{e.money(best['benefit'])} a year ({e.money(best['benefit_low'])} to {e.money(best['benefit_high'])}).")  # fmt: skip
+    row, exits = priced.iloc[0], rows.iloc[0]
+    return {"label": "People who leave cost", "value": f"{e.money(row['estimate'])} a year",
+            "interval": _range(e, row["conf_low"], row["conf_high"]),
+            "meaning": f"{exits['estimate']:,.0f} left of their own accord in twelve months; replacing one is taken to "
+                       f"cost {row['basis']}."}  # fmt: skip
 
 
 def _slope_tiles(e: Evidence) -> list[dict[str, str]]:
     """Return the strongest effect (or association) and the weakest, so that the contrast is seen."""
-    rows = e.slopes if len(e.slopes) else e.between
-    if not len(rows):
-        return []
-    how = "when it gets better for the same " + e.people.rstrip("s") if len(e.slopes) else f"between {e.people}, not an effect"
-    ends = [rows.iloc[0]] if len(rows) == 1 else [rows.iloc[0], rows.iloc[-1]]
-    return [_tile(f"{r['aspect'][0].upper()}{r['aspect'][1:]} and {e.kpi}", f"{_signed(r['estimate'])} points",
-                  f"{_signed(r['conf_low'])} to {_signed(r['conf_high'])}",
-                  f"Customers' {e.kpi} per point of the aspect, {how}. {_verdict(r['verdict'])}") for r in ends]
+    rows, same = (e.slopes, True) if len(e.slopes) else (e.between, False)
+    how = f"in the same {e.people.rstrip('s')}" if same else f"between {e.people}: no effect, a comparison"
+    ends = [rows.iloc[0], rows.iloc[-1]] if len(rows) > 1 else [row for _, row in rows.iterrows()]
+    return [{"label": f"{capital(r['aspect'])}", "value": f"{points(r['estimate'])} points",
+             "interval": _points_range(r),
+             "meaning": f"Customers' {e.kpi} per point of {r['aspect']}, {how}.{_doubt(r['verdict'])}"}
+            for r in ends]  # fmt: skip
 
 
-def _answers_tile(e: Evidence) -> dict[str, str] | None:
+def _linked_tile(e: Evidence) -> dict[str, str] | None:
     ready = e.fact("readiness")
     if not ready:
         return None
-    return _tile("Contacts that carry both sides", f"{ready['linked_share']:.0%}",
-                 f"{ready['linked']:,} of {ready['interactions']:,}",
-                 "Only these can say anything about how employees' experience reaches customers.")
+    return {"label": "Contacts that carry both sides", "value": f"{ready['linked_share']:.0%}",
+            "interval": f"{ready['linked']:,} of {ready['interactions']:,}",
+            "meaning": "Only these can say anything about how experience at work reaches customers."}  # fmt: skip
+
+
+# -- chain -----------------------------------------------------------------------------------------------
 
 
 def chain(e: Evidence) -> list[dict[str, str]]:
     """Return the stations from employees' experience to money, as far as the study carries."""
+    contact = e.contact_aspects
+    rows = e.slopes if len(e.slopes) else e.between
     stations = []
-    first = e.contact_aspects
-    if len(first):
-        row = first.iloc[0]
-        stations.append(_station("Work → contact", f"{_signed(row['estimate'])} points", row,
-                                 f"One point better {row['label']} for an employee: customers rate the contact so much "
-                                 "higher."))  # fmt: skip
+    if len(contact):
+        row = contact.iloc[0]
+        stations.append(_station("Work → contact", row, f"Customers' rating of a contact per point of {row['label']} "
+                                                        f"of the {e.people.rstrip('s')} who handled it."))
+    elif len(rows):
+        row = rows.iloc[0]
+        stations.append(_station("Work → customers", row, f"Customers' {e.kpi} per point of {row['aspect']}, between "
+                                                          f"{e.people}."))  # fmt: skip
     overall, revenue, kept = (e.link(n) for n in ("contact → overall", "overall → revenue", "overall → customers kept"))
     if overall is not None:
-        stations.append(_station("Contact → overall opinion", f"{_signed(overall['estimate'])} points", overall,
-                                 "One point better contacts: the same customer thinks so much better of us a period later."))
+        meaning = "What the same customer thinks of us overall a quarter later, per point of the contact's rating."
+        stations.append(_station("Contact → opinion", overall, meaning))
     if revenue is not None:
-        low, mid, high = (np.expm1(revenue[c]) for c in ("conf_low", "estimate", "conf_high"))
-        staying = ""
-        if kept is not None:
-            staying = f" The odds that they leave are {1 - np.exp(kept['estimate']):.0%} lower."
-        stations.append({"name": "Opinion → spending", "effect": f"{mid:+.1%}".replace("-", "−"),
-                         "interval": f"{low:.1%} to {high:.1%}".replace("-", "−"),
-                         "meaning": f"One point better opinion: customers spend so much more.{staying}"})
-    rows = e.stream("customers")
-    rows = rows[rows["label"] == first.iloc[0]["label"]] if len(rows) and len(first) else rows
-    if len(rows):
-        row = rows.iloc[0]
-        stations.append({"name": "All together", "effect": f"{e.money(row['estimate'])}", "interval": _range(e, row),
-                         "meaning": f"A year, for {e.unit_of_money} more {row['label']}, through customers alone."})
+        low, mid, high = (100 * np.expm1(revenue[c]) for c in ("conf_low", "estimate", "conf_high"))
+        odds = "" if kept is None else f"; odds of leaving {minus(100 * np.expm1(kept['estimate']), '+.0f')}%"
+        stations.append({"name": "Opinion → spending", "effect": f"{minus(mid, '+.1f')}%",
+                         "interval": f"{minus(low, '.1f')} to {minus(high, '.1f')}%",
+                         "meaning": f"Spending a quarter later per point of opinion{odds}."})  # fmt: skip
+    worth = e.stream("customers")
+    if len(worth) and len(contact):
+        row = worth[worth["label"] == contact.iloc[0]["label"]].iloc[0]
+        meaning = f"{capital(e.benefit)} a year for {e.step} more {row['label']}, through customers alone."
+        stations.append({"name": "All together", "effect": e.money(row["estimate"]), "meaning": meaning,
+                         "interval": _range(e, row["conf_low"], row["conf_high"])})  # fmt: skip
+    else:
+        stations.append({"name": "Money", "effect": "not assessed", "interval": "",
+                         "meaning": "The study lacks the links that lead there; they are listed below."})
     return stations
 
 
-def _station(name: str, effect: str, row: pd.Series, meaning: str) -> dict[str, str]:
-    return {"name": name, "effect": effect, "interval": f"{_signed(row['conf_low'])} to {_signed(row['conf_high'])}",
-            "meaning": meaning}
+def _station(name: str, row: pd.Series, meaning: str) -> dict[str, str]:
+    return {"name": name, "effect": f"{points(row['estimate'])} points", "interval": _points_range(row),
+            "meaning": meaning}  # fmt: skip
 
 
-def _tile(label: str, value: str, interval: str, meaning: str) -> dict[str, str]:
-    return {"label": label[0].upper() + label[1:], "value": value, "interval": interval, "meaning": meaning}
+def _range(e: Evidence, low: float, high: float) -> str:
+    return f"{e.money(low)} to {e.money(high)}"
 
 
-def _range(e: Evidence, row: pd.Series) -> str:
-    return f"{e.money(row['conf_low'])} to {e.money(row['conf_high'])}"
+def _points_range(row: pd.Series) -> str:
+    return f"{points(row['conf_low'])} to {points(row['conf_high'])}"
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−").replace("+0.00", "0.00").replace("−0.00", "0.00")
-
-
-def _verdict(word: str) -> str:
-    return {"inconclusive": "Inconclusive: zero is not ruled out.", "higher": "", "lower": "",
-            "no meaningful association": "Too small to matter."}.get(word, "")  # fmt: skip
-
-
-def _label(e: Evidence, aspect: str) -> str:
-    rows = e.table("value").query("aspect == @aspect")
-    return str(rows["label"].iloc[0]) if len(rows) else aspect
-
-
-def _listed(names: pd.Series, most: int = 3) -> str:
-    items = list(names)[:most]
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def _one(e: Evidence) -> str:
-    return "an employee" if e.people == "employees" else f"one of the {e.people}"
-
-
-def _detectable(e: Evidence) -> str:
-    seen = float(e.slopes["mde"].median()) if "mde" in e.slopes and len(e.slopes) else np.nan
-    return f"Effects below about {seen:.2f} points per point would have gone unnoticed." if np.isfinite(seen) else ""
+def _doubt(word: str) -> str:
+    return {"inconclusive": " Inconclusive: zero is not ruled out.",
+            "no meaningful association": " Too small to matter."}.get(word, "")  # fmt: skip

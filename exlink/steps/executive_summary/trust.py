@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exlink.steps.executive_summary.evidence import Evidence
+from exlink.steps.executive_summary.evidence import Evidence, capital
 
 SIGNS = {  # the four warning signs of the misalignment audit
     "Do the best people become the flight risk?": "Exits of top performers after unresolved cases and workarounds.",
@@ -10,6 +10,7 @@ SIGNS = {  # the four warning signs of the misalignment audit
     "Is work done beside the systems?": "Hours in private spreadsheets and unofficial tools.",
     "Does feedback lead to change?": "Feedback that was acted on, and told back.",
 }
+SAME_SURVEY = "Both are asked in the same survey: which comes first cannot be read, and a good day lifts both."
 
 
 def badges(e: Evidence) -> list[dict[str, str]]:
@@ -17,55 +18,63 @@ def badges(e: Evidence) -> list[dict[str, str]]:
     return [{"area": area, "verdict": "not assessed", "meaning": meaning} for area, meaning in SIGNS.items()]
 
 
+def signs_note(e: Evidence) -> str:
+    """Return how many of the warning signs were looked at."""
+    looked = sum(badge["verdict"] != "not assessed" for badge in badges(e))
+    return "None of them has been looked at in this report yet." if not looked else f"{looked} of {len(SIGNS)} assessed."
+
+
 def certainty(e: Evidence) -> list[dict[str, str]]:
     """Return how sure each statement of the page is: strong, moderate, weak or not assessed, and why."""
-    lines = [_work_to_contact(e), _link(
-        e, "contact → overall", "Good contacts improve what customers think of us overall.", "strong",
-        "the same customers a period apart")]  # fmt: skip
-    lines.append(_link(e, "overall → revenue", "Customers who think better of us spend more.", "strong",
-                       "the same customers over time"))
-    lines.append(_link(e, "overall → customers kept", "Customers who think better of us stay longer.", "moderate",
-                       "compared between customers, so loyal people count in full"))
-    lines.append(_link(e, "work satisfaction → exits avoided", "People who are content with their work stay.", "moderate",
-                       "compared between people, so other reasons to stay play a part"))
+    lines = [
+        _work_to_contact(e),
+        _link(e, "contact → overall", "Better contacts make customers think better of us.", "strong",
+              "each customer compared with themselves"),
+        _link(e, "overall → revenue", "Customers who think better of us spend more.", "strong",
+              "each customer compared with themselves"),
+        _link(e, "overall → customers kept", "Customers who think better of us stay longer.", "moderate",
+              "customers compared with each other, so loyal people count in full"),
+        _link(e, "work satisfaction → exits avoided", "People who are content with their work stay.", "moderate",
+              "people compared with each other, so other reasons to stay play a part"),
+    ]  # fmt: skip
     if len(e.stream("saved")):
-        lines.append({"statement": "Improving an aspect of work makes people more content with it.", "level": "weak",
-                      "why": "Both are asked in the same survey: which comes first cannot be read, and a good day lifts both."})
-        lines.append({"statement": "What it costs to replace a leaver.", "level": "weak",
-                      "why": "Not measured here; a published range stands in for it."})
+        lines.append(_line("A better aspect of work makes people more content with it.", "weak", SAME_SURVEY))
+        lines.append(_line("What it costs to replace a leaver.", "weak", "Not measured here: a published range."))
     if e.level == "money":
-        lines.append({"statement": "That the improvement can be made, and for the assumed cost.", "level": "not assessed",
-                      "why": "An assumption. A trial in some teams would tell."})
-    return [line for line in lines if line]
+        lines.append(_line("The improvement can be made, at the assumed cost.", "not assessed",
+                           "An assumption; a trial in a few teams would tell."))  # fmt: skip
+    return lines
+
+
+def _line(statement: str, level: str, why: str) -> dict[str, str]:
+    return {"statement": statement, "level": level, "why": why}
 
 
 def _work_to_contact(e: Evidence) -> dict[str, str]:
-    statement = "Better experience at work makes better contacts for customers."
-    facts = e.fact("linkage")
-    rows = e.slopes
-    if len(rows):
-        n, units = int(rows["n"].max()), int(rows["n_units"].max())
-        clear = int((rows["verdict"] == "higher").sum())
-        before = facts.get("ex_before_cx", False)
-        level = "inconclusive" if not clear else "strong" if before else "moderate"
-        when = "Experience was measured before the contact." if before else "Which came first cannot be read."
-        return {"statement": statement, "level": "weak" if level == "inconclusive" else level,
-                "why": f"{clear} of {len(rows)} aspects are clear, in {n:,} answers about {units:,} {e.people} compared "
-                       f"with themselves. {when}"}  # fmt: skip
+    statement = "Better experience at work makes for better contacts."
+    if len(e.slopes):
+        n, units = int(e.slopes["n"].max()), int(e.slopes["n_units"].max())
+        clear = int((e.slopes["verdict"] == "higher").sum())
+        before = bool(e.fact("linkage").get("ex_before_cx"))
+        when = "Experience was asked before the contact." if before else "Which came first cannot be read."
+        level = "weak" if not clear else "strong" if before else "moderate"
+        why = f"{clear} of {len(e.slopes)} aspects are clear, in {n:,} answers about {units:,} {e.people}, each " \
+              f"compared with themselves. {when}"  # fmt: skip
+        return _line(statement, level, why)
     if len(e.between):
-        return {"statement": statement, "level": "weak",
-                "why": f"Only a comparison of {e.people} with each other, which mixes in everything else that differs."}
-    return {"statement": statement, "level": "not assessed", "why": "The linkage of the two sides has not been analysed."}
+        return _line(statement, "weak", f"{capital(e.people)} were only compared with each other, which mixes in "
+                                        "everything else in which they differ.")  # fmt: skip
+    return _line(statement, "not assessed", "The link between the two sides has not been analysed.")
 
 
 def _link(e: Evidence, name: str, statement: str, level: str, how: str) -> dict[str, str]:
     row = e.link(name)
     if row is None:
-        return {"statement": statement, "level": "not assessed", "why": "The study lacks the data for it."}
-    clear = not row["conf_low"] <= 0 <= row["conf_high"]
-    found = f"{int(row['n']):,} observations of {int(row['n_people']):,} {row['who']}, {how}"
-    return {"statement": statement, "level": level if clear else "weak",
-            "why": f"{found[0].upper()}{found[1:]}." if clear else f"Inconclusive: zero is not ruled out. {found}."}
+        return _line(statement, "not assessed", "The study lacks the data for it.")
+    found = f"{int(row['n']):,} observations of {int(row['n_people']):,} {row['who']}, {how}."
+    if row["conf_low"] <= 0 <= row["conf_high"]:
+        return _line(statement, "weak", f"Inconclusive, zero is not ruled out: {found}")
+    return _line(statement, level, found)
 
 
 def gaps(e: Evidence) -> list[str]:
@@ -75,37 +84,50 @@ def gaps(e: Evidence) -> list[str]:
 
 def glossary(e: Evidence) -> dict[str, str]:
     """Return the words used on this page."""
+    kpi = {"recommend": "willingness to recommend"}.get(e.kpi, e.kpi)
     words = {
-        "Employees' experience (EX)": "What employees say of their work in surveys, aspect by aspect: tools, workload, recognition …",
-        "Customers' experience (CX)": f"What customers say: of a contact right after it, and of the company overall. Here: {e.kpi}.",
-        "Point": "One step on the survey's own scale. A tenth of a point is what a quarter's change looks like for most aspects.",
-        "Range": "The numbers after a value: 19 times in 20 a repetition of the study would give a range that holds the truth.",
-        "Clear / inconclusive": "Clear: the range leaves out zero, also after allowing for how many aspects were tried. "
-                                "Inconclusive: it does not, so the data neither show an effect nor rule one out.",
-        "Same person": "Somebody's better times compared with their own worse times, so that talent and job play no part.",
+        "Experience at work": "What employees say of their work in surveys (EX), aspect by aspect.",
+        "Customers' rating": f"What customers say of a contact right after it (CX); on this page their {kpi}.",
+        "Points": f"Steps on the survey's own scale, often 1 to 5.{_swing(e)}",
+        "Range": "The “… to …” after a number: where the true value lies if this study is one of the 19 in 20 whose "
+                 "range holds it.",
+        "Inconclusive": "The data neither show an effect nor rule one out. The opposite, clear, also allows for how "
+                        "many aspects were tried.",
     }  # fmt: skip
+    if len(e.slopes):
+        words["Compared with themselves"] = "Better times of somebody beside worse times of the same person, so that " \
+                                            "talent, job and place play no part."  # fmt: skip
     if e.level == "money":
         base = e.fact("money").get("base") or {}
         words["Through customers"] = (
-            f"{str(e.fact('money').get('benefit')).capitalize()} from customers who spend more and stay longer, out of "
-            f"{e.money(base.get('revenue'))} revenue a year with customers who had contact with employees.")
-        words["People who stay"] = "Replacement cost saved because fewer employees leave of their own accord."
-        words["Chance that it pays"] = "Share of a thousand resamples of employees and customers in which a year's gain exceeds the cost."
+            f"{capital(e.benefit)} from customers who spend more and stay longer. The base is "
+            f"{e.money(base['revenue'])} of yearly revenue from customers who had contact with employees "
+            f"({base['first']} to {base['last']}).")
+        words["Fewer people leave"] = "Replacement cost saved because fewer employees leave of their own accord."
+        words["Chance that it pays"] = "Share of all resamples of employees and customers in which a year brings " \
+                                       "more than the cost."  # fmt: skip
     return words
+
+
+def _swing(e: Evidence) -> str:
+    """Return how far people's answers move by themselves, to compare a step with."""
+    if "sd_within" not in e.slopes or not e.slopes["sd_within"].notna().any():
+        return ""
+    usual = float(e.slopes["sd_within"].median())
+    return f" The same {e.people.rstrip('s')}'s answers move by about {usual:.1f} points from wave to wave."
 
 
 def provenance(e: Evidence, study: str, period: str, grain: str, min_group: int) -> dict[str, str]:
     """Return study, period, rows, version and privacy rule behind the page."""
-    newest = next(reversed(e.manifests.values()), {})
-    rows = newest.get("rows", {})
-    used = sum(int(r.get("used", 0)) for r in rows.values())
-    rejected = sum(int(r.get("rejected", 0)) for r in rows.values())
-    out = {"Study": study, "Period": period, "Speaks of": "employees, never by name" if grain == "employee" else "teams or sites, not persons"}
+    last = next(reversed(e.manifests.values()), {})
+    rows = last.get("rows", {}).values()
+    speaks = "employees in groups, never of one" if grain == "employee" else "teams or sites, not of persons"
+    out = {"Study": study, "Period": period, "Speaks of": speaks}
     if rows:
-        out["Rows"] = f"{used:,} used, {rejected:,} rejected with a reason, in {len(rows)} tables"
-    ran = [stem[:2] for stem in e.manifests]
-    out["Steps behind this page"] = ", ".join(ran) if ran else "none"
+        used, rejected = (sum(int(r.get(key, 0)) for r in rows) for key in ("used", "rejected"))
+        out["Rows"] = f"{used:,} used in {len(rows)} tables, {rejected or 'none'} rejected"
+    out["Steps behind this page"] = ", ".join(stem[:2] for stem in e.manifests) or "none"
     out["Smallest group shown"] = f"{min_group} people"
-    if newest:
-        out["Made with"] = f"exlink {newest['exlink']}"
+    if last:
+        out["Made with"] = f"exlink {last['exlink']}"
     return out
