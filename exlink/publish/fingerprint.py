@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from exlink.data.study import Study, expand_env
+from exlink.publish.parameters import read_notebook, source_of, tags_of
 from exlink.publish.places import package_folder
 
 _LIBRARIES = (
@@ -41,6 +42,12 @@ def code_hash(folder: Path | None = None) -> str:
     files = sorted(p for p in root.rglob("*") if p.suffix in _CODE and "__pycache__" not in p.parts and p.is_file())
     content = {p.relative_to(root).as_posix(): sha256_of_file(p) for p in files}
     return sha256_of({"files": content, "libraries": {name: _installed(name) for name in _LIBRARIES}})
+
+
+def notebook_hash(path: Path) -> str:
+    """Return the hash of what a notebook does and says; saving it with outputs, or folding a cell, moves nothing."""
+    cells = read_notebook(path)["cells"]
+    return sha256_of([[cell["cell_type"], cell.get("id"), tags_of(cell), source_of(cell)] for cell in cells])
 
 
 def input_hashes(study: Study) -> dict[str, str]:
@@ -79,7 +86,7 @@ def step_fingerprint(
     """Return the hash of everything a step's result depends on; ``needs`` are the artefacts it may load."""
     return sha256_of(
         {
-            "notebook": sha256_of_file(notebook),
+            "notebook": notebook_hash(notebook),
             "code": code,
             "parameters": parameters,
             "study": study,

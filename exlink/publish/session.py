@@ -26,7 +26,7 @@ from exlink.publish.disclosure import Facts, Policy, Released, release, release_
 from exlink.publish.fingerprint import input_hashes
 from exlink.publish.parameters import SET_BY_THE_RUN, declared_parameters
 from exlink.publish.people import known_people
-from exlink.publish.places import notebooks_folder, reports_folder, resolve_study
+from exlink.publish.places import as_typed, notebooks_folder, reports_folder, resolve_study
 from exlink.publish.rundir import new_private_folder
 from exlink.publish.steps_table import STEPS, step_named
 from exlink.publish.style import money
@@ -183,12 +183,13 @@ def open_session(stem: str, study: str, run_dir: str = "") -> Session:
     _speak_plainly()
     # one engine thread: sums keep their order, so that a number repeats to its last digit
     prepared = os.environ.get(PREPARED)
-    folder = Path(prepared) if prepared else _prepare(load_study(resolve_study(study)))
+    path = resolve_study(study, stems=(stem,))
+    folder = Path(prepared) if prepared else _prepare(load_study(path))
     data = open_data(prepared=folder, threads=1)
     opened = data.study
-    target = Path(run_dir) if run_dir else reports_folder() / opened.name / opened.period.label
+    target = Path(run_dir) if run_dir else reports_folder(stems=(stem,)) / opened.name / opened.period.label
     policy = Policy(opened.privacy.min_group, known_people(data))
-    return Session(stem, str(study), target.resolve(), data, policy)
+    return Session(stem, as_typed(path, stems=(stem,)), target.resolve(), data, policy)
 
 
 def _prepare(study: Study) -> Path:
@@ -220,7 +221,7 @@ def _parameters_in_use(stem: str) -> dict[str, Any]:
     """Return the notebook's own parameters with the values it runs with now."""
     from IPython import get_ipython
 
-    shell, folder = get_ipython(), notebooks_folder()
+    shell, folder = get_ipython(), notebooks_folder(stems=(stem,))
     path = None if folder is None else folder / f"{stem}.ipynb"
     if shell is None or path is None or not path.is_file():
         return {}

@@ -19,7 +19,7 @@ import tiny
 
 from exlink.data.study import load_study
 from exlink.errors import ArtifactError, OutputError, ParameterError, SourceError, StepError, StudyError
-from exlink.publish import fingerprint, pipeline
+from exlink.publish import execution, fingerprint
 from exlink.publish.artifacts import Artifacts, to_json, write_atomically
 from exlink.publish.kernel import Kernels
 from exlink.publish.parameters import declared_parameters, read_notebook, source_of
@@ -37,7 +37,7 @@ def place(tmp_path, monkeypatch):
     """Give a folder with the tiny study and suite, and a temporary folder of its own to look into."""
     scratch = Path(tempfile.mkdtemp(prefix="t", dir="/tmp" if Path("/tmp").is_dir() else None))
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    monkeypatch.setattr(pipeline, "code_hash", lambda: "this version")  # somebody may be editing it just now
+    monkeypatch.setattr(execution, "code_hash", lambda: "this version")  # somebody may be editing it just now
     tiny.tiny_study(tmp_path / "study")
     tiny.tiny_suite(tmp_path / "notebooks")
     yield tmp_path
@@ -153,7 +153,8 @@ def test_killed_run_resumes_with_what_was_finished(place, stand_in):
     tiny.write_notebook(place / "notebooks", "01_other", ("wait", wait))
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import tiny; from pathlib import Path; "
-        "from exlink.publish import pipeline; pipeline.code_hash = lambda: 'this version'; p = Path(sys.argv[2]); "
+        "from exlink.publish import execution, pipeline; execution.code_hash = lambda: 'this version'; "
+        "p = Path(sys.argv[2]); "
         "pipeline.run_study(p / 'study', out=p / 'out', notebooks=p / 'notebooks', steps=tiny.STEPS)"
     )
     arguments = [sys.executable, "-c", code, str(Path(tiny.__file__).parent), str(place)]
@@ -223,6 +224,32 @@ def test_changed_notebook_runs_that_step_only(place, stand_in):
     assert run(place).ran == ("01_other",)
 
 
+def test_notebook_saved_with_outputs_runs_nothing(place, stand_in):
+    run(place)
+    path = place / "notebooks/00_first.ipynb"
+    notebook = read_notebook(path)
+    said = {"output_type": "stream", "name": "stdout", "text": "x"}
+    notebook["cells"][1] |= {"execution_count": 3, "outputs": [said]}
+    notebook["metadata"]["language_info"] = {"name": "python"}
+    path.write_text(json.dumps(notebook, indent=1))
+    assert run(place).ran == ()
+
+
+def test_step_run_alone_says_what_is_older_than_it(place, stand_in):
+    class Ear(Silent):
+        def note(self, text):
+            heard.append(text)
+
+    run(place)
+    heard = []
+    run(place, only=["00"], overrides={"steps.00_first.factor": 5}, progress=Ear())
+    assert "index.html still shows earlier results. Add --only 09_last, or run all." in heard
+    heard.clear()
+    run(place, only=["09"], overrides={"steps.01_other.label": "mail"}, progress=Ear())
+    told = [text for text in heard if "not up to date" in text]
+    assert [text.split()[0] for text in told] == ["00_first", "01_other"]
+
+
 @pytest.mark.parametrize("change", ["input", "study", "truth", "code"])
 def test_what_all_steps_depend_on_runs_all(place, stand_in, monkeypatch, change):
     run(place)
@@ -232,7 +259,7 @@ def test_what_all_steps_depend_on_runs_all(place, stand_in, monkeypatch, change)
     elif change == "truth":
         (place / "study/truth.json").write_text("{}")
     elif change == "code":
-        monkeypatch.setattr(pipeline, "code_hash", lambda: "another version")
+        monkeypatch.setattr(execution, "code_hash", lambda: "another version")
     overrides = {"linkage.lag_days": 3} if change == "study" else {}
     assert run(place, overrides=overrides).ran == ALL
 

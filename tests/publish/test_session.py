@@ -152,8 +152,15 @@ def test_relative_study_is_found_from_where_a_notebook_may_run(tmp_path, study, 
     tiny.write_notebook(repo / "notebooks", "00_first")
     shutil.copytree(study, repo / "study")
     here = repo if start == "root" else repo / "notebooks"
-    assert places.resolve_study(given, here) == repo / "study"
-    assert places.reports_folder(here) == repo / "reports"
+    assert places.resolve_study(given, here, ["00_first"]) == repo / "study"
+    assert places.reports_folder(here, ["00_first"]) == repo / "reports"
+    assert places.as_typed(repo / "study", here, ["00_first"]) == "study"
+
+
+def test_other_peoples_notebooks_are_not_taken_for_exlinks(tmp_path):
+    tiny.write_notebook(tmp_path / "notebooks", "00_my_thesis")
+    assert places.notebooks_folder(tmp_path) == places.package_folder().parent / "notebooks"
+    assert places.reports_folder(tmp_path) == tmp_path / "reports"
 
 
 def test_study_that_is_nowhere_is_told(tmp_path):
