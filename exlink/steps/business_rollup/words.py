@@ -154,9 +154,9 @@ def facts(
     total = values[values["stream"] == "total"] if len(values) else values
     return {
         "cost": cost, "group": group, "points": points, "raise_points": raise_points, "kpi": rollup.kpi,
-        "currency": rollup.currency, "people": rollup.people,
-        "benefit": rollup.benefit, "not_assessed": rollup.notes, "reaches_money": bool(len(values)) and
-        bool((values["stream"] == "customers").any()), "kept_periods": rollup.kept_periods,
+        "currency": rollup.currency, "people": rollup.people, "benefit": rollup.benefit,
+        "kept_periods": rollup.kept_periods, "not_assessed": rollup.notes, "why_not": why_not(rollup),
+        "reaches_money": bool(len(values)) and bool((values["stream"] == "customers").any()),
         "base": None if base is None else {
             "revenue": base.revenue, "margin": base.margin, "first": base.first, "last": base.last,
             "period": PERIODS[base.period_months], "n_customers": base.customers, "recorded": base.recorded},
@@ -164,6 +164,12 @@ def facts(
         "total_at_21": {r.aspect: r.estimate for r in total_at(rollup, points, BOUSHEY_GLYNN).itertuples()},
         "clear_aspects": list(total.loc[total["verdict"] == "higher", "label"]) if len(total) else [],
     }  # fmt: skip
+
+
+def why_not(rollup: Rollup) -> dict[str, str]:
+    """Return, for every link that was not estimated, the line that says why."""
+    owner = {OVERALL: "overall", REVENUE: "money", KEPT: "money", EXITS: "exits"}
+    return {name: rollup.parts[part].note for name, part in owner.items() if not rollup.has(name)}
 
 
 def total_at(rollup: Rollup, points: float, share: float) -> pd.DataFrame:

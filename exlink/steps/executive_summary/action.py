@@ -7,6 +7,7 @@ import pandas as pd
 from exlink.steps.executive_summary.evidence import Evidence, capital, points
 
 MOST = 4  # changes a board can take up at once
+ALL = 0.95  # response rate from which on those who did not answer cannot turn the result
 
 
 def changes(e: Evidence) -> list[dict[str, str]]:
@@ -98,7 +99,7 @@ def mind_changers(e: Evidence) -> list[str]:
     if e.level in ("effects", "associations"):
         lines.append("What customers bring in becomes known: a clear effect can still be worth little.")
     answers = (e.fact("readiness").get("response_rate") or {}).get("cx")
-    if answers is not None:
+    if answers is not None and answers < ALL:
         lines.append(f"The {1 - answers:.0%} of invited customers who did not answer think unlike those who did.")
     if e.level == "nothing":
         lines.append("Any result: none is known yet.")

@@ -145,12 +145,10 @@ class Evidence:
 
     @property
     def gaps(self) -> list[str]:
-        """One line for everything that could not be assessed."""
-        lines = list(self.fact("money").get("not_assessed") or [])
-        if no_within := self.fact("linkage").get("no_within"):
-            lines.insert(0, no_within)
+        """One line for what the page as a whole lacks; what a single statement lacks is said beside it."""
+        lines = [self.fact("linkage").get("no_within") or ""]
         lines += [f"not assessed: {title} has not been run" for title in self.missing]
-        return list(dict.fromkeys(lines))
+        return [line for line in lines if line]
 
 
 def collect(session: Any) -> Evidence:

@@ -150,7 +150,7 @@ def _leaving_tile(e: Evidence) -> dict[str, str] | None:
 def _slope_tiles(e: Evidence) -> list[dict[str, str]]:
     """Return the strongest effect (or association) and the weakest, so that the contrast is seen."""
     rows, same = (e.slopes, True) if len(e.slopes) else (e.between, False)
-    how = f"in the same {e.people.rstrip('s')}" if same else f"between {e.people}: no effect, a comparison"
+    how = f"in the same {e.people.rstrip('s')}" if same else f"a comparison of {e.people}, not an effect"
     ends = [rows.iloc[0], rows.iloc[-1]] if len(rows) > 1 else [row for _, row in rows.iterrows()]
     return [{"label": f"{capital(r['aspect'])}", "value": f"{points(r['estimate'])} points",
              "interval": _points_range(r),

@@ -21,7 +21,7 @@ def badges(e: Evidence) -> list[dict[str, str]]:
 def signs_note(e: Evidence) -> str:
     """Return how many of the warning signs were looked at."""
     looked = sum(badge["verdict"] != "not assessed" for badge in badges(e))
-    return "None of them has been looked at in this report yet." if not looked else f"{looked} of {len(SIGNS)} assessed."
+    return f"{looked or 'None'} of them has been looked at in this report."
 
 
 def certainty(e: Evidence) -> list[dict[str, str]]:
@@ -70,11 +70,18 @@ def _work_to_contact(e: Evidence) -> dict[str, str]:
 def _link(e: Evidence, name: str, statement: str, level: str, how: str) -> dict[str, str]:
     row = e.link(name)
     if row is None:
-        return _line(statement, "not assessed", "The study lacks the data for it.")
+        return _line(statement, "not assessed", _reason((e.fact("money").get("why_not") or {}).get(name)))
     found = f"{int(row['n']):,} observations of {int(row['n_people']):,} {row['who']}, {how}."
     if row["conf_low"] <= 0 <= row["conf_high"]:
         return _line(statement, "weak", f"Inconclusive, zero is not ruled out: {found}")
     return _line(statement, level, found)
+
+
+def _reason(line: str | None) -> str:
+    """Return a "not assessed: …" line as a sentence of its own."""
+    if not line:
+        return "The study lacks the data for it."
+    return f"{capital(line.removeprefix('not assessed: ').replace('`', ''))}."
 
 
 def gaps(e: Evidence) -> list[str]:
