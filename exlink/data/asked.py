@@ -48,7 +48,8 @@ def cx_asked(data: StudyData) -> pd.DataFrame:
     Returns
     -------
     DataFrame: unit, team_id, quarter, touchpoint, contacts, invited (contacts where the study keeps no
-    invitations), answered. An answer to a contact without invitation is not counted among ``answered``.
+    invitations), answered; and of the contacts with an EX in force: linked, linked_invited, linked_answered. An
+    answer to a contact without invitation counts in ``linked_answered`` but not in ``answered``.
     """
     unit = data.unit
     team = "" if unit == "team_id" else "team_id, "
@@ -56,10 +57,14 @@ def cx_asked(data: StudyData) -> pd.DataFrame:
     if data.has("cx_invitations"):
         join = "LEFT JOIN (SELECT interaction_id, true AS asked FROM cx_invitations) USING (interaction_id)"
         invited = "asked IS NOT NULL"
-    return data.query(f"""
+    counts = ["contacts", "invited", "answered", "linked", "linked_invited", "linked_answered"]
+    frame = data.query(f"""
         SELECT {unit}, {team}{quarter_of('started_at')} AS quarter, touchpoint, count(*) AS contacts,
-               count_if({invited}) AS invited, count_if({invited} AND has_cx) AS answered
+               count_if({invited}) AS invited, count_if({invited} AND has_cx) AS answered, count(wave) AS linked,
+               count_if(wave IS NOT NULL AND {invited}) AS linked_invited,
+               count_if(wave IS NOT NULL AND has_cx) AS linked_answered
         FROM interactions {join} GROUP BY ALL ORDER BY ALL""")
+    return frame.astype(dict.fromkeys(counts, "int64"))
 
 
 def _team(data: StudyData) -> str:

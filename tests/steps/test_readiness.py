@@ -40,7 +40,7 @@ def test_rejects_are_told_with_their_share(sample):
 
 
 def test_every_loss_of_the_funnel_adds_up_and_people_only_get_fewer(sample):
-    frame = rows.funnel(sample)
+    frame = rows.funnel(sample, cx_asked(sample))
     assert (frame["rows"].iloc[0] - frame["lost"].sum()) == frame["rows"].iloc[-1]
     assert frame["n_units"].is_monotonic_decreasing
     linked = sample.query("SELECT count(DISTINCT employee_id) AS n FROM linked WHERE has_cx ORDER BY n")["n"].iloc[0]
@@ -48,8 +48,8 @@ def test_every_loss_of_the_funnel_adds_up_and_people_only_get_fewer(sample):
 
 
 def test_a_study_without_invitations_has_one_stage_less(required_only, sample):
-    frame = rows.funnel(required_only)
-    assert len(frame) == len(rows.funnel(sample)) - 1
+    frame = rows.funnel(required_only, cx_asked(required_only))
+    assert len(frame) == len(rows.funnel(sample, cx_asked(sample))) - 1
     assert frame["n_units"].iloc[-1] > 0
     assert "ex_invitations" in " ".join(rows.absent_tables(required_only))
     assert rows.absent_tables(sample) == []
@@ -86,7 +86,7 @@ def test_a_real_difference_is_named_and_a_small_group_is_not():
 
 
 def test_response_rates_are_those_of_a_count_by_hand(sample):
-    frame = coverage.by_quarter(sample).set_index(["side", "quarter"])
+    frame = coverage.by_quarter(sample, cx_asked(sample)).set_index(["side", "quarter"])
     cx = cx_asked(sample)
     last = cx[cx["quarter"] == "2026Q3"]
     by_hand = last["answered"].sum() / last["invited"].sum()
@@ -124,7 +124,7 @@ def test_touchpoint_nobody_surveys_is_no_refusal(sample):
 def test_without_invitations_the_ex_rate_is_not_invented(required_only):
     assert ex_asked(required_only) is None
     assert coverage.by_team(required_only) is None
-    frame = coverage.by_quarter(required_only)
+    frame = coverage.by_quarter(required_only, cx_asked(required_only))
     assert set(frame["side"]) == {coverage.CX}
     assert np.isnan(coverage.overall_rate(frame, coverage.EX))
     assert "employees answered" not in coverage.coverage_sentence(required_only, frame)
@@ -195,7 +195,8 @@ def test_one_wave_cannot_speak_of_change(one_wave):
 def test_team_grain_speaks_of_teams(team_grain):
     slopes = verdicts.detectable_slopes(team_grain)
     frame = verdicts.verdicts(team_grain, {"ex": np.nan, "cx": 0.38}, slopes, SMALLEST)
-    said = " ".join(frame["question"] + frame["why"]) + rows.funnel_sentence(team_grain, rows.funnel(team_grain))
+    stages = rows.funnel(team_grain, cx_asked(team_grain))
+    said = " ".join(frame["question"] + frame["why"]) + rows.funnel_sentence(team_grain, stages)
     assert "employees carry" not in said
     assert "teams" in said
     assert frame.set_index("question").loc["Which roles move which part of the customer journey?", "verdict"] == (

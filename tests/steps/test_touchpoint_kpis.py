@@ -124,10 +124,11 @@ def test_touchpoints_are_sorted_by_the_first_kpi_and_planted_low_ones_come_first
 
 
 def test_overlap_is_called_inconclusive():
-    frame = pd.DataFrame({"touchpoint": ["a", "b"], "kpi": "NPS", "estimate": [1.0, 4.0], "conf_low": [-5.0, -2.0],
-                          "conf_high": [7.0, 10.0], "n": 50, "n_units": 20})
+    frame = pd.DataFrame({"touchpoint": ["a", "b"], "kpi": "NPS", "unit": "points", "estimate": [1.0, 4.0],
+                          "conf_low": [-5.0, -2.0], "conf_high": [7.0, 10.0], "n": 50, "n_units": 20})
     assert "inconclusive" in scores.touchpoint_sentence(frame, "customers", 8)
     assert scores.touchpoint_sentence(frame, "customers", 30) == ""
+    assert "(1.00)" in scores.touchpoint_sentence(frame.assign(unit="score"), "customers", 8)
 
 
 # -- trend (M10) -------------------------------------------------------------------------------------
@@ -182,8 +183,9 @@ def test_unknown_width_of_period_is_refused(sample):
 def test_employees_are_followed_at_their_main_touchpoint(sample):
     frame = trend.employees(sample)
     assert list(dict.fromkeys(frame["panel"])) == ["ease", "recommend", "satisfaction"]
-    everyday = sample.query("SELECT avg(score) AS m FROM ex_responses WHERE touchpoint = 'everyday work' "
-                            "AND kpi = 'ease' AND quarter(responded_on) = 4 AND year(responded_on) = 2024 ORDER BY m")["m"].iloc[0]
+    everyday = sample.query("""
+        SELECT avg(score) AS m FROM ex_responses WHERE touchpoint = 'everyday work' AND kpi = 'ease'
+        AND quarter(responded_on) = 4 AND year(responded_on) = 2024 ORDER BY m""")["m"].iloc[0]
     row = frame[(frame["panel"] == "ease") & (frame["when"] == "2024Q4")].iloc[0]
     assert row["value"] == pytest.approx((everyday - 1) / 4 * 100)
 

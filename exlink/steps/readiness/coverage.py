@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from exlink.data.answers import ex_kpi_scales, headline_kpi
-from exlink.data.asked import cx_asked, ex_asked, quarter_of
+from exlink.data.asked import ex_asked, quarter_of
 from exlink.data.dataset import StudyData
 from exlink.errors import EstimationError
 from exlink.stats.intervals import difference, group_means
@@ -15,8 +15,8 @@ EX, CX = "employees answering EX surveys", "customers answering after a contact"
 MOST_TEAMS = 24  # a figure of more rows is not read
 
 
-def by_quarter(data: StudyData) -> pd.DataFrame:
-    """Return the response rates of both sides per quarter.
+def by_quarter(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
+    """Return the response rates of both sides per quarter; ``contacts`` is what ``cx_asked`` returned.
 
     The EX rate counts people: invited to any survey of that quarter, and answered any of these. The CX rate
     counts invited contacts; its interval allows contacts of one unit to be alike.
@@ -25,8 +25,7 @@ def by_quarter(data: StudyData) -> pd.DataFrame:
     -------
     DataFrame: side, quarter, tidy share, n_units. The EX side is absent where no invitations are kept.
     """
-    cx = cx_asked(data)
-    sides = [group_shares(cx, "answered", "invited", "quarter", cluster=data.unit).assign(side=CX)]
+    sides = [group_shares(contacts, "answered", "invited", "quarter", cluster=data.unit).assign(side=CX)]
     people = _people_asked(data, ["quarter"])
     if people is not None:
         ex = group_shares(people, "answered", "asked", "quarter")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from exlink.data.asked import cx_asked
 from exlink.data.contract import TABLES, for_grain
 from exlink.data.dataset import StudyData
 from exlink.data.warehouse import name_of
 
+__all__ = ["absent_tables", "accounting", "accounting_sentence", "cx_asked", "difference_sentence", "funnel",
+           "funnel_sentence", "linked_against_lost", "rejects"]
 NOTICEABLE = 0.1  # standardised difference beyond which two groups count as different (Austin 2009)
 _NUMBERS = {
     "wait_seconds": "waiting time", "handle_seconds": "handling time", "transfers": "transfers",
@@ -50,28 +53,27 @@ def absent_tables(data: StudyData) -> list[str]:
     return [f"not in this study: `{name}`" for name in tables]
 
 
-def funnel(data: StudyData) -> pd.DataFrame:
+def funnel(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
     """Return the join-loss waterfall with the number of units behind each stage.
+
+    Parameters
+    ----------
+    contacts : what :func:`exlink.data.asked.cx_asked` returned.
 
     Returns
     -------
     DataFrame: stage, rows, lost, reason, share (of the first stage), n_units.
     """
     frame = data.funnel()
-    unit = data.unit
-    invited = "interaction_id IN (SELECT interaction_id FROM cx_invitations)" if data.has("cx_invitations") else "false"
-    seen = data.query(f"""
-        SELECT count(DISTINCT {unit}) AS of_all,
-               count(DISTINCT {unit}) FILTER ({unit} IN (SELECT {unit} FROM exposures)) AS of_answering,
-               count(DISTINCT {unit}) FILTER (wave IS NOT NULL) AS of_linked,
-               count(DISTINCT {unit}) FILTER (wave IS NOT NULL AND {invited}) AS of_invited,
-               count(DISTINCT {unit}) FILTER (wave IS NOT NULL AND has_cx) AS of_answered
-        FROM interactions ORDER BY ALL""").iloc[0]
-    counts = [seen.of_all, seen.of_answering, seen.of_linked, seen.of_invited, seen.of_answered]
-    if len(frame) < len(counts):
-        del counts[3]  # nobody records whom customers' surveys were sent to
+    per_unit = contacts.groupby(data.unit)[["contacts", "linked", "linked_invited", "linked_answered"]].sum()
+    answering = data.query(f"SELECT DISTINCT {data.unit} FROM exposures ORDER BY 1")[data.unit]
+    some = (per_unit > 0).sum()
+    units = [some["contacts"], int(per_unit.index.isin(answering).sum()), some["linked"], some["linked_invited"],
+             some["linked_answered"]]
+    if len(frame) < len(units):
+        del units[3]  # nobody records whom customers' surveys were sent to
     frame["share"] = frame["rows"] / max(int(frame["rows"].iloc[0]), 1)
-    frame["n_units"] = np.array(counts, dtype="int64")
+    frame["n_units"] = np.array(units, dtype="int64")
     return frame
 
 
@@ -134,15 +136,21 @@ def _numbers(data: StudyData) -> list[tuple]:
         present["date_diff('day', hired_on, started_at) / 365.25"] = "tenure in years"
     if not present:
         return []
-    parts = ", ".join(f"avg({c}::DOUBLE) AS m{i}, var_samp({c}::DOUBLE) AS v{i}, "
-                      f"count(DISTINCT {data.unit}) FILTER ({c} IS NOT NULL) AS u{i}" for i, c in enumerate(present))
-    sides = data.query(f"SELECT (wave IS NOT NULL AND has_cx) AS kept, {parts} FROM interactions {join} "
-                       "GROUP BY kept ORDER BY kept").set_index("kept")
+    parts = ", ".join(f"count({c}) AS n{i}, sum({c}::DOUBLE) AS s{i}, sum({c}::DOUBLE * {c}::DOUBLE) AS q{i}"
+                      for i, c in enumerate(present))
+    cells = data.query(f"SELECT {data.unit}, (wave IS NOT NULL AND has_cx) AS kept, {parts} FROM interactions {join} "
+                       "GROUP BY ALL ORDER BY ALL")
+    sides = cells.drop(columns=data.unit).groupby("kept").sum()
     if len(sides) < 2:
         return []
-    yes, no = sides.loc[True], sides.loc[False]
-    return [(label, yes[f"m{i}"], no[f"m{i}"], yes[f"v{i}"], no[f"v{i}"], int(min(yes[f"u{i}"], no[f"u{i}"])))
-            for i, label in enumerate(present.values())]
+    rows = []
+    for i, label in enumerate(present.values()):
+        n, total, squares = sides[f"n{i}"], sides[f"s{i}"], sides[f"q{i}"]
+        mean = total / n.where(n > 0)
+        variance = (squares - n * mean**2) / (n - 1).where(n > 1)
+        units = cells[cells[f"n{i}"] > 0].groupby("kept").size().reindex([True, False], fill_value=0).min()
+        rows.append((label, mean[True], mean[False], variance[True], variance[False], int(units)))
+    return rows
 
 
 def _shares(data: StudyData, column: str) -> list[tuple]:
@@ -150,16 +158,15 @@ def _shares(data: StudyData, column: str) -> list[tuple]:
     known = data.unit == "employee_id" if column == "role" else data.has("interactions", column)
     if not known:
         return []
-    counts = data.query(
-        f"SELECT {name_of(column)} AS label, (wave IS NOT NULL AND has_cx) AS kept, count(*) AS n, "
-        f"count(DISTINCT {data.unit}) AS units FROM interactions WHERE {name_of(column)} IS NOT NULL "
-        "GROUP BY ALL ORDER BY ALL")
-    sizes = counts.pivot(index="label", columns="kept", values="n").reindex(columns=[True, False]).fillna(0)
+    cells = data.query(
+        f"SELECT {name_of(column)} AS label, (wave IS NOT NULL AND has_cx) AS kept, {data.unit}, count(*) AS n "
+        f"FROM interactions WHERE {name_of(column)} IS NOT NULL GROUP BY ALL ORDER BY ALL")
+    groups = cells.groupby(["label", "kept"])["n"]
+    sizes = groups.sum().unstack("kept", fill_value=0).reindex(columns=[True, False], fill_value=0)
+    units = groups.size().unstack("kept", fill_value=0).reindex(columns=[True, False], fill_value=0)
     if (sizes.sum() == 0).any() or len(sizes) < 2:
         return []
-    units = counts.pivot(index="label", columns="kept", values="units").reindex(columns=[True, False]).fillna(0)
     share = sizes / sizes.sum()
-    return [(f"{column}: {label}", share.loc[label, True], share.loc[label, False],
-             share.loc[label, True] * (1 - share.loc[label, True]),
-             share.loc[label, False] * (1 - share.loc[label, False]), int(units.loc[label].min()))
+    variance = share * (1 - share)
+    return [(f"{column}: {label}", *share.loc[label], *variance.loc[label], int(units.loc[label].min()))
             for label in share.index]

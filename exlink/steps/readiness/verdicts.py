@@ -16,6 +16,7 @@ from exlink.stats.slope_matrix import slope_matrix
 READY, WEAK, NOT = "ready", "weak", "not assessable"
 FEW_UNITS, FEW_WAVES, FEW_EXITS = 30, 6, 20  # below these an answer is called weak
 LOW_RESPONSE = 0.30
+FEW_REPEATED = 3  # units measured twice, below which no within-unit slope can be estimated
 _NO_SIZE = "–"
 
 
@@ -51,6 +52,8 @@ def detectable_slopes(data: StudyData) -> pd.DataFrame:
     frame = slope_matrix(cells, outcomes, terms, data.unit, "wave", kind="within")
     frame["aspect"] = [data.label(term.removeprefix("ex_")) for term in frame["term"]]
     width = frame["outcome"].map({kpi: high - low for kpi, (low, high) in scales.items()})
+    if (cells.groupby(data.unit).size() > 1).sum() < FEW_REPEATED:
+        frame["note"] = "hardly anybody was measured in two waves, so nobody's change can be seen."
     frame["detectable"] = frame["mde"] / width.astype(float) * 100
     return frame[columns]
 
@@ -201,8 +204,6 @@ def _attrition(data: StudyData) -> Verdict:
 def _why_no_slope(slopes: pd.DataFrame) -> str:
     if slopes.empty:
         return "there is no EX aspect or no customer score."
-    if (slopes["note"].str.contains("at least two complete cells")).all():
-        return "nobody was measured in two waves, so nobody's change can be seen."
     return str(slopes["note"].iloc[0])
 
 

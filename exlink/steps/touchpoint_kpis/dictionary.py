@@ -51,8 +51,7 @@ def mirror_sentence(frame: pd.DataFrame) -> str:
     """Say which concepts both sides measure, and which side lacks what."""
     frame = frame.assign(concept=frame["concept"].replace({"recommend": "recommendation"}))
     both = frame.loc[frame["verdict"] == "both sides", "concept"].tolist()
-    named = ", ".join(both) if both else "nothing"
-    said = f"**Both sides are asked about {named}.**"
+    said = f"**Both sides are asked about {', '.join(both)}.**" if both else "**No KPI is asked of both sides.**"
     for side in SIDES.values():
         lacks = frame.loc[frame["verdict"] == f"{side} lack it", "concept"].tolist()
         if lacks:

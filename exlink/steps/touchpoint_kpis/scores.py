@@ -103,27 +103,31 @@ def at_touchpoints(table: pd.DataFrame, side: str) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: touchpoint, kpi, estimate, conf_low, conf_high, n, n_units; touchpoints in order of the first KPI.
+    DataFrame: touchpoint, kpi, unit, estimate, conf_low, conf_high, n, n_units; touchpoints in order of the first KPI.
     """
+    columns = ["touchpoint", "kpi", "unit", "estimate", "conf_low", "conf_high", "n", "n_units"]
     own = table[(table["side"] == side) & (table["touchpoint"] != EVERYWHERE)]
     on_axis = own[own["unit"].isin(["%", "points"])]
     own = on_axis if len(on_axis) else own
     if own.empty:
-        return own[["touchpoint", "kpi", "estimate", "conf_low", "conf_high", "n", "n_units"]]
+        return own[columns]
     first = own[own["kpi"] == own["kpi"].iloc[0]].sort_values(["estimate", "touchpoint"])["touchpoint"]
     rank = {name: i for i, name in enumerate(first)}
     kpis = {name: i for i, name in enumerate(dict.fromkeys(own["kpi"]))}
     own = own.assign(at=own["touchpoint"].map(rank).fillna(len(rank)), nth=own["kpi"].map(kpis))
     own = own.sort_values(["at", "touchpoint", "nth"], ignore_index=True)
-    return own[["touchpoint", "kpi", "estimate", "conf_low", "conf_high", "n", "n_units"]]
+    return own[columns]
 
 
-def axis_label(table: pd.DataFrame, side: str) -> str:
+def axis_label(frame: pd.DataFrame) -> str:
     """Return what the axis of :func:`at_touchpoints` measures."""
-    own = table[table["side"] == side]
-    kpis = dict(zip(own["kpi"], own["unit"], strict=True))
-    shown = {k: u for k, u in kpis.items() if u in ("%", "points")} or kpis
-    return ", ".join(f"{name} ({unit})" for name, unit in shown.items())
+    kpis = dict(zip(frame["kpi"], frame["unit"], strict=True))
+    return ", ".join(f"{name} ({unit})" for name, unit in kpis.items())
+
+
+def axis_spec(frame: pd.DataFrame) -> str:
+    """Return the number format that suits the axis of :func:`at_touchpoints`."""
+    return ".2f" if "score" in set(frame["unit"]) else ".0f"
 
 
 def touchpoint_sentence(frame: pd.DataFrame, side: str, min_group: int) -> str:
@@ -135,8 +139,8 @@ def touchpoint_sentence(frame: pd.DataFrame, side: str, min_group: int) -> str:
     if len(shown) < 2:
         return f"{side.capitalize()} were asked at one touchpoint only, so there is nothing to compare."
     low, high = shown.loc[shown["estimate"].idxmin()], shown.loc[shown["estimate"].idxmax()]
-    said = (f"**{low.kpi} of {side} is lowest at {low.touchpoint} ({low.estimate:.0f}) and highest at "
-            f"{high.touchpoint} ({high.estimate:.0f})**")
+    worst, best = (format(row.estimate, axis_spec(frame)) for row in (low, high))
+    said = f"**{low.kpi} of {side} is lowest at {low.touchpoint} ({worst}) and highest at {high.touchpoint} ({best})**"
     return said + ("." if low.conf_high < high.conf_low else "; their intervals overlap: inconclusive.")
 
 

@@ -101,9 +101,9 @@ def drift_sentence(frame: pd.DataFrame, what: str, min_group: int) -> str:
         return f"No steady drift either: no straight line through {what} rises or falls for certain."
     lines[["estimate", "conf_low", "conf_high"]] = lines[["estimate", "conf_low", "conf_high"]].mul(
         lines["periods"] - 1, axis=0)
-    moved = [f"{r.term} by {r.estimate:+.1f} % of the scale from first to last ({r.conf_low:+.1f} to {r.conf_high:+.1f})"
-             for r in lines.itertuples()]
-    return f"A straight line shows what no single point does: a steady drift of {'; '.join(moved)}."
+    moved = [f"{r.term} by {r.estimate:+.1f} % ({r.conf_low:+.1f} to {r.conf_high:+.1f})" for r in lines.itertuples()]
+    return ("A straight line shows what no single point does, a steady drift from first to last point, in per cent of "
+            f"the scale: {'; '.join(moved)}.")
 
 
 def _charts(cells: pd.DataFrame, y: str, panel: str, unit: str, scales: dict[str, tuple[float, float]]) -> pd.DataFrame:
