@@ -132,7 +132,8 @@ def provenance(e: Evidence, study: str, period: str, grain: str, min_group: int)
     out = {"Study": study, "Period": period, "Speaks of": speaks}
     if rows:
         used, rejected = (sum(int(r.get(key, 0)) for r in rows) for key in ("used", "rejected"))
-        out["Rows"] = f"{used:,} used in {len(rows)} tables, {rejected or 'none'} rejected"
+        tables = "table" if len(rows) == 1 else "tables"
+        out["Rows"] = f"{used:,} used in {len(rows)} {tables}, {rejected or 'none'} rejected"
     out["Steps behind this page"] = ", ".join(stem[:2] for stem in e.manifests) or "none"
     out["Smallest group shown"] = f"{min_group} people"
     if last:

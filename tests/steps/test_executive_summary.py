@@ -1,0 +1,251 @@
+"""The executive page says what the artefacts carry: money, effects, associations, or that nothing is known."""
+
+import re
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from exlink.publish import cards
+from exlink.publish.style import money
+from exlink.steps import business_rollup as rollup
+from exlink.steps import executive_summary as step
+from exlink.steps.business_rollup import words
+
+POINTS, RAISE, PERSON = 0.1, 0.3, 150.0
+
+
+def euros(value):
+    return money(value, "EUR")
+
+
+def slope(aspect, estimate, half, outcome="satisfaction", verdict=None):
+    word = verdict or ("higher" if estimate - half > 0 else "inconclusive")
+    return {"aspect": aspect, "outcome": outcome, "estimate": estimate, "conf_low": estimate - half,
+            "conf_high": estimate + half, "verdict": word, "n": 15_000, "n_units": 200, "mde": half * 1.4,
+            "sd_within": 0.45}  # fmt: skip
+
+
+LINKAGE = {"unit": "employees", "outcome": "satisfaction", "ex_before_cx": True, "no_within": ""}
+READY = {"linked_share": 0.26, "linked": 15_700, "interactions": 60_000, "response_rate": {"ex": 0.8, "cx": 0.4}}
+SLOPES = pd.DataFrame([slope("tools", 0.16, 0.02), slope("workload", 0.01, 0.03)])
+RAN = {"05_business_rollup": {"exlink": "0.1.0", "rows": {"employees": {"used": 240, "rejected": 3}}, "outputs": {}}}
+
+
+@pytest.fixture(scope="module")
+def artefacts(sample):
+    """What step 05 leaves of the sample, as step 09 loads it."""
+    rolled = rollup.roll_up(sample, reps=400, seed=1)
+    values, who = rollup.value(rolled, POINTS), rollup.group(sample)
+    tables = {
+        "value": values, "chain": rollup.chain_table(rolled), "attrition": rollup.attrition(rolled, POINTS),
+        "tornado": rollup.tornado(rolled, rollup.first_aspect(values), POINTS), "slopes": SLOPES,
+        "scenarios": rollup.scenarios(rolled, who, points=RAISE, cost=PERSON * who.people, wait_cut=0.2),
+    }  # fmt: skip
+    facts = words.facts(rolled, values, POINTS, raise_points=RAISE, cost=PERSON * who.people, group=who.name)
+    return tables, {"money": facts, "linkage": LINKAGE, "readiness": READY}
+
+
+@pytest.fixture(scope="module")
+def with_money(artefacts):
+    return step.Evidence(euros, *artefacts, RAN)
+
+
+@pytest.fixture
+def effects_only():
+    return step.Evidence(euros, {"slopes": SLOPES}, {"linkage": LINKAGE, "readiness": READY}, RAN)
+
+
+@pytest.fixture
+def teams_once():
+    linkage = LINKAGE | {"unit": "teams", "no_within": "not assessed: effects within teams need two waves"}
+    between = pd.DataFrame([slope("safety", 0.35, 0.05), slope("expectations", 0.25, 0.05)])
+    return step.Evidence(euros, {"slopes_between": between}, {"linkage": linkage}, RAN)
+
+
+@pytest.fixture
+def nothing():
+    return step.Evidence(euros, missing=("Readiness of the data", "Business roll-up"))
+
+
+def page(e):
+    """Return every text of the page, drawn through the cards as the notebook does."""
+    parts = [
+        cards.decision(**step.decision(e)), cards.tiles([cards.Tile(**t) for t in step.tiles(e)]),
+        cards.chain([cards.Link(**x) for x in step.chain(e)]),
+        cards.changes([cards.Change(**c) for c in step.changes(e)]), cards.note(step.others(e)),
+        cards.badges([cards.Badge(**b) for b in step.badges(e)]),
+        cards.certainty([cards.Certainty(**c) for c in step.certainty(e)]), cards.not_assessed(step.gaps(e)),
+        cards.mind_changers(step.mind_changers(e)), cards.glossary(step.glossary(e)),
+        cards.provenance(step.provenance(e, "A study", "2026Q3", "employee", 8)),
+    ]  # fmt: skip
+    return re.sub(r"<[^>]+>", " ", cards.stack(*parts).text)
+
+
+EVERY = ("with_money", "effects_only", "teams_once", "nothing")
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_the_page_stands_whatever_is_missing(kind, request):
+    text = page(request.getfixturevalue(kind))
+    assert not re.search(r"\b(nan|None|inf|NaN)\b", text)
+    assert "{" not in text
+    assert "  ." not in text
+
+
+@pytest.mark.parametrize(("kind", "level"), [
+    ("with_money", "money"), ("effects_only", "effects"), ("teams_once", "associations"), ("nothing", "nothing")])  # fmt: skip
+def test_how_far_the_evidence_carries(kind, level, request):
+    assert request.getfixturevalue(kind).level == level
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_at_most_four_tiles_and_at_most_four_changes(kind, request):
+    e = request.getfixturevalue(kind)
+    assert len(step.tiles(e)) <= 4
+    assert len(step.changes(e)) <= 4
+
+
+# -- money -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("chance", "verdict"), [
+    (0.97, "Act"), (0.90, "Act"), (0.75, "Try it small first"), (0.5, "Inconclusive"), (0.1, "Hold")])  # fmt: skip
+def test_the_verdict_follows_the_chance_that_it_pays(with_money, chance, verdict):
+    plans = with_money.tables["scenarios"].assign(p_pays=chance)
+    e = replace(with_money, tables={**with_money.tables, "scenarios": plans})
+    said = step.decision(e)
+    assert said["verdict"] == verdict
+    assert f"{chance:.0%}" in said["because"]
+
+
+def test_the_decision_names_the_best_lever_of_the_employees_side(with_money):
+    best = with_money.plans.iloc[0]
+    said = step.decision(with_money)
+    assert with_money.label(best["aspect"]) in said["sentence"]
+    assert euros(best["benefit"]) in said["sentence"]
+    assert (with_money.plans["net"] <= best["net"]).all()
+
+
+def test_one_step_runs_through_the_page(with_money):
+    """The decision and the list state the same amount for the same lever: the table's, scaled to the page's step."""
+    best = with_money.plans.iloc[0]
+    listed = {c["action"]: c["gain"] for c in step.changes(with_money)}
+    assert listed[f"Improve {with_money.label(best['aspect'])}"] == f"{euros(best['benefit'])} a year"
+    raw = with_money.tables["value"].query("stream == 'total' and aspect == @best.aspect")["estimate"].iloc[0]
+    assert best["benefit"] == pytest.approx(raw * RAISE / POINTS)
+
+
+def test_an_inconclusive_way_is_called_so_and_gets_no_amount(with_money):
+    values = with_money.tables["value"].copy()
+    values.loc[values["stream"] == "customers", "verdict"] = "inconclusive"
+    e = replace(with_money, tables={**with_money.tables, "value": values})
+    for change in step.changes(e):
+        assert "through customers inconclusive" in change["why"]
+        assert "weaker evidence" in change["why"]
+    assert "Inconclusive" in next(t for t in step.tiles(e) if t["label"].startswith("Best through"))["meaning"]
+
+
+def test_without_a_clear_lever_none_is_ranked(with_money):
+    values = with_money.tables["value"].assign(verdict="inconclusive")
+    e = replace(with_money, tables={**with_money.tables, "value": values})
+    assert step.changes(e) == []
+    assert "Inconclusive" in step.others(e)
+
+
+def test_strong_is_said_only_where_people_are_compared_with_themselves(with_money):
+    levels = {line["statement"]: line["level"] for line in step.certainty(with_money)}
+    assert levels["Customers who think better of us spend more."] == "strong"
+    assert levels["Customers who think better of us stay longer."] == "moderate"
+    assert levels["A better aspect of work makes people more content with it."] == "weak"
+    assert levels["The improvement can be made, at the assumed cost."] == "not assessed"
+
+
+def test_a_link_that_covers_zero_is_weak(with_money):
+    chain = with_money.tables["chain"].copy()
+    chain.loc[chain["link"] == "overall → revenue", ["conf_low", "conf_high"]] = (-0.01, 0.02)
+    e = replace(with_money, tables={**with_money.tables, "chain": chain})
+    line = next(x for x in step.certainty(e) if x["statement"].endswith("spend more."))
+    assert line["level"] == "weak"
+    assert line["why"].startswith("Inconclusive")
+
+
+def test_mind_changers_carry_numbers(with_money):
+    lines = step.mind_changers(with_money)
+    assert any("21%" in line and "€" in line for line in lines)
+    assert any("would shrink to" in line for line in lines)
+    assert any("60%" in line for line in lines)
+
+
+# -- less ------------------------------------------------------------------------------------------------
+
+
+def test_effects_without_value_are_not_priced(effects_only):
+    said = step.decision(effects_only)
+    assert said["verdict"].startswith("Act on what is clear")
+    assert "tools" in said["sentence"]
+    assert "€" not in page(effects_only)
+    assert "not assessed" in page(effects_only)
+
+
+def test_no_clear_effect_is_no_case_and_says_what_would_have_been_seen(effects_only):
+    e = replace(effects_only, tables={"slopes": SLOPES.assign(verdict="inconclusive")})
+    said = step.decision(e)
+    assert said["verdict"] == "Inconclusive"
+    assert "go unnoticed" in said["because"]
+    assert step.certainty(e)[0]["level"] == "weak"
+
+
+def test_teams_compared_once_are_no_ground_to_act_and_nobody_is_a_person(teams_once):
+    said = step.decision(teams_once)
+    assert said["verdict"] == "Not enough to act on"
+    text = page(teams_once)
+    assert "employees compared" not in text
+    assert "same employee" not in text
+    assert "not assessed: effects within teams need two waves" in text
+    assert step.changes(teams_once) == []
+
+
+def test_hidden_rows_are_left_out(effects_only):
+    hidden = SLOPES.assign(n_units=[float("nan"), 200])
+    e = replace(effects_only, tables={"slopes": hidden})
+    assert list(e.slopes["aspect"]) == ["workload"]
+
+
+def test_nothing_ran_is_said_with_names(nothing):
+    assert step.decision(nothing)["verdict"] == "Nothing to decide yet"
+    assert "not assessed: Business roll-up has not been run" in step.gaps(nothing)
+
+
+def test_provenance_has_no_clock_and_no_path(with_money):
+    said = step.provenance(with_money, "A study", "2026Q3", "employee", 8)
+    assert said["Rows"] == "240 used in 1 table, 3 rejected"
+    assert said["Made with"] == "exlink 0.1.0"
+    text = " ".join(said.values())
+    assert "/" not in text
+    assert not re.search(r"\d\d:\d\d", text)
+
+
+class Steps:
+    """What `collect` asks of a session, with only step 03 run."""
+
+    money = staticmethod(euros)
+
+    def available(self, stem):
+        return stem == "03_individual_linkage"
+
+    def manifest(self, stem):
+        return {"outputs": {"slopes.parquet": {}, "linkage.json": {}}, "rows": {}, "exlink": "0.1.0"}
+
+    def load(self, stem, name):
+        return {"slopes": SLOPES}[name]  # anything else was not written and must not be asked for
+
+    def load_facts(self, stem, name):
+        return {"linkage": LINKAGE}[name]
+
+
+def test_collect_loads_what_is_there_and_names_what_is_not():
+    e = step.collect(Steps())
+    assert e.level == "effects"
+    assert "Readiness of the data" in e.missing
+    assert "Individual linkage" not in e.missing
