@@ -94,7 +94,8 @@ def test_the_page_stands_whatever_is_missing(kind, request):
 
 
 @pytest.mark.parametrize(("kind", "level"), [
-    ("with_money", "money"), ("effects_only", "effects"), ("teams_once", "associations"), ("nothing", "nothing")])  # fmt: skip
+    ("with_money", "money"), ("effects_only", "effects"), ("teams_once", "associations"),
+    ("nothing", "nothing")])  # fmt: skip
 def test_how_far_the_evidence_carries(kind, level, request):
     assert request.getfixturevalue(kind).level == level
 
