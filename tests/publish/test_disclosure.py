@@ -91,7 +91,7 @@ def test_cells_that_point_at_a_person_are_refused_without_repeating_them(cell, k
     [
         *("2024-10-01", "2024Q4–2026Q3", "2026-09-30 12:30:00", "2025-01-01/2025-03-31", "10–20", "7", "@"),
         *("1,234,567 contacts", "1 000 000 EUR", "0.12 to 0.45", "−0.31 [−0.42, −0.20]", "p = 0.00012345"),
-        *("E00421", "-0.12 -0.34 -0.56"),
+        *("E00421", "-0.12 -0.34 -0.56", "+0.03 (0.00 to +0.05)", "+1.25 (0.80 to 1.70)", "(+0.04). 9 aspects"),
     ],
 )
 def test_ordinary_text_is_not_taken_for_a_person(text):
