@@ -24,6 +24,7 @@ from exlink.errors import ArtifactError, DisclosureError, ExlinkError, Parameter
 from exlink.publish.artifacts import Artifacts
 from exlink.publish.disclosure import Facts, Policy, Released, release, release_facts
 from exlink.publish.fingerprint import input_hashes
+from exlink.publish.identifiers import points_at_person
 from exlink.publish.parameters import SET_BY_THE_RUN, declared_parameters
 from exlink.publish.people import known_people
 from exlink.publish.places import as_typed, notebooks_folder, reports_folder, resolve_study
@@ -66,7 +67,7 @@ class Session:
         """Display a figure, a table or a card; a figure needs ``alt``, what a listener must be told of it."""
         from IPython.display import display
 
-        release_facts({"alt": alt, "caption": caption}, policy=self.policy)
+        self._refuse_persons({"alt text": alt, "caption": caption})
         about = {key: text for key, text in (("alt", alt), ("caption", caption)) if text}
         if hasattr(obj, "savefig"):
             if not alt.strip():
@@ -87,10 +88,12 @@ class Session:
             )
 
     def say(self, text: str) -> None:
-        """Display Markdown whose numbers come from the data; pages show HTML in it as text."""
+        """Display Markdown whose numbers come from the data, HTML in it as text; nothing when there is nothing to say."""
         from IPython.display import Markdown, display
 
-        release_facts({"text": text}, policy=self.policy)
+        if not text.strip():
+            return
+        self._refuse_persons({"text": text})
         text = _NEGATIVE.sub("−", text)
         display(Markdown(text.replace("![", "!\\[")))  # a label must not fetch a picture
 
@@ -156,6 +159,11 @@ class Session:
         }
         self._artifacts.keep_only(self.stem, set(self._written))
         self._artifacts.write_manifest(self.stem, manifest)
+
+    def _refuse_persons(self, texts: Mapping[str, str]) -> None:
+        for where, text in texts.items():
+            if found := points_at_person(text, self.policy.known_ids):
+                raise DisclosureError(f"The {where} holds {found} and cannot be shown. Aggregate, or leave it out.")
 
     def _note(self, name: str, written: dict[str, Any]) -> None:
         self._written[written.pop("file")] = written

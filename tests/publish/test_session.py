@@ -49,8 +49,12 @@ def test_the_gate_knows_the_studys_minimum_and_people(opened):
     assert {"emp-003", "cus-0007"} <= opened.policy.known_ids
     with pytest.raises(DisclosureError):
         opened.release(pd.DataFrame({"label": ["emp-003"], "n_employees": [6]}), people="n_employees", by=["label"])
-    with pytest.raises(DisclosureError):
+    with pytest.raises(DisclosureError, match=r"^The text holds the id of a person and cannot be shown"):
         opened.say("The best agent is emp-003.")
+    figure = plt.figure()
+    plt.close(figure)
+    with pytest.raises(DisclosureError, match=r"^The alt text holds the id of a person"):
+        opened.show(figure, alt="emp-003 is best.")
 
 
 def test_artefacts_written_are_read_back_by_the_step_that_needs_them(opened, study):
@@ -143,6 +147,11 @@ def test_table_and_card_are_shown_as_html(opened, displayed):
 def test_said_markdown_cannot_fetch_a_picture(opened, displayed):
     opened.say("A label: ![x](http://example.org/x.png)")
     assert "![" not in displayed[0][0]
+
+
+def test_nothing_is_displayed_when_there_is_nothing_to_say(opened, displayed):
+    opened.say(" ")
+    assert displayed == []
 
 
 @pytest.mark.parametrize("start", ["root", "notebooks"])
