@@ -9,13 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 KINDS = {  # what a column holds → the engine type it is read as
-    "id": "VARCHAR", "text": "VARCHAR", "label": "VARCHAR", "date": "DATE", "timestamp": "TIMESTAMP",
-    "number": "DOUBLE", "count": "BIGINT", "flag": "BOOLEAN", "score": "DOUBLE", "period": "VARCHAR",
+    "id": "VARCHAR",
+    "text": "VARCHAR",
+    "label": "VARCHAR",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "number": "DOUBLE",
+    "count": "BIGINT",
+    "flag": "BOOLEAN",
+    "score": "DOUBLE",
+    "period": "VARCHAR",
 }
 KIND_WORDS = {
-    "date": "a date (2026-07-31)", "timestamp": "a date and time (2026-07-31 14:05)", "number": "a number",
-    "count": "a whole number", "flag": "true or false", "score": "a number",
-    "period": "a period (2026, 2026H1, 2026Q3, 2026-09)"}
+    "date": "a date (2026-07-31)",
+    "timestamp": "a date and time (2026-07-31 14:05)",
+    "number": "a number",
+    "count": "a whole number",
+    "flag": "true or false",
+    "score": "a number",
+    "period": "a period (2026, 2026H1, 2026Q3, 2026-09)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +103,11 @@ def _columns(text: str) -> tuple[Column, ...]:
         name, _, rest = word.partition(":")
         kind, _, bound = rest.partition(">=")
         low, _, high = bound.partition("<=")
-        columns.append(Column(name.rstrip("?"), kind, name.endswith("?"),
-                              float(low) if low else None, float(high) if high else None))
+        columns.append(
+            Column(
+                name.rstrip("?"), kind, name.endswith("?"), float(low) if low else None, float(high) if high else None
+            )
+        )
     return tuple(columns)
 
 
@@ -101,72 +117,191 @@ _EMPLOYEE = Parent("employee_id", "employees", "employee_id")
 _INTERACTION = Parent("interaction_id", "interactions", "interaction_id")
 
 _ALL = (
-    Table("employees", ("employee_id",), _columns(
-        "employee_id:id role:label team_id:id site?:label manager_id?:id hired_on?:date left_on?:date "
-        "left_voluntarily?:flag annual_salary?:number>=0 performance_rating?:number"),
-        required=True, time="hired_on", facts_later=("left_on",), told_by=(("left_voluntarily", "left_on"),),
-        orders=(Order("hired_on", "left_on", "left before hired"),)),
-    Table("assignments", ("employee_id", "valid_from"), _columns(
-        "employee_id:id valid_from:date team_id:id manager_id?:id role?:label valid_to?:date"),
-        time="valid_from", facts_later=("valid_to",), parents=(_EMPLOYEE,),
-        orders=(Order("valid_from", "valid_to", "assignment ends before it begins"),)),
-    Table("ex_responses", ("employee_id", "responded_on", "item"), (*_columns(
-        "employee_id:id responded_on:date item:label touchpoint:label aspect:label score:score "
-        "scale_min:number scale_max:number wave?:label identified?:flag weight?:number>=0"), _KPI),
-        required=True, time="responded_on", parents=(_EMPLOYEE,),
-        orders=(Order("scale_min", "score", "score below its scale_min"),
-                Order("score", "scale_max", "score above its scale_max"))),
-    Table("ex_invitations", ("employee_id", "invited_on", "touchpoint"), _columns(
-        "employee_id:id invited_on:date touchpoint:label"), time="invited_on", parents=(_EMPLOYEE,)),
-    Table("interactions", ("interaction_id",), _columns(
-        "interaction_id:id employee_id:id customer_id:id started_at:timestamp touchpoint:label "
-        "channel?:label reason?:label queue?:label wait_seconds?:number>=0 handle_seconds?:number>=0 "
-        "transfers?:count>=0 resolved_first_contact?:flag reopened?:flag escalated?:flag "
-        "escalation_resolved_on?:date script_adherence?:number>=0<=1 complexity?:number weight?:number>=0"),
-        required=True, time="started_at", facts_later=("escalation_resolved_on",), parents=(_EMPLOYEE,),
+    Table(
+        "employees",
+        ("employee_id",),
+        _columns(
+            "employee_id:id role:label team_id:id site?:label manager_id?:id hired_on?:date left_on?:date "
+            "left_voluntarily?:flag annual_salary?:number>=0 performance_rating?:number"
+        ),
+        required=True,
+        time="hired_on",
+        facts_later=("left_on",),
+        told_by=(("left_voluntarily", "left_on"),),
+        orders=(Order("hired_on", "left_on", "left before hired"),),
+    ),
+    Table(
+        "assignments",
+        ("employee_id", "valid_from"),
+        _columns("employee_id:id valid_from:date team_id:id manager_id?:id role?:label valid_to?:date"),
+        time="valid_from",
+        facts_later=("valid_to",),
+        parents=(_EMPLOYEE,),
+        orders=(Order("valid_from", "valid_to", "assignment ends before it begins"),),
+    ),
+    Table(
+        "ex_responses",
+        ("employee_id", "responded_on", "item"),
+        (
+            *_columns(
+                "employee_id:id responded_on:date item:label touchpoint:label aspect:label score:score "
+                "scale_min:number scale_max:number wave?:label identified?:flag weight?:number>=0"
+            ),
+            _KPI,
+        ),
+        required=True,
+        time="responded_on",
+        parents=(_EMPLOYEE,),
+        orders=(
+            Order("scale_min", "score", "score below its scale_min"),
+            Order("score", "scale_max", "score above its scale_max"),
+        ),
+    ),
+    Table(
+        "ex_invitations",
+        ("employee_id", "invited_on", "touchpoint"),
+        _columns("employee_id:id invited_on:date touchpoint:label"),
+        time="invited_on",
+        parents=(_EMPLOYEE,),
+    ),
+    Table(
+        "interactions",
+        ("interaction_id",),
+        _columns(
+            "interaction_id:id employee_id:id customer_id:id started_at:timestamp touchpoint:label "
+            "channel?:label reason?:label queue?:label wait_seconds?:number>=0 handle_seconds?:number>=0 "
+            "transfers?:count>=0 resolved_first_contact?:flag reopened?:flag escalated?:flag "
+            "escalation_resolved_on?:date script_adherence?:number>=0<=1 complexity?:number weight?:number>=0"
+        ),
+        required=True,
+        time="started_at",
+        facts_later=("escalation_resolved_on",),
+        parents=(_EMPLOYEE,),
         orders=(Order("started_at", "escalation_resolved_on", "escalation resolved before it began"),),
-        large=True),
-    Table("cx_responses", ("interaction_id",), _columns(
-        "interaction_id:id responded_at:timestamp ease?:score recommend?:score satisfaction?:score"),
-        required=True, time="responded_at", parents=(_INTERACTION,),
+        large=True,
+    ),
+    Table(
+        "cx_responses",
+        ("interaction_id",),
+        _columns("interaction_id:id responded_at:timestamp ease?:score recommend?:score satisfaction?:score"),
+        required=True,
+        time="responded_at",
+        parents=(_INTERACTION,),
         orders=(Order("interactions.started_at", "responded_at", "response before the interaction"),),
-        large=True),
-    Table("cx_invitations", ("interaction_id",), _columns("interaction_id:id invited_at:timestamp"),
-          time="invited_at", parents=(_INTERACTION,), large=True,
-          orders=(Order("interactions.started_at", "invited_at", "invited before the interaction"),)),
-    Table("customer_relationship", ("customer_id", "responded_on"), _columns(
-        "customer_id:id responded_on:date ease?:score recommend?:score satisfaction?:score"),
-        time="responded_on", large=True),
-    Table("customer_value", ("customer_id", "period"), _columns(
-        "customer_id:id period:period revenue:number margin?:number cost_to_serve?:number churned?:flag"),
-        time="period_start", large=True),
-    Table("desktop_activity", ("employee_id", "day", "application"), _columns(
-        "employee_id:id day:date application:label category:label managed:flag minutes:number>=0<=1440 "
-        "switches?:count>=0 copy_pastes?:count>=0"), time="day", parents=(_EMPLOYEE,), large=True),
-    Table("voc_feedback", ("feedback_id",), (*_columns(
-        "feedback_id:id theme:label received_on:date acknowledged_on?:date owner?:text "
-        "owner_can_act?:flag action_id?:id acted_on?:date told_back_on?:date"), _SOURCE),
-        time="received_on", facts_later=("acknowledged_on", "acted_on", "told_back_on"),
-        orders=(Order("received_on", "acknowledged_on", "acknowledged before it was received"),
-                Order("received_on", "acted_on", "acted on before it was received"),
-                Order("received_on", "told_back_on", "told back before it was received"))),
-    Table("initiatives", ("initiative_id", "team_id"), _columns(
-        "initiative_id:id team_id:id name:text kind:label aspect:label started_on:date intended_change:number "
-        "cost?:number>=0 metrics_added?:count>=0 frictions_removed?:count>=0"),
-        time="started_on", parents=(Parent("team_id", "employees", "team_id"),)),
-    Table("claims", ("claim_id",), _columns(
-        "claim_id:id statement:text metric:label change_pct:number base?:number n?:count source:text")),
+        large=True,
+    ),
+    Table(
+        "cx_invitations",
+        ("interaction_id",),
+        _columns("interaction_id:id invited_at:timestamp"),
+        time="invited_at",
+        parents=(_INTERACTION,),
+        large=True,
+        orders=(Order("interactions.started_at", "invited_at", "invited before the interaction"),),
+    ),
+    Table(
+        "customer_relationship",
+        ("customer_id", "responded_on"),
+        _columns("customer_id:id responded_on:date ease?:score recommend?:score satisfaction?:score"),
+        time="responded_on",
+        large=True,
+    ),
+    Table(
+        "customer_value",
+        ("customer_id", "period"),
+        _columns("customer_id:id period:period revenue:number margin?:number cost_to_serve?:number churned?:flag"),
+        time="period_start",
+        large=True,
+    ),
+    Table(
+        "desktop_activity",
+        ("employee_id", "day", "application"),
+        _columns(
+            "employee_id:id day:date application:label category:label managed:flag minutes:number>=0<=1440 "
+            "switches?:count>=0 copy_pastes?:count>=0"
+        ),
+        time="day",
+        parents=(_EMPLOYEE,),
+        large=True,
+    ),
+    Table(
+        "voc_feedback",
+        ("feedback_id",),
+        (
+            *_columns(
+                "feedback_id:id theme:label received_on:date acknowledged_on?:date owner?:text "
+                "owner_can_act?:flag action_id?:id acted_on?:date told_back_on?:date"
+            ),
+            _SOURCE,
+        ),
+        time="received_on",
+        facts_later=("acknowledged_on", "acted_on", "told_back_on"),
+        orders=(
+            Order("received_on", "acknowledged_on", "acknowledged before it was received"),
+            Order("received_on", "acted_on", "acted on before it was received"),
+            Order("received_on", "told_back_on", "told back before it was received"),
+        ),
+    ),
+    Table(
+        "initiatives",
+        ("initiative_id", "team_id"),
+        _columns(
+            "initiative_id:id team_id:id name:text kind:label aspect:label started_on:date intended_change:number "
+            "cost?:number>=0 metrics_added?:count>=0 frictions_removed?:count>=0"
+        ),
+        time="started_on",
+        parents=(Parent("team_id", "employees", "team_id"),),
+    ),
+    Table(
+        "claims",
+        ("claim_id",),
+        _columns("claim_id:id statement:text metric:label change_pct:number base?:number n?:count source:text"),
+    ),
 )
 
 TABLES: dict[str, Table] = {table.name: table for table in _ALL}
 
 # Columns that may identify a person directly; none of them has a place in a study.
-DIRECT_IDENTIFIERS = frozenset({
-    "first_name", "firstname", "last_name", "lastname", "surname", "full_name", "fullname", "name",
-    "employee_name", "customer_name", "agent_name", "user_name", "username", "manager_name", "supervisor_name",
-    "email", "e_mail", "mail", "email_address", "employee_email", "customer_email", "phone", "phone_number",
-    "telephone", "mobile", "mobile_number", "fax", "address", "street_address", "ssn",
-    "social_security_number", "passport_number", "iban", "date_of_birth", "birth_date", "ip_address"})
+DIRECT_IDENTIFIERS = frozenset(
+    {
+        "first_name",
+        "firstname",
+        "last_name",
+        "lastname",
+        "surname",
+        "full_name",
+        "fullname",
+        "name",
+        "employee_name",
+        "customer_name",
+        "agent_name",
+        "user_name",
+        "username",
+        "manager_name",
+        "supervisor_name",
+        "email",
+        "e_mail",
+        "mail",
+        "email_address",
+        "employee_email",
+        "customer_email",
+        "phone",
+        "phone_number",
+        "telephone",
+        "mobile",
+        "mobile_number",
+        "fax",
+        "address",
+        "street_address",
+        "ssn",
+        "social_security_number",
+        "passport_number",
+        "iban",
+        "date_of_birth",
+        "birth_date",
+        "ip_address",
+    }
+)
 
 
 def for_grain(table: Table, grain: str) -> Table:
@@ -180,14 +315,20 @@ def for_grain(table: Table, grain: str) -> Table:
     carries_unit = table.name in ("ex_responses", "ex_invitations", "interactions")
     unit = {"employee_id": "team_id"} if carries_unit else {}
     return replace(
-        table, key=tuple(unit.get(k, k) for k in table.key),
+        table,
+        key=tuple(unit.get(k, k) for k in table.key),
         columns=tuple(replace(c, name=unit.get(c.name, c.name)) for c in table.columns),
         required=table.required and table.name != "employees",
-        parents=tuple(p for p in table.parents if p.parent != "employees"))
+        parents=tuple(p for p in table.parents if p.parent != "employees"),
+    )
 
 
 def with_scales(table: Table, scales: dict[str, tuple[float, float]]) -> Table:
     """Return the table with the study's declared ``scales`` as bounds of its score columns."""
-    return replace(table, columns=tuple(
-        replace(c, low=scales[c.name][0], high=scales[c.name][1])
-        if c.kind == "score" and c.name in scales else c for c in table.columns))
+    return replace(
+        table,
+        columns=tuple(
+            replace(c, low=scales[c.name][0], high=scales[c.name][1]) if c.kind == "score" and c.name in scales else c
+            for c in table.columns
+        ),
+    )

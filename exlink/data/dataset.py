@@ -55,10 +55,21 @@ def prepare(study: Study, folder: Path) -> Path:
         con.close()
     (folder / "interactions.parquet").unlink()  # `linked` holds every one of its rows and columns
     (folder / STUDY).write_text(study.to_json(), encoding="utf-8")
-    (folder / PREPARED).write_text(json.dumps({
-        "folder": str(study.folder), "labels": labels, "filled": checked.filled,
-        "notes": [*checked.notes, *notes], "accounting": checked.accounting.to_dict("records"),
-        "rejects": checked.rejects.to_dict("records")}, indent=1, default=int), encoding="utf-8")
+    (folder / PREPARED).write_text(
+        json.dumps(
+            {
+                "folder": str(study.folder),
+                "labels": labels,
+                "filled": checked.filled,
+                "notes": [*checked.notes, *notes],
+                "accounting": checked.accounting.to_dict("records"),
+                "rejects": checked.rejects.to_dict("records"),
+            },
+            indent=1,
+            default=int,
+        ),
+        encoding="utf-8",
+    )
     return folder
 
 
@@ -96,11 +107,14 @@ class StudyData:
         for name in self._filled:
             file = "linked" if name == "interactions" else name
             columns = "*" if file == "linked" else ", ".join(map(name_of, self._filled[name]))
-            self._con.execute(f"CREATE VIEW {name_of(name)} AS "
-                              f"SELECT {columns} FROM read_parquet({quoted(str(folder / f'{file}.parquet'))})")
+            self._con.execute(
+                f"CREATE VIEW {name_of(name)} AS "
+                f"SELECT {columns} FROM read_parquet({quoted(str(folder / f'{file}.parquet'))})"
+            )
         self._con.execute("CREATE VIEW linked AS SELECT * FROM interactions WHERE wave IS NOT NULL")
-        self._con.execute("CREATE VIEW exposures AS "
-                          f"SELECT * FROM read_parquet({quoted(str(folder / 'exposures.parquet'))})")
+        self._con.execute(
+            f"CREATE VIEW exposures AS SELECT * FROM read_parquet({quoted(str(folder / 'exposures.parquet'))})"
+        )
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -184,35 +198,51 @@ class StudyData:
     def funnel(self) -> pd.DataFrame:
         """Return the join-loss waterfall: stage, rows, lost, reason — from all interactions to linked with CX."""
         unit = self.unit
-        invited = ", count_if(wave IS NOT NULL AND interaction_id IN (SELECT interaction_id FROM cx_invitations))" \
-            if self.has("cx_invitations") else ", NULL"
+        invited = (
+            ", count_if(wave IS NOT NULL AND interaction_id IN (SELECT interaction_id FROM cx_invitations))"
+            if self.has("cx_invitations")
+            else ", NULL"
+        )
         counts = self._con.execute(
             f"SELECT count(*), count_if({unit} IN (SELECT {unit} FROM exposures)), count(wave){invited}, "
-            "count_if(wave IS NOT NULL AND has_cx) FROM interactions").fetchall()[0]
+            "count_if(wave IS NOT NULL AND has_cx) FROM interactions"
+        ).fetchall()[0]
         who = "employee" if unit == "employee_id" else "unit"
-        stages = [("interactions in the period", ""), (f"{who} answered some EX survey", f"the {who} never answered"),
-                  ("EX in force at that time", "no EX answer in the window before it"),
-                  ("customer was invited", "the customer was not asked"),
-                  ("customer answered", "the customer did not answer")]
-        rows = [(stage, count, reason) for (stage, reason), count in zip(stages, counts, strict=True)
-                if count is not None]
+        stages = [
+            ("interactions in the period", ""),
+            (f"{who} answered some EX survey", f"the {who} never answered"),
+            ("EX in force at that time", "no EX answer in the window before it"),
+            ("customer was invited", "the customer was not asked"),
+            ("customer answered", "the customer did not answer"),
+        ]
+        rows = [
+            (stage, count, reason) for (stage, reason), count in zip(stages, counts, strict=True) if count is not None
+        ]
         funnel = pd.DataFrame(rows, columns=["stage", "rows", "reason"])
         funnel["lost"] = (-funnel["rows"].diff().fillna(0)).astype(int)
         return funnel[["stage", "rows", "lost", "reason"]]
 
     def known_ids(self) -> frozenset[str]:
         """Return the ids of the study's employees and managers, for the disclosure gate to refuse."""
-        parts = [f"SELECT {column} FROM {table}" for table, column in (
-            ("employees", "employee_id"), ("employees", "manager_id"), ("assignments", "manager_id"),
-            ("ex_responses", "employee_id")) if self.has(table, column)]
+        parts = [
+            f"SELECT {column} FROM {table}"
+            for table, column in (
+                ("employees", "employee_id"),
+                ("employees", "manager_id"),
+                ("assignments", "manager_id"),
+                ("ex_responses", "employee_id"),
+            )
+            if self.has(table, column)
+        ]
         if not parts:
             return frozenset()
         return frozenset(row[0] for row in self._con.execute(" UNION ".join(parts)).fetchall() if row[0])
 
     def _refuse_absent(self, table: str) -> None:
         if table not in self._filled:
-            raise ContractError(f"This study has no table '{table}'.{did_you_mean(table, self._filled)} "
-                                "Ask `data.has` first.")
+            raise ContractError(
+                f"This study has no table '{table}'.{did_you_mean(table, self._filled)} Ask `data.has` first."
+            )
 
 
 def _units(con: duckdb.DuckDBPyConnection, unit: str) -> pd.DataFrame:
@@ -234,23 +264,28 @@ def _refuse_no_overlap(con: duckdb.DuckDBPyConnection, linked: Path, unit: str, 
     """Raise LinkageError when no interaction with a customer's answer has an EX before it."""
     source = f"read_parquet({quoted(str(linked))})"
     total, in_force, answered, both = con.execute(
-        "SELECT count(*), count(wave), count_if(has_cx), count_if(has_cx AND wave IS NOT NULL) "
-        f"FROM {source}").fetchall()[0]
+        f"SELECT count(*), count(wave), count_if(has_cx), count_if(has_cx AND wave IS NOT NULL) FROM {source}"
+    ).fetchall()[0]
     if both:
         return
     if not answered:
-        raise LinkageError(f"cx_responses: none of the {total:,} interactions has a customer's answer. "
-                           "Check that both tables use the same interaction_id.")
+        raise LinkageError(
+            f"cx_responses: none of the {total:,} interactions has a customer's answer. "
+            "Check that both tables use the same interaction_id."
+        )
     units, shared = con.execute(
-        f"SELECT count(*), count_if({unit} IN (SELECT {unit} FROM exposed)) FROM "
-        f"(SELECT DISTINCT {unit} FROM {source})").fetchall()[0]
+        f"SELECT count(*), count_if({unit} IN (SELECT {unit} FROM exposed)) FROM (SELECT DISTINCT {unit} FROM {source})"
+    ).fetchall()[0]
     if not shared:
-        raise LinkageError(f"ex_responses and interactions do not overlap: 0 of {units:,} values of "
-                           f"interactions.{unit} occur in ex_responses. Check that both use the same ids.")
+        raise LinkageError(
+            f"ex_responses and interactions do not overlap: 0 of {units:,} values of "
+            f"interactions.{unit} occur in ex_responses. Check that both use the same ids."
+        )
     ex = con.execute("SELECT min(responded_on), max(responded_on) FROM ex_responses").fetchall()[0]
     cx = con.execute(f"SELECT min(started_at)::DATE, max(started_at)::DATE FROM {source}").fetchall()[0]
     raise LinkageError(
         f"ex_responses and interactions do not overlap in time: EX answers run from {ex[0]} to {ex[1]}, "
         f"interactions from {cx[0]} to {cx[1]}, and {in_force:,} of {total:,} interactions fall into the "
         f"{study.linkage.window_days} days (lag {study.linkage.lag_days}) after an EX answer. "
-        "Check dates, or widen linkage.window_days.")
+        "Check dates, or widen linkage.window_days."
+    )

@@ -25,8 +25,9 @@ def slug(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", label.casefold()).strip("_")
 
 
-def exposures(con: duckdb.DuckDBPyConnection, study: Study,
-              unit: str) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
+def exposures(
+    con: duckdb.DuckDBPyConnection, study: Study, unit: str
+) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
     """Return the exposures of a study, the label of each aspect column, and notes.
 
     Returns
@@ -61,9 +62,10 @@ def exposures(con: duckdb.DuckDBPyConnection, study: Study,
     rescaled = means.loc[means["rescaled"] > 0, "measure"].unique()
     notes = []
     if len(rescaled):
-        notes.append(f"ex_responses: items of {listed(rescaled)} come on different scales and are brought to the "
-                     "commonest one.")
-    means["column"] = "ex_" + means["measure"].map(slug)
+        notes.append(
+            f"ex_responses: items of {listed(rescaled)} come on different scales and are brought to the commonest one."
+        )
+    means["column"] = means["measure"].map({m: f"ex_{slug(m)}" for m in means["measure"].unique()})
     wide = means.pivot(index=[unit, "wave"], columns="column", values="value")
     kpis = [f"ex_{k}" for k in EX_KPIS if f"ex_{k}" in wide.columns]
     frame = wide[[*labels, *kpis]].rename_axis(columns=None)
@@ -71,8 +73,10 @@ def exposures(con: duckdb.DuckDBPyConnection, study: Study,
     frame = frame.reset_index().sort_values([unit, "responded_on", "wave"], ignore_index=True)
     kept = frame.drop_duplicates([unit, "responded_on"], keep="last", ignore_index=True)
     if len(kept) < len(frame):
-        notes.append(f"ex_responses: {len(frame) - len(kept)} waves were completed on the same day as the next one "
-                     "and never come into force.")
+        notes.append(
+            f"ex_responses: {len(frame) - len(kept)} waves were completed on the same day as the next one "
+            "and never come into force."
+        )
     start = pd.to_datetime(kept["responded_on"]).astype("datetime64[us]") + pd.Timedelta(days=study.linkage.lag_days)
     stop = start + pd.Timedelta(days=study.linkage.window_days)
     following = start.groupby(kept[unit]).shift(-1)
@@ -101,7 +105,8 @@ def timeline(exposed: pd.DataFrame, units: pd.DataFrame, history: pd.DataFrame |
     if history is not None:
         history = history.assign(
             since=_moment(history["valid_from"]),
-            until=_moment(history["valid_to"]).fillna(END) if "valid_to" in history else END)
+            until=_moment(history["valid_to"]).fillna(END) if "valid_to" in history else END,
+        )
         cuts += [history[[unit, c]].rename(columns={c: "from_ts"}) for c in ("since", "until")]
     tiles = pd.concat(cuts, ignore_index=True).drop_duplicates()
     tiles = tiles[tiles[unit].isin(units[unit])]
@@ -123,8 +128,7 @@ def _in_force(tiles: pd.DataFrame, intervals: pd.DataFrame, unit: str) -> pd.Dat
     intervals = intervals.assign(since=_moment(intervals["since"]), until=_moment(intervals["until"]))
     carried = [c for c in intervals.columns if c not in (unit, "since", "until")]
     ordered = tiles.assign(_at=range(len(tiles))).sort_values(["from_ts", unit])
-    found = pd.merge_asof(ordered, intervals.sort_values(["since", unit]),
-                          left_on="from_ts", right_on="since", by=unit)
+    found = pd.merge_asof(ordered, intervals.sort_values(["since", unit]), left_on="from_ts", right_on="since", by=unit)
     ended = ~(found["from_ts"] < found["until"])
     for column in carried:
         found[column] = found[column].mask(ended)
@@ -138,5 +142,7 @@ def _moment(values: pd.Series) -> pd.Series:
 def _refuse_clashes(labels: dict[str, str]) -> None:
     clash = [label for column, label in labels.items() if column[3:] in EX_KPIS]
     if clash:
-        raise LinkageError(f"ex_responses.aspect: {listed(clash)} is the name of a KPI. Give driver items the aspect "
-                           "they ask about (tools, workload, …).")
+        raise LinkageError(
+            f"ex_responses.aspect: {listed(clash)} is the name of a KPI. Give driver items the aspect "
+            "they ask about (tools, workload, …)."
+        )

@@ -25,14 +25,17 @@ def link(interactions: nw.LazyFrame, cx_responses: nw.LazyFrame, timeline: nw.La
     ``has_cx`` is false where the customer did not answer.
     """
     in_stretch = interactions.join(timeline, on=unit, how="inner").filter(
-        (nw.col("started_at") >= nw.col("from_ts")) & (nw.col("started_at") < nw.col("to_ts")))
+        (nw.col("started_at") >= nw.col("from_ts")) & (nw.col("started_at") < nw.col("to_ts"))
+    )
     answered = cx_responses.with_columns(nw.lit(True).alias("answered"))
     return (
         in_stretch.join(answered, on="interaction_id", how="left")
         .with_columns(
             nw.col("answered").fill_null(False).alias("has_cx"),
-            ((nw.col("started_at") - nw.col("responded_on")).dt.total_minutes() // 1440).alias("days_since_ex"))
-        .drop("from_ts", "to_ts", "answered"))
+            ((nw.col("started_at") - nw.col("responded_on")).dt.total_minutes() // 1440).alias("days_since_ex"),
+        )
+        .drop("from_ts", "to_ts", "answered")
+    )
 
 
 def compress(linked: nw.LazyFrame, by: Sequence[str], outcomes: Sequence[str]) -> nw.LazyFrame:
@@ -48,6 +51,9 @@ def compress(linked: nw.LazyFrame, by: Sequence[str], outcomes: Sequence[str]) -
     parts = [nw.len().alias("n")]
     for y in outcomes:
         value = nw.col(y).cast(nw.Float64)
-        parts += [nw.col(y).count().alias(f"n_{y}"), value.sum().alias(f"sum_{y}"),
-                  (value * value).sum().alias(f"sumsq_{y}")]
+        parts += [
+            nw.col(y).count().alias(f"n_{y}"),
+            value.sum().alias(f"sum_{y}"),
+            (value * value).sum().alias(f"sumsq_{y}"),
+        ]
     return linked.group_by(*by).agg(*parts)

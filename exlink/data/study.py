@@ -47,8 +47,9 @@ class Period:
                 nth = int(match[2]) if match.lastindex == 2 else 1
                 start, end = (nth - 1) * months + 1, nth * months
                 return cls(label, date(year, start, 1), date(year, end, monthrange(year, end)[1]))
-        raise ValueError(f"'{label}' is not a period; write a year, half, quarter or month: "
-                         "2026, 2026H1, 2026Q3 or 2026-09")
+        raise ValueError(
+            f"'{label}' is not a period; write a year, half, quarter or month: 2026, 2026H1, 2026Q3 or 2026-09"
+        )
 
 
 class _Strict(BaseModel):
@@ -110,7 +111,8 @@ class Study(_Strict):
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
     sources: dict[str, Source]
     scales: dict[Literal["ease", "recommend", "satisfaction"], tuple[float, float]] = Field(
-        default_factory=lambda: {"ease": (1, 5), "recommend": (0, 10), "satisfaction": (1, 5)})
+        default_factory=lambda: {"ease": (1, 5), "recommend": (0, 10), "satisfaction": (1, 5)}
+    )
     linkage: Linkage = Linkage()
     privacy: Privacy = Privacy()
     steps: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -176,8 +178,10 @@ def load_study(path: str | Path, overrides: Mapping[str, Any] | None = None) -> 
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
-        raise StudyError(f"{file.name} is not valid YAML{where}: {getattr(error, 'problem', error)}. "
-                         "Check indentation and colons there.") from None
+        raise StudyError(
+            f"{file.name} is not valid YAML{where}: {getattr(error, 'problem', error)}. "
+            "Check indentation and colons there."
+        ) from None
     if not isinstance(content, dict):
         raise StudyError(f"{file.name} holds no keys. It needs at least name, period and sources.")
     for key, value in (overrides or {}).items():
@@ -196,8 +200,7 @@ def find_study_file(path: str | Path) -> Path:
     if file.is_file():
         return file
     if given.is_dir():
-        raise StudyError(f"{given} holds no {STUDY_FILE}. Name a study folder, or make one with "
-                         "`exlink simulate DIR`.")
+        raise StudyError(f"{given} holds no {STUDY_FILE}. Name a study folder, or make one with `exlink simulate DIR`.")
     siblings = [p.name for p in given.parent.iterdir()] if given.parent.is_dir() else []
     raise StudyError(f"There is no study at {given}.{did_you_mean(given.name, siblings)}")
 
@@ -208,8 +211,10 @@ def expand_env(text: str, where: str) -> str:
     def value(match: re.Match[str]) -> str:
         found = os.environ.get(match[1])
         if not found:
-            raise StudyError(f"{where}: the environment variable {match[1]} is not set. Set it to the folder "
-                             f"that holds the data, e.g. `export {match[1]}=/path/to/data`.")
+            raise StudyError(
+                f"{where}: the environment variable {match[1]} is not set. Set it to the folder "
+                f"that holds the data, e.g. `export {match[1]}=/path/to/data`."
+            )
         return found
 
     return _ENV.sub(value, text)
@@ -240,11 +245,11 @@ def _in_words(error: ValidationError, file: str) -> str:
         elif problem["type"] == "literal_error":
             given = str(problem["input"])
             expected = re.findall(r"'([^']+)'", problem["ctx"]["expected"])
-            lines.append(f"{file}: {where} is '{given}'; it can be {listed(expected)}."
-                         f"{did_you_mean(given, expected)}")
+            lines.append(f"{file}: {where} is '{given}'; it can be {listed(expected)}.{did_you_mean(given, expected)}")
         elif problem["type"] == "string_pattern_mismatch":
             allowed = {"currency": "a three-letter code such as EUR"}.get(
-                where, "letters, digits, '-', '_' and '.' only, because it names a folder")
+                where, "letters, digits, '-', '_' and '.' only, because it names a folder"
+            )
             lines.append(f"{file}: {where} is '{problem['input']}'; it must be {allowed}.")
         else:
             lines.append(f"{file}: {where} is {problem['input']!r}: {problem['msg'].lower()}.")

@@ -29,16 +29,22 @@ def typed_select(table: Table, present: list[str], last_day: date) -> str:
     columns = [c for c in table.columns if c.name in present]
     read = [f"{_read(c)} AS {name_of(c.name)}" for c in columns]
     read += [f"{_period_start(c.name)} AS {name_of(c.name + '_start')}" for c in columns if c.kind == "period"]
-    failed = [f"WHEN {name_of(c.name)} IS NOT NULL AND {_read(c)} IS NULL "
-              f"THEN {quoted(f'{c.name} is not {KIND_WORDS[c.kind]}')}" for c in columns if c.kind in KIND_WORDS]
+    failed = [
+        f"WHEN {name_of(c.name)} IS NOT NULL AND {_read(c)} IS NULL "
+        f"THEN {quoted(f'{c.name} is not {KIND_WORDS[c.kind]}')}"
+        for c in columns
+        if c.kind in KIND_WORDS
+    ]
     cast = f"CASE {' '.join(failed)} END" if failed else "NULL::VARCHAR"
     known = _known(table, columns, last_day)
     later = "false"
     if table.time and (table.time in present or table.time == "period_start"):
         later = f"coalesce(CAST({name_of(table.time)} AS DATE) > DATE '{last_day}', false)"
-    return (f"SELECT {known}, __row, __cast, {later} AS __later FROM ("
-            f"SELECT {', '.join(read)}, {cast} AS __cast, row_number() OVER () AS __row "
-            f"FROM raw.{name_of(table.name)})")
+    return (
+        f"SELECT {known}, __row, __cast, {later} AS __later FROM ("
+        f"SELECT {', '.join(read)}, {cast} AS __cast, row_number() OVER () AS __row "
+        f"FROM raw.{name_of(table.name)})"
+    )
 
 
 def output_columns(table: Table, present: list[str]) -> list[str]:
@@ -73,8 +79,9 @@ def _known(table: Table, columns: list[Column], last_day: date) -> str:
     for name in output_columns(table, [c.name for c in columns]):
         teller = told_by.get(name)
         if teller in names:
-            parts.append(f"CASE WHEN {name_of(teller)} > DATE '{last_day}' THEN NULL "
-                         f"ELSE {name_of(name)} END AS {name_of(name)}")
+            parts.append(
+                f"CASE WHEN {name_of(teller)} > DATE '{last_day}' THEN NULL ELSE {name_of(name)} END AS {name_of(name)}"
+            )
         else:
             parts.append(name_of(name))
     return ", ".join(parts)

@@ -23,8 +23,10 @@ from exlink.errors import ContractError, did_you_mean, listed, nearest
 
 EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
 # Digits alone may be an id; a phone number shows its country code or its groups.
-PHONE = (r"\+\d[\d ().\-/]{6,}\d|00\d{1,3}[ .\-/][\d ().\-/]{5,}\d|\(?0\d{1,5}\)?[ ./\-]\d[\d ./\-]{4,}\d"
-         r"|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4}")
+PHONE = (
+    r"\+\d[\d ().\-/]{6,}\d|00\d{1,3}[ .\-/][\d ().\-/]{5,}\d|\(?0\d{1,5}\)?[ ./\-]\d[\d ./\-]{4,}\d"
+    r"|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,13 @@ def validate(con: duckdb.DuckDBPyConnection, study: Study, folder: Path) -> Vali
     tables = {name: with_scales(for_grain(t, study.linkage.grain), study.scales) for name, t in TABLES.items()}
     missing = [name for name, t in tables.items() if t.required and name not in study.sources]
     if missing:
-        raise ContractError("\n".join(
-            f"study.yaml: `sources.{name}` is missing; every study at {study.linkage.grain} grain needs it. "
-            f"Add the table under `sources`." for name in missing))
+        raise ContractError(
+            "\n".join(
+                f"study.yaml: `sources.{name}` is missing; every study at {study.linkage.grain} grain needs it. "
+                f"Add the table under `sources`."
+                for name in missing
+            )
+        )
     present = {name: _present_columns(con, tables[name]) for name in tables if name in study.sources}
     accounts, rejects, notes, filled = [], [], [], {}
     for name, columns in present.items():
@@ -75,22 +81,34 @@ def validate(con: duckdb.DuckDBPyConnection, study: Study, folder: Path) -> Vali
         filled[name] = _filled(con, table, folder)
         _refuse_identifiers(con, table, list(filled[name]))
     return Validated(
-        pd.DataFrame(accounts), pd.DataFrame(rejects, columns=["table", "reason", "rows", "first_rows"]),
-        filled, tuple(notes))
+        pd.DataFrame(accounts),
+        pd.DataFrame(rejects, columns=["table", "reason", "rows", "first_rows"]),
+        filled,
+        tuple(notes),
+    )
 
 
-def _check(con: duckdb.DuckDBPyConnection, table: Table, columns: list[str], parents: set[str],
-           study: Study, folder: Path) -> tuple[dict[str, object], list[dict[str, object]]]:
+def _check(
+    con: duckdb.DuckDBPyConnection, table: Table, columns: list[str], parents: set[str], study: Study, folder: Path
+) -> tuple[dict[str, object], list[dict[str, object]]]:
     """Type, bound and check one table; write its used rows and register them as a view."""
     select = typed_select(table, columns, study.period.last)
     check = reject_in_engine if table.large else reject_by_row
     read, later, reasons = check(con, table, columns, select, parents, folder)
     rejected = sum(r["rows"] for r in reasons)
     view = ", ".join(name_of(c) for c in output_columns(table, columns))
-    con.execute(f"CREATE OR REPLACE VIEW {table.name} AS SELECT {view} "
-                f"FROM read_parquet({quoted(str(folder / f'{table.name}.parquet'))})")
-    return {"table": table.name, "rows_read": read, "rows_later": later, "rows_in": read - later,
-            "rows_used": read - later - rejected, "rows_rejected": rejected}, reasons
+    con.execute(
+        f"CREATE OR REPLACE VIEW {table.name} AS SELECT {view} "
+        f"FROM read_parquet({quoted(str(folder / f'{table.name}.parquet'))})"
+    )
+    return {
+        "table": table.name,
+        "rows_read": read,
+        "rows_later": later,
+        "rows_in": read - later,
+        "rows_used": read - later - rejected,
+        "rows_rejected": rejected,
+    }, reasons
 
 
 def _present_columns(con: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
@@ -99,15 +117,19 @@ def _present_columns(con: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
     if named:
         raise ContractError(
             f"{table.name}: the column{'s' if len(named) > 1 else ''} {listed(named)} may identify people directly "
-            "and must not enter a study. Remove from the extract; people appear as opaque ids only.")
+            "and must not enter a study. Remove from the extract; people appear as opaque ids only."
+        )
     absent = [c for c in table.required_names if c not in columns]
     if absent:
         spare = [c for c in columns if c not in table.names]
         lines = []
         for name in absent:
             match = nearest(name, spare)
-            hint = f" Did you mean '{match}'? Rename it, or map it with `sql`." if match else (
-                f" The source has {listed(columns)}. Add the column, or map it with `sql` in study.yaml.")
+            hint = (
+                f" Did you mean '{match}'? Rename it, or map it with `sql`."
+                if match
+                else (f" The source has {listed(columns)}. Add the column, or map it with `sql` in study.yaml.")
+            )
             lines.append(f"{table.name}: the column '{name}' is missing.{hint}")
         raise ContractError("\n".join(lines))
     return columns
@@ -117,8 +139,9 @@ def _ignored(table: Table, columns: list[str]) -> list[str]:
     unknown = [c for c in columns if c not in table.names]
     absent = [c for c in table.names if c not in columns]
     near = [c for c in unknown if nearest(c, absent)]
-    notes = [f"{table.name}: the column '{c}' is not in the contract and is ignored.{did_you_mean(c, absent)}"
-             for c in near]
+    notes = [
+        f"{table.name}: the column '{c}' is not in the contract and is ignored.{did_you_mean(c, absent)}" for c in near
+    ]
     rest = [c for c in unknown if c not in near]
     if rest:
         notes.append(f"{table.name}: columns outside the contract are ignored: {listed(rest)}.")
@@ -129,15 +152,19 @@ def _refuse_empty(table: Table, account: dict[str, object], reasons: list[dict[s
     if not table.required or account["rows_used"]:
         return
     if not account["rows_read"]:
-        raise ContractError(f"{table.name}: the table is empty (0 rows). A study needs at least some; "
-                            "check the extract and its filters.")
+        raise ContractError(
+            f"{table.name}: the table is empty (0 rows). A study needs at least some; "
+            "check the extract and its filters."
+        )
     if not account["rows_in"]:
-        raise ContractError(f"{table.name}: all {account['rows_read']:,} rows lie after the study's period. "
-                            "Choose a later `period`.")
+        raise ContractError(
+            f"{table.name}: all {account['rows_read']:,} rows lie after the study's period. Choose a later `period`."
+        )
     worst = max(reasons, key=lambda r: r["rows"])
     raise ContractError(
         f"{table.name}: all {account['rows_in']:,} rows are rejected, {worst['rows']:,} of them because "
-        f"{worst['reason']} (first: row {worst['first_rows']}). Correct the extract.")
+        f"{worst['reason']} (first: row {worst['first_rows']}). Correct the extract."
+    )
 
 
 def _filled(con: duckdb.DuckDBPyConnection, table: Table, folder: Path) -> dict[str, int]:
@@ -165,4 +192,5 @@ def _refuse_identifiers(con: duckdb.DuckDBPyConnection, table: Table, columns: l
             if count:
                 raise ContractError(
                     f"{table.name}.{name}: {count:,} values look like {what}{'es' if what[0] == 'e' else 's'}. "
-                    "Replace them by opaque ids before they enter a study.")
+                    "Replace them by opaque ids before they enter a study."
+                )

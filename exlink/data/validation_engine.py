@@ -42,8 +42,9 @@ def duplicate_reason(table: Table) -> str:
     return f"duplicate key ({', '.join(table.key)})"
 
 
-def reject_in_engine(con: duckdb.DuckDBPyConnection, table: Table, columns: list[str], select: str,
-                     parents: set[str], folder: Path) -> tuple[int, int, list[dict[str, object]]]:
+def reject_in_engine(
+    con: duckdb.DuckDBPyConnection, table: Table, columns: list[str], select: str, parents: set[str], folder: Path
+) -> tuple[int, int, list[dict[str, object]]]:
     """Check a large table inside the engine and write its used rows to ``folder``.
 
     Returns rows read, rows after the period, and one ``{reason, rows, first_rows}`` per reason.
@@ -53,22 +54,28 @@ def reject_in_engine(con: duckdb.DuckDBPyConnection, table: Table, columns: list
     joins, rules = _rules(table, names, parents)
     cases = " ".join(f"WHEN {test} THEN {quoted(reason)}" for test, reason in rules)
     why = f"CASE WHEN t.__cast IS NOT NULL THEN t.__cast {cases} END"
-    con.execute(f"COPY (SELECT {', '.join('t.' + name_of(n) for n in names)}, t.__row, t.__later, {why} AS __why "
-                f"FROM ({select}) t {joins}) TO {quoted(str(checked))} (FORMAT parquet)")
+    con.execute(
+        f"COPY (SELECT {', '.join('t.' + name_of(n) for n in names)}, t.__row, t.__later, {why} AS __why "
+        f"FROM ({select}) t {joins}) TO {quoted(str(checked))} (FORMAT parquet)"
+    )
     source = f"read_parquet({quoted(str(checked))})"
     read, later, rejected = con.execute(
-        f"SELECT count(*), count_if(__later), count_if(__why IS NOT NULL AND NOT __later) FROM {source}").fetchall()[0]
+        f"SELECT count(*), count_if(__later), count_if(__why IS NOT NULL AND NOT __later) FROM {source}"
+    ).fetchall()[0]
     duplicates = _find_duplicates(con, table, source)
     if not (later or rejected or duplicates):
         checked.replace(target)
         return read, 0, []
-    con.execute(f"COPY (SELECT c.* FROM {source} c ANTI JOIN __duplicates d ON c.__row = d.__row "
-                f"WHERE NOT __later AND __why IS NULL) TO {quoted(str(target))} (FORMAT parquet)")
+    con.execute(
+        f"COPY (SELECT c.* FROM {source} c ANTI JOIN __duplicates d ON c.__row = d.__row "
+        f"WHERE NOT __later AND __why IS NULL) TO {quoted(str(target))} (FORMAT parquet)"
+    )
     reasons = con.execute(
         "SELECT reason, count(*) AS rows, array_to_string(list_sort(min(__row, 3)), ', ') AS first_rows FROM ("
         f"SELECT __why AS reason, __row FROM {source} WHERE NOT __later AND __why IS NOT NULL "
         f"UNION ALL SELECT {quoted(duplicate_reason(table))}, __row FROM __duplicates) "
-        "GROUP BY reason ORDER BY rows DESC, reason").df()
+        "GROUP BY reason ORDER BY rows DESC, reason"
+    ).df()
     checked.unlink()
     return read, later, reasons.to_dict("records")
 
@@ -82,11 +89,13 @@ def _find_duplicates(con: duckdb.DuckDBPyConnection, table: Table, source: str) 
     key = ", ".join(name_of(k) for k in table.key)
     valid = f"FROM {source} WHERE NOT __later AND __why IS NULL"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE __suspects AS SELECT hash({key}) AS h {valid} GROUP BY h HAVING count(*) > 1")
+        f"CREATE OR REPLACE TEMP TABLE __suspects AS SELECT hash({key}) AS h {valid} GROUP BY h HAVING count(*) > 1"
+    )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE __duplicates AS SELECT __row FROM ("
         f"SELECT __row, row_number() OVER (PARTITION BY {key} ORDER BY __row) AS nth {valid} "
-        f"AND hash({key}) IN (SELECT h FROM __suspects)) WHERE nth > 1")
+        f"AND hash({key}) IN (SELECT h FROM __suspects)) WHERE nth > 1"
+    )
     return con.execute("SELECT count(*) FROM __duplicates").fetchall()[0][0]
 
 
@@ -117,11 +126,12 @@ def _rules(table: Table, names: list[str], parents: set[str]) -> tuple[str, list
             rules.append((f"{later} < {earlier}", rule.reason))
     for parent in wanted:
         carried = [parent.parent_column]
-        carried += [r.earlier.rpartition(".")[2] for r in table.orders
-                    if r.earlier.startswith(f"{parent.parent}.")]
+        carried += [r.earlier.rpartition(".")[2] for r in table.orders if r.earlier.startswith(f"{parent.parent}.")]
         parent_columns = ", ".join(name_of(c) for c in dict.fromkeys(carried))
         distinct = "" if TABLES[parent.parent].key == (parent.parent_column,) else "DISTINCT"
-        joins.append(f"LEFT JOIN (SELECT {distinct} {parent_columns} FROM {parent.parent}) {parent.parent} "
-                     f"ON t.{name_of(parent.column)} = {parent.parent}.{name_of(parent.parent_column)}")
+        joins.append(
+            f"LEFT JOIN (SELECT {distinct} {parent_columns} FROM {parent.parent}) {parent.parent} "
+            f"ON t.{name_of(parent.column)} = {parent.parent}.{name_of(parent.parent_column)}"
+        )
         rules.append((f"{parent.parent}.{name_of(parent.parent_column)} IS NULL", parent_reason(parent)))
     return " ".join(joins), rules

@@ -19,8 +19,9 @@ from exlink.data.validation_engine import (
 from exlink.data.warehouse import name_of, quoted
 
 
-def reject_by_row(con: duckdb.DuckDBPyConnection, table: Table, columns: list[str], select: str,
-                  parents: set[str], folder: Path) -> tuple[int, int, list[dict[str, object]]]:
+def reject_by_row(
+    con: duckdb.DuckDBPyConnection, table: Table, columns: list[str], select: str, parents: set[str], folder: Path
+) -> tuple[int, int, list[dict[str, object]]]:
     """Check a small table with pandera and write its used rows to ``folder``.
 
     Returns rows read, rows after the period, and one ``{reason, rows, first_rows}`` per reason.
@@ -28,19 +29,25 @@ def reject_by_row(con: duckdb.DuckDBPyConnection, table: Table, columns: list[st
     con.execute(f"CREATE OR REPLACE TEMP TABLE __typed AS {select}")  # row numbers must not move between reads
     read, later = con.execute("SELECT count(*), count_if(__later) FROM __typed").fetchall()[0]
     frame = con.execute("SELECT * EXCLUDE (__later) FROM __typed WHERE NOT __later ORDER BY __row").df()
-    known = {p.column: set(con.execute(f"SELECT DISTINCT {name_of(p.parent_column)} FROM {p.parent}")
-                           .df().iloc[:, 0]) for p in table.parents if p.parent in parents and p.column in columns}
+    known = {
+        p.column: set(con.execute(f"SELECT DISTINCT {name_of(p.parent_column)} FROM {p.parent}").df().iloc[:, 0])
+        for p in table.parents
+        if p.parent in parents and p.column in columns
+    }
     if "team_id" in known and "assignments" in parents:  # a team may only appear in the history
         known["team_id"] |= set(con.execute("SELECT DISTINCT team_id FROM assignments").df()["team_id"])
     why = _reasons(table, frame, known)
     con.register("__why", pd.DataFrame({"__row": frame["__row"][why.notna()], "reason": why.dropna()}))
     used = ", ".join(name_of(c) for c in output_columns(table, columns))
     order = ", ".join(name_of(k) for k in table.key)
-    con.execute(f"COPY (SELECT {used} FROM __typed WHERE NOT __later AND __row NOT IN (SELECT __row FROM __why) "
-                f"ORDER BY {order}) TO {quoted(str(folder / f'{table.name}.parquet'))} (FORMAT parquet)")
+    con.execute(
+        f"COPY (SELECT {used} FROM __typed WHERE NOT __later AND __row NOT IN (SELECT __row FROM __why) "
+        f"ORDER BY {order}) TO {quoted(str(folder / f'{table.name}.parquet'))} (FORMAT parquet)"
+    )
     reasons = con.execute(
         "SELECT reason, count(*) AS rows, array_to_string(list_sort(list(__row))[:3], ', ') AS first_rows "
-        "FROM __why GROUP BY reason ORDER BY rows DESC, reason").df()
+        "FROM __why GROUP BY reason ORDER BY rows DESC, reason"
+    ).df()
     con.unregister("__why")
     con.execute("DROP TABLE __typed")
     return read, later, reasons.to_dict("records")
@@ -92,8 +99,9 @@ def _schema(table: Table, frame: pd.DataFrame, known: dict[str, set[str]]) -> tu
         columns[c.name] = pa.Column(None, checks=checks, nullable=True)
     for rule in table.orders:
         if rule.earlier in frame.columns and rule.later in frame.columns:
-            wide.append(check(rule.reason, lambda f, e=rule.earlier, t=rule.later:
-                              f[e].isna() | f[t].isna() | (f[e] <= f[t])))
+            wide.append(
+                check(rule.reason, lambda f, e=rule.earlier, t=rule.later: f[e].isna() | f[t].isna() | (f[e] <= f[t]))
+            )
     for parent in table.parents:
         if parent.column in known:
             wide.append(check(parent_reason(parent), lambda f, c=parent.column: f[c].isna() | f[c].isin(known[c])))

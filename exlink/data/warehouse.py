@@ -62,8 +62,10 @@ def input_files(study: Study) -> dict[str, list[Path]]:
         found = sorted(Path(p) for p in glob(str(pattern)))  # noqa: PTH207 - Path.glob refuses absolute patterns
         if not found:
             siblings = [p.name for p in pattern.parent.iterdir()] if pattern.parent.is_dir() else []
-            raise SourceError(f"sources.{name}: there is no file {text}."
-                              f"{did_you_mean(pattern.name, siblings)} Correct the path in study.yaml.")
+            raise SourceError(
+                f"sources.{name}: there is no file {text}."
+                f"{did_you_mean(pattern.name, siblings)} Correct the path in study.yaml."
+            )
         files[name] = found
     return files
 
@@ -96,11 +98,15 @@ def readable(name: str, files: list[Path] | None = None) -> Iterator[None]:
     except duckdb.Error as error:
         text = str(error)
         if ragged := (_ragged(text) or _ragged_line(files or [])):
-            raise SourceError(f"{where} is not a regular table: {ragged}. Correct the extract, or accept short lines "
-                              f"in study.yaml: sources.{name}: {{path: …, pad_short_rows: true}}.") from error
+            raise SourceError(
+                f"{where} is not a regular table: {ragged}. Correct the extract, or accept short lines "
+                f"in study.yaml: sources.{name}: {{path: …, pad_short_rows: true}}."
+            ) from error
         if "unicode" in text.lower() or "utf-8 encoded" in text.lower():
-            raise SourceError(f"{where} is not UTF-8 text. Save it as UTF-8, or say what it is in study.yaml: "
-                              f"sources.{name}: {{path: …, encoding: latin-1}}.") from error
+            raise SourceError(
+                f"{where} is not UTF-8 text. Save it as UTF-8, or say what it is in study.yaml: "
+                f"sources.{name}: {{path: …, encoding: latin-1}}."
+            ) from error
         raise SourceError(f"{where} cannot be read: {_first(error)}") from error
     except (ValueError, OSError, KeyError) as error:
         raise SourceError(f"{where} cannot be read: {_first(error)}") from error
@@ -116,8 +122,10 @@ def _refuse_unknown_names(study: Study) -> None:
     queries = " ".join(s.sql for s in study.sources.values() if s.sql)
     for name in study.sources:
         if name not in TABLES and not re.search(rf"\b{re.escape(name)}\b", queries):
-            raise StudyError(f"study.yaml: `sources.{name}` is not a table of the contract, and no `sql` source "
-                             f"uses it.{did_you_mean(name, TABLES)} Tables are {listed(TABLES, 20)}.")
+            raise StudyError(
+                f"study.yaml: `sources.{name}` is not a table of the contract, and no `sql` source "
+                f"uses it.{did_you_mean(name, TABLES)} Tables are {listed(TABLES, 20)}."
+            )
 
 
 def _register_files(con: duckdb.DuckDBPyConnection, name: str, files: list[Path], source: Source) -> None:
@@ -129,8 +137,13 @@ def _register_files(con: duckdb.DuckDBPyConnection, name: str, files: list[Path]
         empty = [f.name for f in files if f.stat().st_size == 0]
         if empty:
             raise SourceError(f"sources.{name}: {listed(empty)} is empty. A table needs at least its header line.")
-        options = ["all_varchar = true", "header = true", "union_by_name = true", "max_line_size = 10000000",
-                   f"nullstr = [{', '.join(quoted(n) for n in NULLS)}]"]
+        options = [
+            "all_varchar = true",
+            "header = true",
+            "union_by_name = true",
+            "max_line_size = 10000000",
+            f"nullstr = [{', '.join(quoted(n) for n in NULLS)}]",
+        ]
         if source.encoding:
             options.append(f"encoding = {quoted(source.encoding)}")
         if delimiter := source.delimiter or _delimiter(files[0]):
@@ -140,16 +153,16 @@ def _register_files(con: duckdb.DuckDBPyConnection, name: str, files: list[Path]
         # A text source behind `sql` is parsed once and kept by the engine (on disk, if need be), because every query
         # over a view of it would parse it again.
         kind = "VIEW" if name in TABLES else "TABLE"
-        con.execute(f"CREATE {kind} raw.{name_of(name)} AS "
-                    f"SELECT * FROM read_csv({paths}, {', '.join(options)})")
+        con.execute(f"CREATE {kind} raw.{name_of(name)} AS SELECT * FROM read_csv({paths}, {', '.join(options)})")
     elif suffixes <= _EXCEL:
         sheet = source.sheet if source.sheet is not None else 0
         frame = pd.concat([pd.read_excel(f, sheet_name=sheet, dtype=object) for f in files], ignore_index=True)
         con.register(f"excel_{name}", frame.astype("string"))
         con.execute(f"CREATE VIEW raw.{name_of(name)} AS SELECT * FROM {name_of('excel_' + name)}")
     else:
-        raise SourceError(f"sources.{name}: {listed(sorted(suffixes))} files are not read. "
-                          "Give csv, tsv, txt, parquet or xlsx.")
+        raise SourceError(
+            f"sources.{name}: {listed(sorted(suffixes))} files are not read. Give csv, tsv, txt, parquet or xlsx."
+        )
 
 
 def _register_queries(con: duckdb.DuckDBPyConnection, study: Study) -> None:

@@ -32,8 +32,9 @@ def by_hand(frames: dict[str, pd.DataFrame], lag: int, window: int) -> pd.Series
 @pytest.mark.parametrize(("lag", "window"), [(0, 91), (14, 91), (40, 5), (0, 200), (100, 30)])
 def test_every_interaction_meets_the_ex_in_force(tmp_path_factory, lag, window):
     frames = tables()
-    data = open_data(load_study(write(tmp_path_factory.mktemp("link"), frames,
-                                      linkage={"lag_days": lag, "window_days": window})))
+    data = open_data(
+        load_study(write(tmp_path_factory.mktemp("link"), frames, linkage={"lag_days": lag, "window_days": window}))
+    )
     linked = data.query("SELECT interaction_id, wave FROM interactions ORDER BY 1").set_index("interaction_id")["wave"]
     expected = by_hand(frames, lag, window)
     assert len(linked) == len(frames["interactions"])
@@ -49,22 +50,29 @@ def test_cells_carry_the_sufficient_statistics(tmp_path):
     assert cells["n"].sum() == len(rows)
     assert np.array_equal(cells["n_satisfaction"], grouped.count())
     assert np.allclose(cells["sum_satisfaction"], grouped.sum())
-    assert np.allclose(cells["sumsq_satisfaction"], (rows["satisfaction"] ** 2).groupby(
-        [rows["employee_id"], rows["wave"]]).sum())
+    assert np.allclose(
+        cells["sumsq_satisfaction"], (rows["satisfaction"] ** 2).groupby([rows["employee_id"], rows["wave"]]).sum()
+    )
 
 
 def test_moves_between_teams_are_respected(tmp_path):
     frames = tables()
-    frames["assignments"] = pd.DataFrame({
-        "employee_id": ["E-000", "E-000"], "valid_from": ["2020-01-01", "2026-01-10"],
-        "valid_to": ["2026-01-10", None], "team_id": ["T-9", "T-2"]})
+    frames["assignments"] = pd.DataFrame(
+        {
+            "employee_id": ["E-000", "E-000"],
+            "valid_from": ["2020-01-01", "2026-01-10"],
+            "valid_to": ["2026-01-10", None],
+            "team_id": ["T-9", "T-2"],
+        }
+    )
     data = open_data(load_study(write(tmp_path, frames)))
     moved = data.query("SELECT started_at, team_id FROM interactions WHERE employee_id = 'E-000' ORDER BY 1")
     expected = np.where(moved["started_at"] < "2026-01-10", "T-9", "T-2")
     assert (moved["team_id"] == expected).all()
     assert set(expected) == {"T-9", "T-2"}
-    assert (data.query("SELECT DISTINCT team_id FROM interactions WHERE employee_id = 'E-005' ORDER BY 1")
-            ["team_id"].tolist() == ["T-1"])
+    assert data.query("SELECT DISTINCT team_id FROM interactions WHERE employee_id = 'E-005' ORDER BY 1")[
+        "team_id"
+    ].tolist() == ["T-1"]
 
 
 def test_funnel_ends_in_what_steps_see(tmp_path):
@@ -84,14 +92,18 @@ def test_sample_is_fixed_and_says_its_share(tmp_path):
 
 def test_no_overlap_is_told_apart(tmp_path):
     frames = tables()
-    other = frames | {"ex_responses": frames["ex_responses"].assign(employee_id="E-X"),
-                      "employees": pd.concat([frames["employees"], frames["employees"].iloc[:1].assign(
-                          employee_id="E-X")])}
+    other = frames | {
+        "ex_responses": frames["ex_responses"].assign(employee_id="E-X"),
+        "employees": pd.concat([frames["employees"], frames["employees"].iloc[:1].assign(employee_id="E-X")]),
+    }
     other["ex_responses"]["item"] = [f"i{i}" for i in range(len(other["ex_responses"]))]
     with pytest.raises(LinkageError, match=r"0 of 12 values of interactions\.employee_id occur in ex_responses"):
         open_data(load_study(write(tmp_path / "a", other)))
-    early = frames | {"interactions": frames["interactions"].assign(
-        started_at=frames["interactions"]["started_at"] - pd.Timedelta(days=4000))}
+    early = frames | {
+        "interactions": frames["interactions"].assign(
+            started_at=frames["interactions"]["started_at"] - pd.Timedelta(days=4000)
+        )
+    }
     with pytest.raises(LinkageError, match="do not overlap in time"):
         open_data(load_study(write(tmp_path / "b", early)))
 
@@ -114,8 +126,15 @@ def test_team_grain_links_units_and_needs_no_employees(tmp_path):
     ex = ex.assign(team_id=ex["employee_id"].map(team), wave="w1", weight=2).drop(columns="employee_id")
     ex = ex.drop_duplicates(["team_id", "responded_on", "item"])
     ix = ix.assign(team_id=ix["employee_id"].map(team)).drop(columns="employee_id")
-    data = open_data(load_study(write(tmp_path, {"ex_responses": ex, "interactions": ix,
-                                                "cx_responses": frames["cx_responses"]}, linkage={"grain": "team"})))
+    data = open_data(
+        load_study(
+            write(
+                tmp_path,
+                {"ex_responses": ex, "interactions": ix, "cx_responses": frames["cx_responses"]},
+                linkage={"grain": "team"},
+            )
+        )
+    )
     assert (data.unit, data.people) == ("team_id", "teams")
     assert data.exposures()["team_id"].tolist() == ["T-0", "T-1", "T-2"]
     assert data.known_ids() == frozenset()

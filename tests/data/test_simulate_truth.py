@@ -37,14 +37,16 @@ class Simulated:
         self.effects = pd.DataFrame(self.truth["effects"]).set_index(["aspect", "kpi"])
         self.reports = self.sql(
             "PIVOT (SELECT employee_id, responded_on, wave, aspect, score FROM ex_responses WHERE kpi = 'driver')"
-            " ON aspect USING avg(score) ORDER BY employee_id, responded_on")
+            " ON aspect USING avg(score) ORDER BY employee_id, responded_on"
+        )
         overall = self.sql("SELECT employee_id, wave, avg(score) AS overall FROM ex_responses"
                            " WHERE kpi = 'satisfaction' GROUP BY ALL")  # fmt: skip
         self.reports = self.reports.merge(overall, on=["employee_id", "wave"])
         self.reports["acts"] = self.reports["responded_on"] + pd.Timedelta(days=14)
         following = self.reports.groupby("employee_id")["acts"].shift(-1)
         self.reports["ends"] = (self.reports["acts"] + pd.Timedelta(days=91)).where(
-            ~(following < self.reports["acts"] + pd.Timedelta(days=91)), following)
+            ~(following < self.reports["acts"] + pd.Timedelta(days=91)), following
+        )
         self.cells = self.contacts_after("acts", "ends")
 
     def sql(self, query):
@@ -65,7 +67,8 @@ class Simulated:
         return self.sql(
             f"SELECT r.*, {sums} FROM reports r JOIN interactions i ON i.employee_id = r.employee_id"
             f" AND i.started_at >= r.{begins} AND i.started_at < r.{ends} JOIN cx_responses USING (interaction_id)"
-            " GROUP BY ALL ORDER BY employee_id, wave")
+            " GROUP BY ALL ORDER BY employee_id, wave"
+        )
 
 
 def two_way(frame, columns, weight):
@@ -175,7 +178,8 @@ def test_revenue_follows_overall_satisfaction_within_customers(studies):
         rows = study.sql(
             "SELECT v.customer_id AS employee_id, v.period AS wave, ln(revenue) AS y, satisfaction AS x, churned"
             " FROM customer_value v JOIN customer_relationship r ON r.customer_id = v.customer_id AND v.period ="
-            " year(responded_on + INTERVAL 3 MONTH) || 'Q' || quarter(responded_on + INTERVAL 3 MONTH) ORDER BY ALL")
+            " year(responded_on + INTERVAL 3 MONTH) || 'Q' || quarter(responded_on + INTERVAL 3 MONTH) ORDER BY ALL"
+        )
         values = two_way(rows, ["x", "y"], pd.Series(1.0, rows.index))
         slope, se = clustered(values[:, 1], values[:, :1], np.ones(len(rows)), pd.factorize(rows["employee_id"])[0])
         z.append((slope[0] - study.truth["revenue"]["log_points_per_point"]) / se[0])

@@ -18,9 +18,15 @@ def write(tmp_path, **changes):
     return tmp_path
 
 
-@pytest.mark.parametrize(("label", "first", "last"), [
-    ("2024", date(2024, 1, 1), date(2024, 12, 31)), ("2024H1", date(2024, 1, 1), date(2024, 6, 30)),
-    ("2026Q3", date(2026, 7, 1), date(2026, 9, 30)), ("2024-02", date(2024, 2, 1), date(2024, 2, 29))])
+@pytest.mark.parametrize(
+    ("label", "first", "last"),
+    [
+        ("2024", date(2024, 1, 1), date(2024, 12, 31)),
+        ("2024H1", date(2024, 1, 1), date(2024, 6, 30)),
+        ("2026Q3", date(2026, 7, 1), date(2026, 9, 30)),
+        ("2024-02", date(2024, 2, 1), date(2024, 2, 29)),
+    ],
+)
 def test_periods(label, first, last):
     assert Period.parse(label) == Period(label, first, last)
 
@@ -43,18 +49,21 @@ def test_overrides_replace_what_the_file_says(tmp_path):
         load_study(tmp_path, {"linkage.lag_dys": 7})
 
 
-@pytest.mark.parametrize(("changes", "sentence"), [
-    ({"perod": 1}, r"`perod` is not a key exlink knows\. Did you mean 'period'"),
-    ({"period": "2026Q5"}, r"period: '2026Q5' is not a period"),
-    ({"linkage": {"grain": "employes"}}, r"linkage\.grain is 'employes'.*Did you mean 'employee'"),
-    ({"linkage": {"lag_days": "soon"}}, r"linkage\.lag_days is 'soon'"),
-    ({"name": "../x"}, r"name is '\.\./x'; it must be letters"),
-    ({"currency": "euro"}, r"currency is 'euro'; it must be a three-letter code"),
-    ({"scales": {"ease": [5, 1]}}, r"ease runs from 5 to 1"),
-    ({"sources": {"employees": {"path": "a", "sql": "b"}}}, r"exactly one of `path` and `sql`"),
-    ({"privacy": {"min_group": 1}}, r"privacy\.min_group is 1"),
-    ({"engine": "oracle"}, r"'oracle' is not an engine"),
-])
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"perod": 1}, r"`perod` is not a key exlink knows\. Did you mean 'period'"),
+        ({"period": "2026Q5"}, r"period: '2026Q5' is not a period"),
+        ({"linkage": {"grain": "employes"}}, r"linkage\.grain is 'employes'.*Did you mean 'employee'"),
+        ({"linkage": {"lag_days": "soon"}}, r"linkage\.lag_days is 'soon'"),
+        ({"name": "../x"}, r"name is '\.\./x'; it must be letters"),
+        ({"currency": "euro"}, r"currency is 'euro'; it must be a three-letter code"),
+        ({"scales": {"ease": [5, 1]}}, r"ease runs from 5 to 1"),
+        ({"sources": {"employees": {"path": "a", "sql": "b"}}}, r"exactly one of `path` and `sql`"),
+        ({"privacy": {"min_group": 1}}, r"privacy\.min_group is 1"),
+        ({"engine": "oracle"}, r"'oracle' is not an engine"),
+    ],
+)
 def test_every_mistake_gets_its_sentence(tmp_path, changes, sentence):
     with pytest.raises(StudyError, match=sentence):
         load_study(write(tmp_path, **changes))

@@ -76,8 +76,13 @@ def test_row_and_engine_validation_give_the_same_verdicts(tmp_path_factory, seed
     rng = np.random.default_rng(seed)
     frames = tables()
     ex = frames["ex_responses"].astype(object)
-    for column, values in {"score": [9, -1, None, "x"], "kpi": ["ease", "zz", None], "employee_id": ["E-999", None],
-                           "item": ["tools-1"], "responded_on": ["2025-13-01", "2025-10-06", None]}.items():
+    for column, values in {
+        "score": [9, -1, None, "x"],
+        "kpi": ["ease", "zz", None],
+        "employee_id": ["E-999", None],
+        "item": ["tools-1"],
+        "responded_on": ["2025-13-01", "2025-10-06", None],
+    }.items():
         for row in rng.choice(len(ex), 6, replace=False):
             ex.loc[row, column] = values[rng.integers(len(values))]
     frames["ex_responses"] = ex
@@ -96,14 +101,18 @@ def large(table: Table) -> Table:
     return replace(table, large=True)
 
 
-@pytest.mark.parametrize(("table", "column", "value", "what"), [
-    ("employees", "manager_id", "ann.smith@example.org", "e-mail address"),
-    ("interactions", "customer_id", "+49 170 1234567", "phone number"),
-    ("interactions", "reason", "call back on 0170 1234567", None),
-    ("interactions", "queue", "030 1234567", "phone number"),
-    ("interactions", "queue", "(030) 123 4567", "phone number"),
-    ("interactions", "queue", "555-123-4567", "phone number"),
-    ("interactions", "queue", "0049 30 123456", "phone number")])
+@pytest.mark.parametrize(
+    ("table", "column", "value", "what"),
+    [
+        ("employees", "manager_id", "ann.smith@example.org", "e-mail address"),
+        ("interactions", "customer_id", "+49 170 1234567", "phone number"),
+        ("interactions", "reason", "call back on 0170 1234567", None),
+        ("interactions", "queue", "030 1234567", "phone number"),
+        ("interactions", "queue", "(030) 123 4567", "phone number"),
+        ("interactions", "queue", "555-123-4567", "phone number"),
+        ("interactions", "queue", "0049 30 123456", "phone number"),
+    ],
+)
 def test_direct_identifiers_are_refused_by_content_without_being_shown(tmp_path, table, column, value, what):
     frames = tables()
     frames[table][column] = frames[table].get(column, "x")
@@ -163,7 +172,8 @@ def test_a_fraction_is_not_a_count(tmp_path):
     frames = tables()
     frames["interactions"]["transfers"] = 1.0
     frames["interactions"].loc[0, "transfers"] = 2.5
-    assert reasons(opened(tmp_path, frames)) == {
-        ("interactions", "transfers is not a whole number"): 1} | (
+    assert reasons(opened(tmp_path, frames)) == {("interactions", "transfers is not a whole number"): 1} | (
         {("cx_responses", "interaction_id is not in interactions"): 1}
-        if (frames["cx_responses"]["interaction_id"] == "I-0").any() else {})
+        if (frames["cx_responses"]["interaction_id"] == "I-0").any()
+        else {}
+    )

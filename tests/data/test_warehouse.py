@@ -23,11 +23,19 @@ def test_csv_parquet_xlsx_glob_and_sql_give_the_same_data(tmp_path):
     frames["cx_responses"].to_parquet(tmp_path / "cx.parquet")
     (tmp_path / "parts").mkdir()
     for i in range(4):
-        frames["interactions"].iloc[i * 100:(i + 1) * 100].to_csv(tmp_path / "parts" / f"{i}.csv", index=False)
+        frames["interactions"].iloc[i * 100 : (i + 1) * 100].to_csv(tmp_path / "parts" / f"{i}.csv", index=False)
     frames["ex_responses"].rename(columns={"score": "answer"}).to_csv(tmp_path / "raw.csv", index=False)
-    write(tmp_path, frames, sources={
-        "employees": "employees.xlsx", "interactions": {"path": "parts/*.csv"}, "cx_responses": "cx.parquet",
-        "raw_ex": "raw.csv", "ex_responses": {"sql": "SELECT * RENAME (answer AS score) FROM raw_ex"}})
+    write(
+        tmp_path,
+        frames,
+        sources={
+            "employees": "employees.xlsx",
+            "interactions": {"path": "parts/*.csv"},
+            "cx_responses": "cx.parquet",
+            "raw_ex": "raw.csv",
+            "ex_responses": {"sql": "SELECT * RENAME (answer AS score) FROM raw_ex"},
+        },
+    )
     found = open_data(load_study(tmp_path))
     for table in frames:
         pd.testing.assert_frame_equal(found.frame(table), expected.frame(table), check_dtype=False)
