@@ -147,6 +147,15 @@ def test_withheld_share_is_found(sample):
     assert gap.conf_low < planted < gap.conf_high or gap.n_units < 8
 
 
+def test_a_handful_who_withhold_is_not_counted_in_words():
+    share = pd.DataFrame({"quarter": ["all"], "estimate": [0.955]})
+    shift = pd.DataFrame({"mode": ["identified", "not identified", "difference"], "estimate": [3.8, 3.1, -0.7],
+                          "conf_low": -1.0, "conf_high": 0.1, "n": 9, "n_units": [149, 7, 7]})
+    said = coverage.identified_sentence(share, shift, 8)
+    assert "95" not in said
+    assert "fewer than 8" in said
+
+
 def test_one_mode_only_has_no_shift(team_grain):
     assert coverage.identified(team_grain) is None
 

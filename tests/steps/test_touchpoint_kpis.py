@@ -113,6 +113,8 @@ def test_both_sides_stand_beside_each_other(table):
     assert said.startswith("**NPS is")
     assert "%" not in said.split("**")[1]
     assert scores.mirrored_sentence(table, 10_000) == ""
+    near_zero = pd.Series({"estimate": -0.2, "conf_low": -24.4, "conf_high": 0.3})
+    assert scores._words(near_zero, "points") == "0 (−24 to 0)"
 
 
 def test_touchpoints_are_sorted_by_the_first_kpi_and_planted_low_ones_come_first(table):

@@ -80,7 +80,7 @@ def team_sentence(frame: pd.DataFrame, min_group: int) -> str:
         return f"No team has {min_group} people or more, so none is shown."
     low, high, mean = shown["estimate"].min(), shown["estimate"].max(), shown["estimate"].mean()
     apart = int((shown["conf_high"] < mean).sum())
-    below = f"{apart} of {len(shown)} lie" if apart else f"none of {len(shown)} lies"
+    below = f"{apart or 'none'} of {len(shown)} {'lie' if apart > 1 else 'lies'}"
     return (f"**Team rates run from {low:.0%} to {high:.0%}**; {below} below the average of those shown ({mean:.0%}) "
             "with the whole interval.")
 
@@ -128,8 +128,9 @@ def identified_sentence(share: pd.DataFrame, shift: pd.DataFrame, min_group: int
     if shift.empty:
         return f"{said} There is no second mode to compare with."
     gap = shift[shift["mode"] == "difference"].iloc[0]
-    if gap.n_units < min_group:
-        return f"{said} Fewer than {min_group} people answered otherwise, so their scores are not shown."
+    if gap.n_units < min_group:  # then neither the share: it would count them
+        return (f"**Nearly all surveys were answered under the respondent's own name**; fewer than {min_group} people "
+                "answered otherwise, too few to be compared.")
     word = "lower" if gap.conf_high < 0 else "higher" if gap.conf_low > 0 else None
     if word is None:
         return (f"{said} Whether the others answer differently is inconclusive: {gap.estimate:+.2f} points "

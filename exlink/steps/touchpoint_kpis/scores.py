@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 
 from exlink.data.answers import EVERYWHERE, cx_answer_cells, cx_kpi_scales, ex_answer_cells, ex_kpi_scales
@@ -177,7 +175,12 @@ def _averaged(data: StudyData, kpi: Kpi) -> bool:
 
 def _words(row: object, unit: str) -> str:
     """Return ``23 (20 to 26)`` or ``3.94 (3.91 to 3.97)``."""
-    values: Iterator[str] = (f"{v:+.0f}" if unit == "points" else f"{v:.1f}" if unit == "%" else f"{v:.2f}"
-                             for v in (row.estimate, row.conf_low, row.conf_high))
-    estimate, low, high = (v.replace("-", "−") for v in values)
+    spec = {"points": "+.0f", "%": ".1f"}.get(unit, ".2f")
+    estimate, low, high = (_signed(v, spec) for v in (row.estimate, row.conf_low, row.conf_high))
     return f"{estimate} ({low} to {high})"
+
+
+def _signed(value: float, spec: str) -> str:
+    """Write a number with a true minus sign, and zero without any."""
+    text = format(value, spec)
+    return (text if any(d in text for d in "123456789") else text.lstrip("+-")).replace("-", "−")

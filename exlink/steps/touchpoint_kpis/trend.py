@@ -22,6 +22,7 @@ from exlink.stats.multiplicity import benjamini_hochberg
 EVERY = ("month", "quarter")
 CHANCE = 0.0027  # of a point to lie outside limits of three standard errors when nothing happened
 ALPHA = 0.05
+FEWEST = 6  # periods below which limits mean nothing
 COLUMNS = ["panel", "when", "value", "centre", "lower", "upper", "alarm", "n", "n_units"]
 
 
@@ -31,7 +32,7 @@ def customers(data: StudyData, every: str = "month") -> pd.DataFrame:
     Returns
     -------
     DataFrame, COLUMNS: panel (touchpoint), when, value, centre, lower, upper, alarm, n, n_units. Touchpoints with
-    fewer than three periods are left out; empty where none has more.
+    fewer than ``FEWEST`` periods are left out; empty where none has more.
     """
     if every not in EVERY:
         raise EstimationError(f"every is '{every}'; a period is one of {', '.join(EVERY)}.")
@@ -68,7 +69,7 @@ def main_touchpoint(cells: pd.DataFrame) -> str:
 def trend_sentence(frame: pd.DataFrame, what: str, min_group: int) -> str:
     """Say where a series left its limits, and how many alarms chance alone would give."""
     if frame.empty:
-        return f"not assessed: {what} has fewer than three periods"
+        return f"not assessed: {what} has fewer than {FEWEST} periods"
     shown = frame[frame["n_units"] >= min_group]
     alarms = shown[shown["alarm"]]
     chance = CHANCE * len(shown)
@@ -113,10 +114,9 @@ def _charts(cells: pd.DataFrame, y: str, panel: str, unit: str, scales: dict[str
     points = points.drop(columns="n_clusters").join(clusters, on=[panel, "when"])
     parts = []
     for name, part in points.groupby(panel, sort=True):
-        try:
-            limits = control_limits(part["estimate"], part["std_error"], part["n"])
-        except EstimationError:  # fewer than three periods: there is nothing a limit could rest on
+        if (part["std_error"] > 0).sum() < FEWEST:
             continue
+        limits = control_limits(part["estimate"], part["std_error"], part["n"])
         part = pd.concat([part.reset_index(drop=True), limits], axis=1).rename(columns={"estimate": "value"})
         for column in ("value", "centre", "lower", "upper"):
             part[column] = percent_of_scale(part[column], scales[name])
