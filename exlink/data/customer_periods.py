@@ -105,8 +105,8 @@ def value_after_overall(data: StudyData, kpi: str, max_rows: int = MAX_ROWS) -> 
     return frame
 
 
-def value_base(data: StudyData) -> ValueBase:
-    """Return the last year of revenue that contacts can have moved; see :class:`ValueBase`."""
+def value_base(data: StudyData) -> ValueBase | None:
+    """Return the last year of revenue that contacts can have moved; None where no such revenue is recorded."""
     months = period_months(data)
     at = _number(months)
     margin = "sum(margin)" if data.has("customer_value", "margin") else "NULL::DOUBLE"
@@ -119,15 +119,17 @@ def value_base(data: StudyData) -> ValueBase:
           ON met.customer_id = v.customer_id AND met.period = {at.format('v.period_start')} - 2
         WHERE {at.format('v.period_start')} >= (SELECT first FROM span)
         GROUP BY number ORDER BY number""").tail(12 // months)
+    if not rows["revenue"].sum() > 0:
+        return None
     people = data.query("""
         WITH met AS (SELECT DISTINCT customer_id FROM interactions)
         SELECT count(*) AS met, count(v.customer_id) AS recorded
         FROM met LEFT JOIN (SELECT DISTINCT customer_id FROM customer_value) v USING (customer_id)
         ORDER BY met""").iloc[0]
-    year = 12 / months / max(len(rows), 1)
+    year = 12 / months / len(rows)
     return ValueBase(
-        periods=len(rows), period_months=months, first=str(rows["label"].iloc[0]) if len(rows) else "",
-        last=str(rows["label"].iloc[-1]) if len(rows) else "", revenue=float(rows["revenue"].sum()) * year,
+        periods=len(rows), period_months=months, first=str(rows["label"].iloc[0]), last=str(rows["label"].iloc[-1]),
+        revenue=float(rows["revenue"].sum()) * year,
         margin=float(rows["margin"].sum(min_count=1)) * year, customer_periods=float(rows["customers"].sum()) * year,
         customers=int(people["recorded"]), recorded=float(people["recorded"] / max(people["met"], 1)))
 

@@ -147,6 +147,35 @@ def test_an_inconclusive_way_is_called_so_and_gets_no_amount(with_money):
     assert "Inconclusive" in next(t for t in step.tiles(e) if t["label"].startswith("Best through"))["meaning"]
 
 
+def only_customers(e):
+    """The same study, had nothing been clear but what comes through customers."""
+    values = e.tables["value"].copy()
+    values.loc[values["stream"] != "customers", "verdict"] = "inconclusive"
+    return replace(e, tables={**e.tables, "value": values})
+
+
+def test_what_is_clear_through_customers_counts_even_when_the_total_is_not(with_money):
+    e = only_customers(with_money)
+    said = step.decision(e)
+    first = e.clear("customers").iloc[0]
+    assert said["verdict"] == "Only if it is cheap"
+    assert f"Improve {first['label']} only where that is cheap" in said["sentence"]
+    assert step.changes(e)[0]["gain"] == f"{euros(first['estimate'])} a year"
+    assert "from fewer people leaving inconclusive" in step.changes(e)[0]["why"]
+    assert len(step.changes(e)) == min(4, len(e.clear("customers")))
+    cheap = replace(e, tables={**e.tables, "scenarios": e.tables["scenarios"].assign(cost=1.0)})
+    assert step.decision(cheap)["verdict"] == "Act"
+
+
+def test_no_clear_money_is_no_case_and_says_what_would_have_been_seen(with_money):
+    e = replace(with_money, tables={**with_money.tables, "value": with_money.tables["value"].assign(
+        verdict="inconclusive")})
+    said = step.decision(e)
+    assert said["verdict"] == "Inconclusive"
+    assert "would go unnoticed" in said["because"]
+    assert "Inconclusive" in step.tiles(e)[0]["meaning"]
+
+
 def test_without_a_clear_lever_none_is_ranked(with_money):
     values = with_money.tables["value"].assign(verdict="inconclusive")
     e = replace(with_money, tables={**with_money.tables, "value": values})

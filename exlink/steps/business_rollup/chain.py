@@ -61,8 +61,9 @@ class Rollup:
 
     @property
     def notes(self) -> list[str]:
-        """One line for each link that is not assessed."""
-        return list(dict.fromkeys(part.note for part in self.parts.values() if part.note))
+        """One line for each link that is not assessed, with the estimator's reason."""
+        lines = (f"{p.note} ({p.detail.rstrip('.')})" if p.detail else p.note for p in self.parts.values() if p.note)
+        return list(dict.fromkeys(lines))
 
     @property
     def margin_share(self) -> float:
@@ -176,5 +177,7 @@ def shown_links(chain: pd.DataFrame) -> pd.DataFrame:
     """Return the links of the chain in reading order, with ``part``; those with a figure of their own are left out."""
     if not len(chain):
         return chain
-    shown = chain[chain["step"].isin(PARTS)].reset_index(drop=True)
-    return shown.assign(part=shown["step"].map(PARTS), label=shown["link"].map(NAMES).fillna(shown["label"]))
+    shown = chain[chain["step"].isin(PARTS)]
+    place = shown["step"].map({step: at for at, step in enumerate(PARTS)})
+    shown = shown.assign(part=shown["step"].map(PARTS), label=shown["link"].map(NAMES).fillna(shown["label"]), at=place)
+    return shown.sort_values(["at", "estimate"], ascending=[True, False], ignore_index=True).drop(columns="at")

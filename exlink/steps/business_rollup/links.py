@@ -32,12 +32,13 @@ class Part:
 
     links : what the bootstrap of the chain draws
     table : tidy rows with link, step, unit, who, n_people, planted, shown to the reader
-    note : '' or why it is not assessed
+    note : '' or why it is not assessed, for everybody; detail : the same for the analyst
     """
 
     links: tuple[Link, ...] = ()
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     note: str = ""
+    detail: str = ""
 
 
 def contact_kpi(data: StudyData, wanted: str) -> str:
@@ -50,7 +51,7 @@ def ex_parts(data: StudyData, kpi: str) -> Part:
     """Return what one point of each aspect goes with in customers' scores, within the same employee (or unit)."""
     if one := _one_wave(data):
         return Part(note=one)
-    return _guarded(lambda: _ex_parts(data, kpi))
+    return _guarded(lambda: _ex_parts(data, kpi), f"too few {data.people} with customers' answers after two EX waves")
 
 
 def _ex_parts(data: StudyData, kpi: str) -> Part:
@@ -70,7 +71,7 @@ def overall_parts(data: StudyData, kpi: str) -> Part:
     """Return what one point of contact CX goes with in the customer's overall CX of the next period."""
     if missing := _missing(data, "interactions.customer_id", f"customer_relationship.{kpi}"):
         return Part(note=missing)
-    return _guarded(lambda: _overall_parts(data, kpi))
+    return _guarded(lambda: _overall_parts(data, kpi), "too few customers rated us overall twice after contacts")
 
 
 def _overall_parts(data: StudyData, kpi: str) -> Part:
@@ -95,7 +96,7 @@ def contact_summaries(data: StudyData, kpi: str) -> pd.DataFrame | str:
         try:
             fit = within_slope(frame, "overall", column, "customer_id", "period")
         except EstimationError as error:
-            return f"not assessed: {error}"
+            return f"not assessed: too few customers rated us overall twice after contacts ({str(error).rstrip('.')})"
         rows.append(fit.table.assign(
             summary=label, explained=several["overall"].corr(several[column]) ** 2, n_several=len(several)))
     return pd.concat(rows, ignore_index=True).rename(columns={"n_units": "n_people"})
@@ -106,9 +107,10 @@ def money_parts(data: StudyData, kpi: str, base: ValueBase | None, kept_periods:
     need = [f"customer_relationship.{kpi}", "customer_value.revenue"]
     if missing := _missing(data, "interactions.customer_id", *need):
         return Part(note=missing)
-    if base is None or not base.periods:
+    if base is None:
         return Part(note="not assessed: no value period lies two periods after the first contact")
-    return _guarded(lambda: _money_parts(data, kpi, base, kept_periods))
+    return _guarded(lambda: _money_parts(data, kpi, base, kept_periods),
+                    "too few customers with two periods of value after overall ratings")
 
 
 def _money_parts(data: StudyData, kpi: str, base: ValueBase, kept_periods: int) -> Part:
@@ -118,19 +120,19 @@ def _money_parts(data: StudyData, kpi: str, base: ValueBase, kept_periods: int) 
     planted = _truth(data, "revenue").get("log_points_per_point") if acts else None
     links = [link_from_moments(REVENUE, "customer", on_revenue.moments).scaled(base.revenue, REVENUE)]
     tables = [_row(on_revenue.table, REVENUE, "log points of revenue per overall point", planted)]
-    note = _missing(data, "customer_value.churned")
+    note, detail = _missing(data, "customer_value.churned"), ""
     if not note:
         try:
             churn = fit_hazard(frame, "churned", "overall", "customer_id", baseline="period")
         except EstimationError as error:
-            note = f"not assessed: {error}"
+            note, detail = "not assessed: too few customers left to tell who stays", str(error)
         else:
             worth = base.customer_periods * base.revenue_per_period * kept_periods / 100
             links.append(churn.link("overall", name=KEPT, cluster="customer", marginal=True).scaled(-worth, KEPT))
             planted = _truth(data, "churn").get("logit_per_point") if acts else None
             tables.append(_row(churn.table, KEPT, "log odds of leaving per overall point", planted).assign(
                 per_percent=float(churn.marginal_effects["estimate"].iloc[0] / churn.table["estimate"].iloc[0])))
-    return Part(tuple(links), pd.concat(tables, ignore_index=True), note)
+    return Part(tuple(links), pd.concat(tables, ignore_index=True), note, detail)
 
 
 def stay_parts(data: StudyData) -> Part:
@@ -140,7 +142,8 @@ def stay_parts(data: StudyData) -> Part:
         return Part(note=one)
     if "ex_satisfaction" not in said:
         return Part(note="not assessed: needs satisfaction items in `ex_responses`")
-    return _guarded(lambda: _stay_parts(data, _one_a_cell(said, "ex_satisfaction")))
+    return _guarded(lambda: _stay_parts(data, _one_a_cell(said, "ex_satisfaction")),
+                    f"too few {data.people} answered two EX waves")
 
 
 def _stay_parts(data: StudyData, cells: pd.DataFrame) -> Part:
@@ -161,7 +164,7 @@ def exit_parts(data: StudyData, headcount: int) -> Part:
         return Part(note="not assessed: who leaves is known of persons only, and this study speaks of units")
     if missing := _missing(data, "employees.left_on"):
         return Part(note=missing)
-    return _guarded(lambda: _exit_parts(data, headcount))
+    return _guarded(lambda: _exit_parts(data, headcount), "too few people left to tell who stays")
 
 
 def _exit_parts(data: StudyData, headcount: int) -> Part:
@@ -185,7 +188,7 @@ def wait_parts(data: StudyData, kpi: str) -> Part:
     """
     if missing := _missing(data, "interactions.wait_seconds"):
         return Part(note=missing)
-    return _guarded(lambda: _wait_parts(data, kpi))
+    return _guarded(lambda: _wait_parts(data, kpi), "too few answers with a waiting time")
 
 
 def _wait_parts(data: StudyData, kpi: str) -> Part:
@@ -211,12 +214,12 @@ def _one_a_cell(frame: pd.DataFrame, y: str) -> pd.DataFrame:
     return frame.assign(**{f"n_{y}": frame[y].notna().astype(float), f"sum_{y}": frame[y], f"sumsq_{y}": frame[y] ** 2})
 
 
-def _guarded(build: Callable[[], Part]) -> Part:
-    """Return the part, or the one sentence that says why the data cannot carry it."""
+def _guarded(build: Callable[[], Part], why: str) -> Part:
+    """Return the part, or in plain words and in the estimator's why the data cannot carry it."""
     try:
         return build()
     except EstimationError as error:
-        return Part(note=f"not assessed: {error}")
+        return Part(note=f"not assessed: {why}", detail=str(error))
 
 
 def _one_wave(data: StudyData) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exlink.data.customer_periods import ValueBase
 from exlink.steps.business_rollup.chain import Rollup, chain_table
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE
 from exlink.steps.business_rollup.scenarios import BOUSHEY_GLYNN, Group
@@ -44,7 +45,7 @@ def order(rollup: Rollup) -> str:
 def base_sentence(rollup: Rollup, money: Money) -> str:
     """Return exactly what the money is scaled to."""
     base = rollup.base
-    if base is None or not base.periods:
+    if base is None:
         return "No money is stated: the study records no customer value that contacts could have moved."
     period = PERIODS[base.period_months]
     rest = "" if base.recorded > 0.995 else (
@@ -52,9 +53,13 @@ def base_sentence(rollup: Rollup, money: Money) -> str:
     margin = f", of which {rollup.margin_share:.0%} is margin" if rollup.benefit == "margin" else ""
     return (
         f"**All money is per year and scaled to {money(base.revenue)} of revenue{margin}**: what customers spent in "
-        f"{base.first} to {base.last} who had at least one contact two {period}s before ({base.customer_periods:,.0f} "
+        f"{_span(base)} who had at least one contact two {period}s before ({base.customer_periods:,.0f} "
         f"customers × {period}s, {money(base.revenue_per_period)} each).{rest} A customer who stays is counted with "
         f"the revenue of the {rollup.kept_periods} {period}s after.")
+
+
+def _span(base: ValueBase) -> str:
+    return base.first if base.first == base.last else f"{base.first} to {base.last}"
 
 
 def contact_sentence(rollup: Rollup) -> str:
@@ -77,10 +82,9 @@ def money_sentence(rollup: Rollup, money: Money) -> str:
             f"{row['n']:,} rows of {row['n_people']:,} customers).{_truth(row, 3)}")
     if kept is None:
         return f"{text} Staying: {_notes(rollup, 'money')}"
-    ratio = np.exp(kept[["estimate", "conf_high", "conf_low"]].astype(float))
-    return (f"{text} **The odds of leaving are {1 - ratio['estimate']:.0%} lower per point** "
-            f"({1 - ratio['conf_high']:.0%} to {1 - ratio['conf_low']:.0%}).{_truth(kept)} Compared between customers, "
-            "so what makes a customer both content and loyal is part of it.")
+    return (f"{text} **The odds of leaving are {_odds(kept['estimate'])} per point** ({_odds(kept['conf_high'])} to "
+            f"{_odds(kept['conf_low'])}).{_truth(kept)} Compared between customers, so what makes a customer both "
+            "content and loyal is part of it.")
 
 
 def worth_sentence(rollup: Rollup, values: pd.DataFrame, stream: str, points: float, money: Money) -> str:
@@ -108,10 +112,9 @@ def exits_sentence(rollup: Rollup) -> str:
     if row is None:
         return _notes(rollup, "exits")
     table = rollup.parts["exits"].table.iloc[0]
-    ratio = np.exp(row[["estimate", "conf_high", "conf_low"]].astype(float))
     clear = "" if row["conf_high"] < 0 or row["conf_low"] > 0 else " This is inconclusive."
-    return (f"**One point more in satisfaction with work goes with {1 - ratio['estimate']:.0%} lower odds of leaving "
-            f"in the next quarter** ({1 - ratio['conf_high']:.0%} to {1 - ratio['conf_low']:.0%}; "
+    return (f"**One point more in satisfaction with work goes with odds of leaving in the next quarter that are "
+            f"{_odds(row['estimate'])}** ({_odds(row['conf_high'])} to {_odds(row['conf_low'])}; "
             f"{int(table['n_events'])} voluntary exits in {row['n']:,} person-quarters of {row['n_people']:,} "
             f"employees).{clear}{_truth(row)}")
 
@@ -129,16 +132,16 @@ def attrition_in_words(frame: pd.DataFrame, money: Money) -> pd.DataFrame:
 
 def scenario_sentence(frame: pd.DataFrame, who: Group, cost: float, money: Money) -> str:
     """Return which lever brings most at equal spend and how likely it pays."""
-    if not len(frame):
+    if not len(frame) or not (frame["side"] == "employees").any():
         return "No scenario is computed: the links to money are missing."
-    best = frame.iloc[0]
+    best, other = frame[frame["side"] == "employees"].iloc[0], frame[frame["side"] == "customers"]
     chance = f"{best['p_pays']:.0%}"
     text = (f"**At {money(cost)} each, for {who.name} ({who.people:,} people), the best lever is to {best['lever']}**: "
             f"{money(best['benefit'])} a year ({money(best['benefit_low'])} to {money(best['benefit_high'])}), net "
             f"{money(best['net'])}, with a chance of {chance} that it pays within a year.")
     if best["p_pays"] < 0.9:
-        text += f" With 90% certainty it is worth no more than {money(best['worth_paying'])}."
-    other = frame[frame["side"] == "customers"]
+        text += (f" With 90% certainty it is worth no more than {money(best['worth_paying'])}."
+                 if best["worth_paying"] > 0 else " No cost at all is covered with 90% certainty.")
     if len(other):
         row = other.iloc[0]
         text += (f" For the same money, to {row['lever']} on the customers' side brings {money(row['benefit'])} "
@@ -195,6 +198,12 @@ def _truth(row: pd.Series, digits: int = 2) -> str:
     inside = "inside" if row["covered"] else "outside"
     return f" Planted in this simulated study: {row['planted']:.{digits}f} (estimate {row['estimate']:.{digits}f}), " \
            f"{inside} the interval."  # fmt: skip
+
+
+def _odds(log_odds: float) -> str:
+    """Return a change of log odds as a change of odds in words."""
+    change = np.expm1(log_odds)
+    return f"{abs(change):.0%} {'lower' if change < 0 else 'higher'}"
 
 
 def _notes(rollup: Rollup, *parts: str) -> str:

@@ -13,13 +13,21 @@ ALL = 0.95  # response rate from which on those who did not answer cannot turn t
 def changes(e: Evidence) -> list[dict[str, str]]:
     """Return the levers whose gain is clear of zero, the largest first; without money, the clear effects."""
     if e.level == "money":
-        total = e.stream("total")
-        return [_lever(e, row) for _, row in total[total["verdict"] == "higher"].head(MOST).iterrows()]
+        return [_lever(e, row) for _, row in _ranked(e).head(MOST).iterrows()]
     clear = e.slopes[e.slopes["verdict"] == "higher"].head(MOST) if len(e.slopes) else pd.DataFrame()
     return [{"action": f"Improve {r['aspect']}", "gain": f"{points(r['estimate'])} points",
              "interval": f"{points(r['conf_low'])} to {points(r['conf_high'])}",
              "why": f"Customers' {e.kpi} per point, in the same {e.people.rstrip('s')}. Worth in money: not assessed."}
             for _, r in clear.iterrows()]  # fmt: skip
+
+
+def _ranked(e: Evidence) -> pd.DataFrame:
+    """Return aspects with clear money: those whose total is clear, then those clear through customers alone."""
+    total, customers = e.clear("total"), e.clear("customers")
+    if len(total) and len(customers):
+        customers = customers[~customers["aspect"].isin(total["aspect"])]
+    there = [frame for frame in (total, customers) if len(frame)]
+    return pd.concat(there, ignore_index=True) if there else pd.DataFrame()
 
 
 def _lever(e: Evidence, row: pd.Series) -> dict[str, str]:
@@ -61,7 +69,8 @@ def others(e: Evidence) -> str:
         rows, name = e.slopes, "aspect"
     else:
         return "No lever is ranked: nothing here tells what a change would bring."
-    clear = rows[rows["verdict"] == "higher"]
+    clear = _ranked(e) if e.level == "money" else rows[rows["verdict"] == "higher"]
+    rows = rows[~rows[name].isin(clear[name])] if len(clear) else rows
     unclear = rows[rows["verdict"] == "inconclusive"][name]
     small = rows[rows["verdict"] == "no meaningful association"][name]
     text = []

@@ -93,6 +93,12 @@ class Evidence:
         rows = frame[frame["stream"] == name].reset_index(drop=True)
         return rows.assign(**{column: rows[column] * self.scale for column in amounts})
 
+    def clear(self, name: str) -> pd.DataFrame:
+        """Return the aspects of a stream whose money is clear of zero, the largest first."""
+        rows = self.stream(name)
+        rows = rows[rows["verdict"] == "higher"] if len(rows) else rows
+        return rows.sort_values("estimate", ascending=False, kind="stable", ignore_index=True) if len(rows) else rows
+
     def link(self, name: str) -> pd.Series | None:
         """Return one link of the chain by its name, or None."""
         frame = self.table("chain")

@@ -18,6 +18,13 @@ def decision(e: Evidence) -> dict[str, str]:
 
 def _money(e: Evidence) -> dict[str, str]:
     best = e.plans.iloc[0]
+    if best["aspect"] in set(e.clear("total")["aspect"]):
+        return _priced(e, best)
+    return _customers_only(e) if len(e.clear("customers")) else _unpriced(e)
+
+
+def _priced(e: Evidence, best: pd.Series) -> dict[str, str]:
+    """Return the decision on a lever whose whole worth is clear of zero."""
     label, chance, worth = e.label(best["aspect"]), best["p_pays"], f"{e.money(best['benefit'])} a year"
     if chance >= SURE:
         verdict = "Act"
@@ -38,6 +45,26 @@ def _money(e: Evidence) -> dict[str, str]:
         f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(best['cost'])}, spent once, has a "
         f"{chance:.0%} chance to pay back within a year. {_at_most(e, best)} {_where_from(e, best['aspect'])}")
     return {"verdict": verdict, "sentence": sentence, "because": because.strip()}
+
+
+def _customers_only(e: Evidence) -> dict[str, str]:
+    """Return the decision where money through customers is clear, and all in all is not."""
+    row, cost = e.clear("customers").iloc[0], float(e.plans["cost"].iloc[0])
+    pays = row["conf_low"] > cost
+    worth = f"about {e.money(row['estimate'])} a year through customers"
+    sentence = f"Invest in {row['label']}: it brings {worth}, more than it costs." if pays else \
+        f"Improve {row['label']} only where that is cheap: it brings {worth}, and more is not shown."  # fmt: skip
+    return {"verdict": "Act" if pays else "Only if it is cheap", "sentence": sentence, "because": (
+        f"For {e.step} more, {e.group}: {_range(e, row['conf_low'], row['conf_high'])}, against an assumed cost of "
+        f"{e.money(cost)}. Whether fewer people would leave as well is inconclusive.")}  # fmt: skip
+
+
+def _unpriced(e: Evidence) -> dict[str, str]:
+    """Return the decision where no aspect's money is clear of zero."""
+    seen = float(e.stream("total")["mde"].median())
+    return {"verdict": "Inconclusive",
+            "sentence": "No aspect's worth is clear of zero: there is no case in money for acting, and none against.",
+            "because": f"Gains below about {e.money(seen)} a year for {e.step} would go unnoticed in this study."}
 
 
 def _at_most(e: Evidence, best: pd.Series) -> str:
@@ -111,10 +138,11 @@ def tiles(e: Evidence) -> list[dict[str, str]]:
 
 def _worth_tile(e: Evidence) -> dict[str, str]:
     best = e.plans.iloc[0]
+    clear = "" if best["aspect"] in set(e.clear("total")["aspect"]) else " Inconclusive: zero is not ruled out."
     return {"label": f"Raising {e.label(best['aspect'])} by {e.step} brings",
             "value": f"{e.money(best['benefit'])} a year",
             "interval": _range(e, best["benefit_low"], best["benefit_high"]),
-            "meaning": "Through customers and through fewer people leaving, before what it costs."}  # fmt: skip
+            "meaning": f"Through customers and through fewer people leaving, before what it costs.{clear}"}  # fmt: skip
 
 
 def _chance_tile(e: Evidence) -> dict[str, str]:
