@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -53,6 +54,9 @@ def _lock(folder: Path) -> Iterator[None]:
             raise OutputError(
                 f"Another run is writing {folder} now. Wait for it to end, or name another folder with --out."
             ) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP):  # a network folder without locks
+                raise
         yield
     finally:
         os.close(handle)

@@ -88,7 +88,7 @@ class Session:
             )
 
     def say(self, text: str) -> None:
-        """Display Markdown whose numbers come from the data, HTML in it as text; nothing when there is nothing to say."""
+        """Display Markdown whose numbers come from the data; its HTML is shown as text, a blank text not at all."""
         from IPython.display import Markdown, display
 
         if not text.strip():
