@@ -7,7 +7,10 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 
 FORMS = ("joint", "marginal", "between")
-WORDS = {"within": "acts on customers", "confounded": "only goes along between persons", "null": "does nothing"}
+WORDS = {
+    "within": "acts on this KPI", "elsewhere": "acts on another KPI only",
+    "confounded": "only goes along between persons", "null": "does nothing",
+}  # fmt: skip
 
 
 def planted_effects(data: StudyData) -> pd.DataFrame | None:
@@ -27,10 +30,15 @@ def planted_effects(data: StudyData) -> pd.DataFrame | None:
 
 
 def with_planted(frame: pd.DataFrame, data: StudyData, form: str) -> pd.DataFrame:
-    """Return ``frame`` (columns term, outcome) with ``kind`` and ``planted``; both empty for real data."""
+    """Return ``frame`` (columns term, outcome) with ``kind`` and ``planted``; both empty for real data.
+
+    ``kind`` is 'within', 'elsewhere' (acts, but not on this outcome), 'confounded' or 'null'.
+    """
     planted = planted_effects(data)
     if planted is None:
         return frame.assign(kind="", planted=float("nan"))
+    elsewhere = (planted["kind"] == "within") & ~planted["acts"].astype(bool)
+    planted["kind"] = planted["kind"].mask(elsewhere, "elsewhere")
     chosen = planted.rename(columns={form: "planted"})[["term", "outcome", "kind", "planted"]]
     out = frame.merge(chosen, on=["term", "outcome"], how="left", validate="many_to_one")
     return out.assign(kind=out["kind"].fillna(""))
@@ -54,10 +62,12 @@ def recovery(found: pd.DataFrame) -> pd.DataFrame | None:
         what=known["planted_kind"].map(WORDS),
         covered=(known["conf_low"] <= known["planted"]) & (known["planted"] <= known["conf_high"]),
     )
-    table = known.groupby("what", sort=True).agg(
+    table = known.groupby("what").agg(
         pairs=("estimate", "size"), covered=("covered", "sum"), clear=("clear", "sum"), n_units=("n_units", "min")
     )
-    return table.reset_index().rename(columns={"what": "planted"})
+    return (
+        table.reindex([w for w in WORDS.values() if w in table.index]).reset_index().rename(columns={"what": "planted"})
+    )
 
 
 def planted_variances(data: StudyData) -> pd.DataFrame | None:

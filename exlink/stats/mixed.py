@@ -15,7 +15,7 @@ from exlink.stats.tidy import need_columns, tidy_frame
 SINGULAR_TOLERANCE = 1e-4  # lme4's isSingular() default, on the relative covariance factor
 SINGULAR = "boundary (singular) fit: see help('isSingular')"
 NEAR = 0.01  # relative factor below which gradients stop short of the boundary, and Powell has a look too
-METHODS = ("lbfgs", "bfgs", "powell")  # tried in this order
+METHODS = ("lbfgs", "powell")  # tried in this order
 FEW_LEVELS = "grouping factors with < 5 sampled levels may give unreliable estimates"
 
 

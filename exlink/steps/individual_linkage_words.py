@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exlink.data.wording import in_words, signed
+
 
 def linked_sentence(facts: dict[str, Any], losses: pd.DataFrame) -> str:
     """Return what the linked panel is made of, in two sentences."""
@@ -48,7 +50,7 @@ def correlations_sentence(pairs: pd.DataFrame, kind: str, people: str) -> str:
     same = "the same " if kind == "within" else ""
     return (
         f"{kind.capitalize()} {same}{people}, the strongest pair is **{top['aspect']} and customers' {top['outcome']}: "
-        f"{top['estimate']:+.2f}** (95 % interval {top['conf_low']:+.2f} to {top['conf_high']:+.2f}; "
+        f"{signed(top['estimate'])}** (95 % interval {signed(top['conf_low'])} to {signed(top['conf_high'])}; "
         f"{top['n_units']:,} {people}). The intervals of {clear} of {len(part)} pairs leave out zero; "
         "they are not adjusted for looking at so many."
     )
@@ -63,12 +65,12 @@ def slopes_sentence(within: pd.DataFrame, outcome: str, people: str) -> str:
     if up.empty:
         return f"**No aspect clearly moves with customers' {outcome} within the same {people}.** {tests} {seen}"
     first = up.iloc[0]
-    others = [f"{row.aspect} ({row.estimate:+.2f})" for row in up.iloc[1:].itertuples()]
+    others = [f"{row.aspect} ({signed(row.estimate)})" for row in up.iloc[1:].itertuples()]
     more = f" Then {', '.join(others)}." if others else ""
     return (
         f"**When {first['aspect']} is a point better than usual, customers' {outcome} is "
         f"{first['estimate']:.2f} points "
-        f"higher** (95 % interval {first['conf_low']:+.2f} to {first['conf_high']:+.2f}; {first['n']:,} answers, "
+        f"higher** (95 % interval {signed(first['conf_low'])} to {signed(first['conf_high'])}; {first['n']:,} answers, "
         f"{first['n_units']:,} {people}).{more} {tests} {seen}"
     )
 
@@ -89,7 +91,7 @@ def clear_words(within: pd.DataFrame) -> str:
     up = within[within["clear"]]
     if up.empty:
         return "None is clear of zero."
-    return "Clear: " + "; ".join(f"{r.aspect} on {r.outcome} {r.estimate:+.2f}" for r in up.itertuples()) + "."
+    return "Clear: " + "; ".join(f"{r.aspect} on {r.outcome} {signed(r.estimate)}" for r in up.itertuples()) + "."
 
 
 def readings_sentence(both: pd.DataFrame, outcome: str, people: str) -> str:
@@ -119,8 +121,3 @@ def detectable(within: pd.DataFrame, outcome: str) -> float:
     """Return the slope that the typical aspect's error would have detected with 80 % power; NaN if none."""
     values = within.loc[within["outcome"] == outcome, "mde"].to_numpy(dtype=float)
     return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
-
-
-def in_words(names: list[str]) -> str:
-    """Return names as ``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

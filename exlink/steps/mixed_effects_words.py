@@ -1,0 +1,156 @@
+"""Step 04 in sentences: what the models say, how far they agree, and what the wrong model would have said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.wording import in_words, signed
+from exlink.errors import listed
+from exlink.steps.mixed_effects import FIXED, MIXED, NAIVE, Fits, strongest
+from exlink.steps.mixed_effects_rows import Design
+
+
+def rows_sentence(data: StudyData, given: Design) -> str:
+    """Return what the models rest on."""
+    used = "all linked answers" if given.share == 1 else f"a fixed sample of {given.share:.1%} of the linked answers"
+    lines = "".join(f" {line[0].upper()}{line[1:]}." for line in given.left_out)
+    return (
+        f"The models of single answers rest on **{len(given.rows):,} answers of {given.rows[data.unit].nunique():,} "
+        f"{data.people}** ({used}); the fixed-effects models on the averages of all of them.{lines}"
+    )
+
+
+def effects_sentence(effects: pd.DataFrame, outcome: str, people: str) -> str:
+    """Return what moves one outcome within the same people, all aspects in one model."""
+    part = _of(effects, outcome, MIXED, "within")
+    seen = f"An effect of {np.nanmedian(part['mde']):.2f} points would have been found in four of five tries."
+    up = strongest(effects, outcome)
+    if up.empty:
+        return f"**No aspect clearly moves customers' {outcome} within the same {people}.** {seen}"
+    each = [
+        f"{r.estimate:.2f} ({r.conf_low:.2f} to {r.conf_high:.2f}) per point of {r.aspect}" for r in up.itertuples()
+    ]
+    return (
+        f"**With all aspects in one model, customers' {outcome} rises within the same {people} by "
+        f"{in_words(each)}.** {_rest(part)} {seen}"
+    )
+
+
+def _rest(part: pd.DataFrame) -> str:
+    none = list(part.loc[part["verdict"] == "no meaningful association", "aspect"])
+    open_ = list(part.loc[part["verdict"] == "inconclusive", "aspect"])
+    said = f"No effect that matters: {in_words(none)}." if none else ""
+    return f"{said} Inconclusive: {in_words(open_)}." if open_ else said
+
+
+def agreement_sentence(effects: pd.DataFrame, outcome: str) -> str:
+    """Return how far mixed model and fixed effects differ."""
+    first = _of(effects, outcome, MIXED, "within").set_index("aspect")
+    second = _of(effects, outcome, FIXED, "within").set_index("aspect").reindex(first.index)
+    gap = (first["estimate"] - second["estimate"]).abs()
+    if gap.dropna().empty:
+        return "The two ways to estimate the effects within cannot be compared here."
+    same = (first["verdict"] == second["verdict"]).sum()
+    return (
+        f"Mixed model and fixed effects differ by at most {gap.max():.2f} points ({gap.idxmax()}), where the usual "
+        f"error is {first['std_error'].median():.2f}; {same} of {len(first)} verdicts are the same."
+    )
+
+
+def naive_sentence(effects: pd.DataFrame, outcome: str, people: str) -> str:
+    """Return what a model that does not split would have claimed."""
+    naive = _of(effects, outcome, NAIVE, "naive").set_index("aspect")
+    within = _of(effects, outcome, MIXED, "within").set_index("aspect").reindex(naive.index)
+    if naive.empty or within["estimate"].isna().all():
+        return "What ignoring the split would say cannot be compared here."
+    claimed = naive[(naive["p_adjusted"] < 0.05) & ~within["clear"].astype(bool) & (naive["estimate"] > 0)]
+    if claimed.empty:
+        return f"A model that does not split would not have claimed more for {outcome} than what holds within."
+    each = [
+        f"{a} ({signed(row['estimate'])}, within {signed(within.loc[a, 'estimate'])})" for a, row in claimed.iterrows()
+    ]
+    return (
+        f"**A model that does not split would also have credited {in_words(each)}** with an effect on {outcome} that "
+        f"is not there when the same {people} are compared with themselves."
+    )
+
+
+def variance_sentence(parts: pd.DataFrame, outcome: str, people: str) -> str:
+    """Return how much of the differences EX accounts for."""
+    by = parts[parts["outcome"] == outcome].set_index("component")
+    if by.empty:
+        return "not assessed: no model could be fitted"
+    who, contact = by.iloc[0], by.loc["single contact"]
+    share = who["without"] / (who["without"] + contact["without"])
+    return (
+        f"{share:.1%} of the variance of {outcome} lies between {people}. EX accounts for "
+        f"{max(who['accounted'], 0):.0%} of that, and for {max(contact['accounted'], 0):.1%} of the variance of single "
+        "answers, most of which no employer can move."
+    )
+
+
+def slope_sentence(found: dict[str, Any] | str, outcome: str, people: str) -> str:
+    """Return whether the strongest aspect acts on everybody alike."""
+    if isinstance(found, str):
+        return found
+    told = "cannot be told from none" if not found["p_value"] < 0.05 else "is clear"
+    trouble = f" The fit warns: {found['message']}." if found["message"] else ""
+    return (
+        f"A point of {found['aspect']} goes with {signed(found['estimate'])} points of {outcome} on average. Between "
+        f"{people} that slope varies with a standard deviation of {found['sd']:.2f}: most lie between "
+        f"{signed(found['low'])} and {signed(found['high'])}. The variation {told} "
+        f"(p = {found['p_value']:.2g}).{trouble}"
+    )
+
+
+def errors_sentence(table: pd.DataFrame) -> str:
+    """Return how the two kinds of errors compare, and what lme4 would warn of."""
+    if table.empty:
+        return "not assessed: no model could be fitted"
+    low, high = table["inflation"].min(), table["inflation"].max()
+    said = sorted(set(table["message"]) - {"none"})
+    warned = f"Warnings: {listed(said)}." if said else "No fit is singular, all converged."
+    return (
+        f"Errors clustered by unit are {low:.2f} to {high:.2f} times the model's own; near 1 means that the model's "
+        f"picture of the noise is not misleading. {warned}"
+    )
+
+
+def counts_note(joint: pd.DataFrame, people: str) -> str:
+    """Return the numbers behind the effects, per outcome."""
+    first = joint.drop_duplicates("outcome")
+    each = "; ".join(f"{r.outcome}: {r.n:,} answers of {r.n_units:,} {people}" for r in first.itertuples())
+    return f"{each}. Intervals and p values rest on the clustered error."
+
+
+def lanes_words(shown: pd.DataFrame) -> str:
+    """Return the figure of specifications in words, for those who listen to the page."""
+    if shown.empty:
+        return "No specification could be fitted."
+    first = shown[shown["lane"] == shown["lane"].iloc[0]]
+    each = "; ".join(
+        f"{r.aspect} {signed(r.estimate)} ({signed(r.conf_low)} to {signed(r.conf_high)})" for r in first.itertuples()
+    )
+    return f"{first['lane'].iloc[0]}: {each}."
+
+
+def facts(fits: Fits, given: Design, outcome: str, people: str) -> dict[str, Any]:
+    """Return what later steps and readers need beside the table of effects."""
+    part = _of(fits.effects, outcome, MIXED, "within")
+    return {
+        "outcome": outcome, "unit": people, "answers": len(given.rows), "share": given.share,
+        "clear_aspects": list(strongest(fits.effects, outcome)["aspect"]),
+        "detectable": float(np.nanmedian(part["mde"])) if len(part) and part["mde"].notna().any() else None,
+        "singular": any(f.is_singular for f in fits.mixed.values()),
+        "converged": all(f.converged for f in fits.mixed.values()),
+        "not_assessed": [*fits.failures, *given.left_out],
+    }  # fmt: skip
+
+
+def _of(effects: pd.DataFrame, outcome: str, specification: str, effect: str) -> pd.DataFrame:
+    chosen = (effects["outcome"] == outcome) & (effects["specification"] == specification)
+    return effects[chosen & (effects["effect"] == effect)].reset_index(drop=True)

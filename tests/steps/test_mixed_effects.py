@@ -1,0 +1,202 @@
+"""Step 04 splits within from between, agrees with itself over specifications, and shows what a naive model claims."""
+
+import numpy as np
+import pytest
+from linkage_world import Plan, open_study
+
+from exlink.steps import mixed_effects as step
+from exlink.steps import mixed_effects_words as words
+from exlink.steps.mixed_effects_rows import MEDIATORS, _columns, _independent
+
+CONTROLS = ["touchpoint", "channel", "complexity"]
+
+
+def fitted(data, controls=CONTROLS, **options):
+    given = step.design(data, controls, max_rows=60_000)
+    return given, step.fit_all(data, given, **{"reml": True, "smallest_share": 0.05} | options)
+
+
+def of(fits, term, specification, effect="within", outcome="satisfaction"):
+    e = fits.effects
+    chosen = (e["term"] == term) & (e["specification"] == specification) & (e["effect"] == effect)
+    return e[chosen & (e["outcome"] == outcome)].iloc[0]
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Sixty employees in four waves; tools acts, recognition only goes along with a trait."""
+    return open_study(tmp_path_factory.mktemp("planted"), Plan(kpis=("ease", "satisfaction")))
+
+
+@pytest.fixture(scope="module")
+def planted_fits(planted):
+    return fitted(planted)
+
+
+@pytest.fixture(scope="module")
+def teams(tmp_path_factory):
+    """One wave of EX per team: there is no within."""
+    return open_study(tmp_path_factory.mktemp("teams"), Plan(waves=1, grain="team", contacts=30))
+
+
+@pytest.fixture(scope="module")
+def sample_fits(sample):
+    return fitted(sample, smallest_share=0.0125)
+
+
+def test_both_specifications_find_what_acts(planted_fits):
+    _, fits = planted_fits
+    for specification in (step.MIXED, step.FIXED):
+        tools, recognition = (of(fits, t, specification) for t in ("ex_tools", "ex_recognition"))
+        assert tools["conf_low"] < 0.5 < tools["conf_high"]
+        assert tools["verdict"] == "higher"
+        assert recognition["conf_low"] < 0 < recognition["conf_high"]
+
+
+def test_the_naive_model_credits_what_only_goes_along(planted_fits, planted):
+    """Expected bias: the slope of the trait on recognition between employees, thinned by the variance within."""
+    _, fits = planted_fits
+    naive = of(fits, "ex_recognition", step.NAIVE, "naive")
+    assert naive["conf_low"] > 0.1
+    assert of(fits, "ex_recognition", step.MIXED, "between")["conf_low"] > naive["estimate"]
+    said = words.naive_sentence(fits.effects, "satisfaction", planted.people)
+    assert "recognition (+" in said
+    assert "tools" not in said
+
+
+def test_mixed_and_fixed_effects_agree(planted_fits):
+    """With the unit means in the model, the within slopes of a mixed model are those of fixed effects."""
+    _, fits = planted_fits
+    for term in ("ex_tools", "ex_recognition"):
+        mixed, fixed = of(fits, term, step.MIXED), of(fits, term, step.FIXED)
+        assert mixed["estimate"] == pytest.approx(fixed["estimate"], abs=0.01)
+        assert mixed["std_error"] == pytest.approx(fixed["std_error"], rel=0.15)
+    assert "2 of 2 verdicts are the same" in words.agreement_sentence(fits.effects, "satisfaction")
+
+
+def test_within_and_between_add_up_to_the_aspect(planted_fits, planted):
+    given, _ = planted_fits
+    exposures = planted.exposures()
+    rows = planted.sample_linked().merge(exposures[["employee_id", "wave", "ex_tools"]], on=["employee_id", "wave"])
+    np.testing.assert_allclose(given.rows["ex_tools_within"] + given.rows["ex_tools_between"], rows["ex_tools"])
+    assert given.rows.groupby("employee_id")["ex_tools_within"].mean().abs().max() < 1e-12
+
+
+def test_where_nothing_acts_nothing_is_clear(tmp_path):
+    data = open_study(tmp_path / "silent", Plan(slope=0.0, trait=0.0, seed=5))
+    _, fits = fitted(data)
+    assert not fits.effects["clear"].any()
+    assert "No aspect clearly moves" in words.effects_sentence(fits.effects, "satisfaction", data.people)
+    given = step.design(data, CONTROLS, max_rows=60_000)
+    assert step.random_slope(data, given, "satisfaction", fits, reml=True).startswith("not assessed: no aspect")
+
+
+def test_employees_who_do_not_differ_give_a_singular_fit_in_lme4s_words(tmp_path):
+    """Every employee's residuals are centred on purpose, so that the variance between them is at its boundary."""
+    data = open_study(tmp_path / "alike", Plan(slope=0.0, trait=0.0, unit_sd=0.0, units=20, seed=2))
+    given = step.design(data, [], max_rows=60_000)
+    by = given.rows.groupby("employee_id")["satisfaction"]
+    given.rows["satisfaction"] = given.rows["satisfaction"] - by.transform("mean") + 3.0
+    fits = step.fit_all(data, given, reml=True, smallest_share=0.05)
+    checked = step.checks(fits)
+    assert "boundary (singular) fit" in checked["message"].iloc[0]
+    assert "boundary (singular) fit" in words.errors_sentence(checked)
+
+
+def test_slopes_that_differ_between_employees_are_found(planted, planted_fits):
+    """A random slope of SD 0.4 is put into the outcome; without it none is found."""
+    given, fits = planted_fits
+    none = step.random_slope(planted, given, "satisfaction", fits, reml=True)
+    assert none["p_value"] > 0.01
+    codes = given.rows["employee_id"].astype("category").cat.codes.to_numpy()
+    own = 0.4 * np.random.default_rng(4).standard_normal(codes.max() + 1)
+    rows = given.rows.assign(satisfaction=given.rows["satisfaction"] + own[codes] * given.rows["ex_tools_within"])
+    varied = step.Design(rows, given.within, given.between, given.circumstances, [], 1.0)
+    refitted = step.fit_all(planted, varied, reml=True, smallest_share=0.05)
+    found = step.random_slope(planted, varied, "satisfaction", refitted, reml=True)
+    assert found["aspect"] == "tools"
+    assert found["sd"] == pytest.approx(0.4, abs=0.12)
+    assert found["p_value"] < 1e-6
+
+
+def test_mediators_are_flagged_and_circumstances_are_not():
+    assert step.mediator_lines(CONTROLS) == []
+    (line,) = step.mediator_lines(["touchpoint", "handle_seconds"])
+    assert line.startswith("handle time (`handle_seconds`) is moved by EX")
+    assert not set(CONTROLS) & set(MEDIATORS)
+
+
+def test_a_control_that_is_not_there_costs_one_line(planted):
+    given = step.design(planted, ["touchpoint", "complexity"], max_rows=60_000)
+    assert given.left_out == ["not assessed: needs `interactions.complexity`"]
+    assert [t for t in given.circumstances if t.startswith("c_touchpoint")] == ["c_touchpoint_1"]
+
+
+def test_numbers_are_centred_and_their_gaps_told(planted_fits):
+    given, _ = planted_fits
+    numbers, gap = _columns(given.rows["satisfaction"].mask(given.rows.index < 5), "wait")
+    assert numbers.mean() == pytest.approx(0, abs=1e-9)
+    assert gap.sum() == 5
+
+
+def test_columns_that_repeat_others_are_left_out(planted_fits):
+    given, _ = planted_fits
+    wide = given.rows.assign(flat=1.0, twice=given.rows["ex_tools_within"] * 2 + given.rows["ex_tools_between"])
+    names = ["ex_tools_within", "ex_tools_between", "flat", "twice"]
+    assert _independent(wide, names) == {"ex_tools_within", "ex_tools_between"}
+
+
+def test_a_single_wave_leaves_only_the_comparison_between_units(teams):
+    given, fits = fitted(teams)
+    assert step.within_reason(teams).startswith("not assessed: effects within teams")
+    assert given.within == []
+    assert set(fits.effects["effect"]) == {"between", "naive"}
+    assert of(fits, "ex_recognition", step.MIXED, "between")["verdict"] == "higher"
+    assert set(step.lanes(fits.effects, "satisfaction")["lane"]) == {"between, mixed model", "naive: not split"}
+    assert "cannot be compared" in words.naive_sentence(fits.effects, "satisfaction", teams.people)
+    assert "teams" in words.variance_sentence(step.variances(teams, fits), "satisfaction", teams.people)
+
+
+# -- the committed sample, and studies that lack something --------------------------------------------
+
+
+def test_the_sample_gives_back_the_joint_effects(sample_fits):
+    _, fits = sample_fits
+    e = fits.effects
+    for specification in (step.MIXED, step.FIXED):
+        found = step.recovery(e[(e["effect"] == "within") & (e["specification"] == specification)]).set_index("planted")
+        assert found["pairs"].sum() == 27
+        assert found["covered"].sum() >= 24  # 95 % intervals: 3 of 27 may miss
+        assert found.loc["acts on this KPI", "clear"] == found.loc["acts on this KPI", "pairs"]
+        # the adjustment bounds the share of false ones among the clear ones; it does not promise none
+        assert found["clear"].sum() - found.loc["acts on this KPI", "clear"] <= 1
+    naive = step.recovery(e[e["effect"] == "naive"]).set_index("planted")
+    assert naive.loc["only goes along between persons", "covered"] <= 2
+    assert naive.loc["only goes along between persons", "clear"] >= 3
+
+
+def test_the_sample_s_employee_variance_is_the_planted_one(sample, sample_fits):
+    parts = step.variances(sample, sample_fits[1]).dropna(subset=["planted"])
+    assert len(parts) == 3
+    np.testing.assert_allclose(parts["without"], parts["planted"], rtol=0.25)
+    assert parts["accounted"].between(0.2, 0.8).all()
+
+
+def test_a_fixed_sample_repeats(sample):
+    first, second = (step.design(sample, CONTROLS, max_rows=4_000) for _ in range(2))
+    assert 0 < first.share < 1
+    assert first.rows.equals(second.rows)
+    assert "fixed sample of" in words.rows_sentence(sample, first)
+
+
+@pytest.mark.parametrize("study", ["required_only", "one_wave", "team_grain"])
+def test_every_part_works_or_says_why_not(study, request):
+    data = request.getfixturevalue(study)
+    given, fits = fitted(data)
+    outcome = step.focus_outcome(data, "satisfaction")
+    assert ("within" in set(fits.effects["effect"])) == (step.within_reason(data) == "")
+    assert all(line.startswith("not assessed: ") for line in fits.failures)
+    assert len(step.checks(fits)) + len(set(fits.failures)) >= len(data.cx_kpis)
+    facts = words.facts(fits, given, outcome, data.people)
+    assert facts["unit"] == data.people
+    assert words.lanes_words(step.lanes(fits.effects, outcome)).endswith(".")
