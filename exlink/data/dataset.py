@@ -210,7 +210,7 @@ class StudyData:
         who = "employee" if unit == "employee_id" else "unit"
         stages = [
             ("interactions in the period", ""),
-            (f"{who} answered some EX survey", f"the {who} never answered"),
+            (f"{who} has EX answers that may be linked", f"the {who} gave none, or not by name"),
             ("EX in force at that time", "no EX answer in the window before it"),
             ("customer was invited", "the customer was not asked"),
             ("customer answered", "the customer did not answer"),

@@ -41,6 +41,8 @@ def exposures(
     weight = "coalesce(weight, 1)" if "weight" in columns else "1"
     quarter = "year(responded_on) || 'Q' || quarter(responded_on)"
     wave = f"coalesce(wave, {quarter})" if "wave" in columns else quarter
+    # Who answered without their own name did not agree to be linked person by person.
+    withheld = "identified IS FALSE" if unit == "employee_id" and "identified" in columns else "false"
     means = con.execute(f"""
         WITH scale AS (  -- the scale most answers of a measure are on
             SELECT kpi, CASE WHEN kpi = 'driver' THEN aspect ELSE kpi END AS measure,
@@ -53,14 +55,26 @@ def exposures(
                    CASE WHEN [scale_min, scale_max] = s.s THEN score
                         ELSE (score - scale_min) / (scale_max - scale_min) * (s.s[2] - s.s[1]) + s.s[1] END AS value
             FROM ex_responses r JOIN scale s
-              ON r.kpi = s.kpi AND s.measure = CASE WHEN r.kpi = 'driver' THEN r.aspect ELSE r.kpi END)
+              ON r.kpi = s.kpi AND s.measure = CASE WHEN r.kpi = 'driver' THEN r.aspect ELSE r.kpi END
+            WHERE NOT ({withheld}))
         SELECT {unit}, in_wave AS wave, kpi, measure, sum(w * value) / nullif(sum(w), 0) AS value,
                max(responded_on) AS responded_on, count_if([scale_min, scale_max] <> s) AS rescaled
         FROM answer GROUP BY ALL ORDER BY ALL""").df()
+    if means.empty:
+        raise LinkageError(
+            "ex_responses.identified: no answer was given under the respondent's own name, so none may be linked to "
+            "interactions. Compare teams instead: linkage.grain: team, with team_id in place of employee_id."
+        )
     labels = {f"ex_{slug(a)}": a for a in sorted(means.loc[means["kpi"] == "driver", "measure"].unique())}
     _refuse_clashes(labels)
     rescaled = means.loc[means["rescaled"] > 0, "measure"].unique()
     notes = []
+    unnamed = con.execute(f"SELECT count(*) FROM ex_responses WHERE {withheld}").fetchall()[0][0]
+    if unnamed:
+        notes.append(
+            f"ex_responses: {unnamed:,} answers were not given under the respondent's own name; they count in averages "
+            "and are not linked to interactions."
+        )
     if len(rescaled):
         notes.append(
             f"ex_responses: items of {listed(rescaled)} come on different scales and are brought to the commonest one."

@@ -102,6 +102,11 @@ def readable(name: str, files: list[Path] | None = None) -> Iterator[None]:
                 f"{where} is not a regular table: {ragged}. Correct the extract, or accept short lines "
                 f"in study.yaml: sources.{name}: {{path: …, pad_short_rows: true}}."
             ) from error
+        if "sniffing" in text:
+            raise SourceError(
+                f"{where} is not a regular text table: its quotes, delimiters or line endings change within the file. "
+                "Save it anew as CSV."
+            ) from error
         if "unicode" in text.lower() or "utf-8 encoded" in text.lower():
             raise SourceError(
                 f"{where} is not UTF-8 text. Save it as UTF-8, or say what it is in study.yaml: "

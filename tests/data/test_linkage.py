@@ -139,3 +139,16 @@ def test_team_grain_links_units_and_needs_no_employees(tmp_path):
     assert data.exposures()["team_id"].tolist() == ["T-0", "T-1", "T-2"]
     assert data.known_ids() == frozenset()
     assert data.missing("employees") == "not assessed: needs `employees`"
+
+
+def test_answers_withheld_from_linking_are_not_linked(tmp_path):
+    frames = tables()
+    ex = frames["ex_responses"]
+    ex["identified"] = ~ex["employee_id"].isin(["E-000", "E-001"])
+    data = open_data(load_study(write(tmp_path, frames)))
+    assert not {"E-000", "E-001"} & set(data.exposures()["employee_id"])
+    assert len(data.frame("ex_responses")) == len(ex)
+    assert any("not given under the respondent's own name" in note for note in data.notes)
+    ex["identified"] = False
+    with pytest.raises(LinkageError, match="no answer was given under the respondent's own name"):
+        open_data(load_study(write(tmp_path / "none", frames)))

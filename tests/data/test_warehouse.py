@@ -93,3 +93,12 @@ def test_empty_file_broken_query_unknown_format(tmp_path):
     write(tmp_path, tables(), sources=sources(employees="employees.docx"))
     with pytest.raises(SourceError, match=r"\.docx files are not read"):
         open_data(load_study(tmp_path))
+
+
+def test_mixed_line_endings_are_told_without_a_path(tmp_path):
+    write(tmp_path, tables())
+    lines = (tmp_path / "interactions.csv").read_bytes().splitlines()
+    (tmp_path / "interactions.csv").write_bytes(b"\r\n".join(lines[:200]) + b"\n" + b"\r".join(lines[200:]))
+    with pytest.raises(SourceError, match=r"interactions\.csv\)") as error:
+        open_data(load_study(tmp_path))
+    assert str(tmp_path) not in str(error.value)
