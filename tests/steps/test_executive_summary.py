@@ -26,7 +26,8 @@ def slope(aspect, estimate, half, outcome="satisfaction", verdict=None):
             "sd_within": 0.45}  # fmt: skip
 
 
-LINKAGE = {"unit": "employees", "outcome": "satisfaction", "ex_before_cx": True, "no_within": ""}
+LINKAGE = {"unit": "employees", "outcome": "satisfaction", "ex_before_cx": True, "no_within": "",
+           "verdict_ranking": "Do not rank employees on customers' satisfaction."}  # fmt: skip
 READY = {"linked_share": 0.26, "linked": 15_700, "interactions": 60_000, "response_rate": {"ex": 0.8, "cx": 0.4}}
 SLOPES = pd.DataFrame([slope("tools", 0.16, 0.02), slope("workload", 0.01, 0.03)])
 RAN = {"05_business_rollup": {"exlink": "0.1.0", "rows": {"employees": {"used": 240, "rejected": 3}}, "outputs": {}}}
@@ -189,6 +190,26 @@ def test_strong_is_said_only_where_people_are_compared_with_themselves(with_mone
     assert levels["Customers who think better of us stay longer."] == "moderate"
     assert levels["A better aspect of work makes people more content with it."] == "weak"
     assert levels["The improvement can be made, at the assumed cost."] == "not assessed"
+
+
+def test_models_that_disagree_are_named(with_money):
+    models = pd.DataFrame([
+        slope("tools", 0.15, 0.02) | {"effect": "within", "specification": "mixed model"},
+        slope("tools", 0.01, 0.02) | {"effect": "within", "specification": "fixed effects"}])  # fmt: skip
+    for rows, said in ((models, "do not all agree on tools"), (models.head(1), "A further model agrees")):
+        e = replace(with_money, tables={**with_money.tables, "effects": rows})
+        assert said in step.certainty(e)[0]["why"]
+
+
+def test_ranking_people_is_warned_of_where_step_03_refused_it(with_money, nothing):
+    assert step.misuse(with_money).startswith("Do not rank employees")
+    assert step.misuse(nothing) == ""
+
+
+def test_the_lever_customers_would_choose_is_named_beside_another_decision(with_money):
+    first = with_money.clear("customers")["label"].iloc[0]
+    assert first != with_money.label(with_money.plans.iloc[0]["aspect"])
+    assert f"For customers alone the first lever is {first}" in step.decision(with_money)["because"]
 
 
 def test_a_link_that_covers_zero_is_weak(with_money):

@@ -1,11 +1,11 @@
 """Step 09: one page for executives, written from the artefacts of the steps before it and from nothing else."""
 
-from exlink.steps.executive_summary.action import changes, mind_changers, others, ranking
+from exlink.steps.executive_summary.action import changes, mind_changers, misuse, others, ranking
 from exlink.steps.executive_summary.evidence import Evidence, collect
 from exlink.steps.executive_summary.headline import chain, decision, tiles
 from exlink.steps.executive_summary.trust import badges, certainty, gaps, glossary, provenance, signs_note
 
 __all__ = [
     "Evidence", "badges", "certainty", "chain", "changes", "collect", "decision", "gaps", "glossary", "mind_changers",
-    "others", "provenance", "ranking", "signs_note", "tiles",
+    "misuse", "others", "provenance", "ranking", "signs_note", "tiles",
 ]  # fmt: skip

@@ -92,6 +92,14 @@ def _other_side(e: Evidence) -> list[str]:
             for _, r in rows.iterrows()]  # fmt: skip
 
 
+def misuse(e: Evidence) -> str:
+    """Return what the numbers must not be used for, where step 03 says so."""
+    verdict = e.fact("linkage").get("verdict_ranking") or ""
+    if not verdict.startswith("Do not"):
+        return ""
+    return f"{verdict} At their usual number of answers a league table would mostly rank chance."
+
+
 def mind_changers(e: Evidence) -> list[str]:
     """Return findings that would overturn the decision, with their numbers where there are any."""
     lines = []

@@ -43,7 +43,7 @@ def _priced(e: Evidence, best: pd.Series) -> dict[str, str]:
                    "than it costs."  # fmt: skip
     because = (
         f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(best['cost'])}, spent once, has a "
-        f"{chance:.0%} chance to pay back within a year. {_at_most(e, best)} {_where_from(e, best['aspect'])}")
+        f"{chance:.0%} chance to pay back within a year. {_where_from(e, best['aspect'])}{_for_customers(e, label)}")
     return {"verdict": verdict, "sentence": sentence, "because": because.strip()}
 
 
@@ -67,10 +67,13 @@ def _unpriced(e: Evidence) -> dict[str, str]:
             "because": f"Gains below about {e.money(seen)} a year for {e.step} would go unnoticed in this study."}
 
 
-def _at_most(e: Evidence, best: pd.Series) -> str:
-    if best["worth_paying"] <= 0:
-        return "No cost at all is covered with 90% certainty."
-    return f"With 90% certainty it is worth paying up to {e.money(best['worth_paying'])}."
+def _for_customers(e: Evidence, label: str) -> str:
+    """Name the lever that customers alone would choose, where it is another one."""
+    rows = e.clear("customers")
+    if not len(rows) or rows["label"].iloc[0] == label:
+        return ""
+    row = rows.iloc[0]
+    return f" For customers alone the first lever is {row['label']}, {e.money(row['estimate'])} a year."
 
 
 def _where_from(e: Evidence, aspect: str) -> str:
@@ -81,7 +84,7 @@ def _where_from(e: Evidence, aspect: str) -> str:
         return ""
     share = np.clip(ways["saved"] / ways["total"], 0, 1)
     if share > MOSTLY:
-        return "Nearly all of it comes from fewer people leaving, which is the weaker evidence of the two ways."
+        return "Nearly all of it comes from fewer people leaving, the weaker evidence of the two ways."
     if share < 1 - MOSTLY:
         return "Nearly all of it comes through customers, little from fewer people leaving."
     return f"{share:.0%} of it comes from fewer people leaving, the rest through customers."

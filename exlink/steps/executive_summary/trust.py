@@ -59,12 +59,28 @@ def _work_to_contact(e: Evidence) -> dict[str, str]:
         when = "Experience was asked before the contact." if before else "Which came first cannot be read."
         level = "weak" if not clear else "strong" if before else "moderate"
         why = f"{clear} of {len(e.slopes)} aspects are clear, in {n:,} answers about {units:,} {e.people}, each " \
-              f"compared with themselves. {when}"  # fmt: skip
+              f"compared with themselves. {when}{_models(e)}"  # fmt: skip
         return _line(statement, level, why)
     if len(e.between):
         return _line(statement, "weak", f"{capital(e.people)} were only compared with each other, which mixes in "
                                         "everything else in which they differ.")  # fmt: skip
     return _line(statement, "not assessed", "The link between the two sides has not been analysed.")
+
+
+def _models(e: Evidence) -> str:
+    """Say whether the models of step 04 see what the simple comparison sees."""
+    rows = e.table("effects")
+    clear = set(e.slopes.loc[e.slopes["verdict"] == "higher", "aspect"])
+    if not len(rows) or not clear:
+        return ""
+    rows = rows[(rows["outcome"] == e.kpi) & (rows["effect"] == "within") & rows["aspect"].isin(clear)]
+    against = sorted(set(rows.loc[rows["verdict"] != "higher", "aspect"]))
+    models = rows["specification"].nunique()
+    if not models:
+        return ""
+    if against:
+        return f" Further models do not all agree on {', '.join(against)}."
+    return f" {models} further models agree." if models > 1 else " A further model agrees."
 
 
 def _link(e: Evidence, name: str, statement: str, level: str, how: str) -> dict[str, str]:
