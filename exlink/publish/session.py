@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import base64
-import io
 import json
 import os
 import re
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 PREPARED = "EXLINK_PREPARED"  # folder of tables that `exlink run` prepared for all its steps
 INPUTS_JSON = "inputs.json"
 _NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\.?\d)")  # the hyphen of a negative number, which prose writes as a minus
-_CSS_PIXELS_PER_INCH = 100  # of a report page; figures are drawn at twice that for sharp screens
 
 
 class Session:
@@ -72,9 +70,13 @@ class Session:
         if hasattr(obj, "savefig"):
             if not alt.strip():
                 raise ParameterError("s.show(figure) needs alt='…': one or two sentences that say what it shows.")
-            png, width, height = _png(obj)
-            about |= {"width": width, "height": height}
-            display({"image/png": png, "text/plain": alt}, raw=True, metadata={"image/png": about})
+            from exlink.publish.charts import css_width, png
+
+            picture = png(obj)
+            width, height = (int.from_bytes(picture[at : at + 4]) for at in (16, 20))  # of the PNG header
+            about |= {"width": css_width(obj), "height": round(css_width(obj) * height / width)}
+            shown = {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt}
+            display(shown, raw=True, metadata={"image/png": about})
         elif hasattr(obj, "as_raw_html") or (hasattr(obj, "_repr_html_") and not hasattr(obj, "columns")):
             markup = obj.as_raw_html() if hasattr(obj, "as_raw_html") else obj._repr_html_()
             # a card says all it has to say; a caption would speak of a figure that is not there
@@ -205,16 +207,6 @@ def _prepare(study: Study) -> Path:
     folder = new_private_folder()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return prepare(study, folder / "prepared")
-
-
-def _png(figure: Any) -> tuple[str, int, int]:
-    """Return a figure as base64 PNG with its size in CSS pixels, the same bytes every time."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    content = buffer.getvalue()
-    width, height = (int.from_bytes(content[at : at + 4]) for at in (16, 20))  # of the PNG header
-    scale = _CSS_PIXELS_PER_INCH / figure.dpi
-    return base64.b64encode(content).decode("ascii"), round(width * scale), round(height * scale)
 
 
 def _inputs(study: Study) -> dict[str, str]:
