@@ -68,7 +68,9 @@ def rows_note(found: pd.DataFrame | str) -> str:
     if isinstance(found, str):
         return found
     share = found.attrs["share"]
-    return "From all linked answers." if share == 1 else f"From a fixed sample of {share:.1%} of the linked answers."
+    rows = "From all linked answers." if share == 1 else f"From a fixed sample of {share:.1%} of the linked answers."
+    alone = " Customers answered about once each: what sits with them is part of the single contact."
+    return rows if "customer_id" in set(found["term"]) else rows + alone
 
 
 def _factors(data: StudyData, rows: pd.DataFrame) -> list[str]:

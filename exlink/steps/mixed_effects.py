@@ -160,6 +160,13 @@ def variances(data: StudyData, fits: Fits) -> pd.DataFrame:
     return out
 
 
+def variance_reason(data: StudyData) -> str:
+    """Return why variances of single answers cannot be told, or ``""``."""
+    if data.has("interactions", "weight"):
+        return "not assessed: a row of `interactions` is the average of several customers (column `weight`)"
+    return ""
+
+
 def checks(fits: Fits) -> pd.DataFrame:
     """Return what a reader of models asks first, per outcome.
 

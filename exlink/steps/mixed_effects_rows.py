@@ -61,6 +61,8 @@ def design(data: StudyData, controls: Sequence[str], *, max_rows: int) -> Design
     rows = sample.merge(data.exposures()[[*key, *xs]], on=key, how="inner", validate="many_to_one")
     known = rows[xs].notna().all(axis=1)
     left_out = []
+    if data.has("interactions", "weight"):
+        left_out.append("A row of `interactions` is the average of several customers (`weight`) and counts once")
     if not known.all():
         left_out.append(f"{int((~known).sum()):,} of {len(rows):,} answers lack an aspect and are not in the models")
     rows = split(rows[known].reset_index(drop=True), xs, data.unit)

@@ -51,6 +51,8 @@ def agreement_sentence(effects: pd.DataFrame, outcome: str) -> str:
     """Return how far mixed model and fixed effects differ."""
     first = _of(effects, outcome, MIXED, "within").set_index("aspect")
     second = _of(effects, outcome, FIXED, "within").set_index("aspect").reindex(first.index)
+    if first.empty:
+        return "Without change within, there is only one way to put the question."
     gap = (first["estimate"] - second["estimate"]).abs()
     if gap.dropna().empty:
         return "The two ways to estimate the effects within cannot be compared here."
@@ -66,7 +68,7 @@ def naive_sentence(effects: pd.DataFrame, outcome: str, people: str) -> str:
     naive = _of(effects, outcome, NAIVE, "naive").set_index("aspect")
     within = _of(effects, outcome, MIXED, "within").set_index("aspect").reindex(naive.index)
     if naive.empty or within["estimate"].isna().all():
-        return "What ignoring the split would say cannot be compared here."
+        return f"The naive model differs in its errors only: it takes answers about the same {people} for independent."
     claimed = naive[(naive["p_adjusted"] < 0.05) & ~within["clear"].astype(bool) & (naive["estimate"] > 0)]
     if claimed.empty:
         return f"A model that does not split would not have claimed more for {outcome} than what holds within."

@@ -153,7 +153,7 @@ def test_a_single_wave_leaves_only_the_comparison_between_units(teams):
     assert set(fits.effects["effect"]) == {"between", "naive"}
     assert of(fits, "ex_recognition", step.MIXED, "between")["verdict"] == "higher"
     assert set(step.lanes(fits.effects, "satisfaction")["lane"]) == {"between, mixed model", "naive: not split"}
-    assert "cannot be compared" in words.naive_sentence(fits.effects, "satisfaction", teams.people)
+    assert "differs in its errors only" in words.naive_sentence(fits.effects, "satisfaction", teams.people)
     assert "teams" in words.variance_sentence(step.variances(teams, fits), "satisfaction", teams.people)
 
 
