@@ -8,6 +8,7 @@ never held them. The same notebook gives the same bytes.
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = "exlink"
 REMOVED = frozenset({"parameters", "injected-parameters", "remove-cell"})
+READING = re.compile(r"\s*\*\*Reading this (figure|table)")
 SHOWN = ("text/html", "text/markdown", "image/png")  # the first that an output has is shown
 CSS_PIXELS = 700  # width of a figure whose cell does not say one
 
@@ -59,20 +61,34 @@ def export_html(notebook: Path, target: Path, *, title: str, nav: Sequence[tuple
 
 
 def cleaned(source: NotebookNode, where: str) -> NotebookNode:
-    """Return a notebook that holds the text and the shown outputs of ``source`` and nothing else."""
+    """Return a notebook that holds the text and the shown outputs of ``source`` and nothing else.
+
+    How to read a figure or table is left out where there is none to read.
+    """
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-    cells = []
+    cells, missing = [], False
     for i, cell in enumerate(source.cells):
         if REMOVED & set(cell.metadata.get("tags", ())):
             continue
         if cell.cell_type == "markdown":
+            unread = missing and READING.match(cell.source)
+            missing = False
+            if unread:
+                continue
             cells.append(new_markdown_cell(cell.source, id=f"c{i}"))
         elif cell.cell_type == "code":
             outputs = list(_shown(cell, where))
+            missing = bool(outputs) and all(_says_missing(output) for output in outputs)
             if outputs:
                 cells.append(new_code_cell(outputs=outputs, id=f"c{i}"))
     return new_notebook(cells=cells)
+
+
+def _says_missing(output: NotebookNode) -> bool:
+    """Return whether an output is a card that only says what could not be assessed, or an empty one."""
+    markup = output.data.get("text/html")
+    return markup is not None and (not markup.strip() or 'class="x-card x-missing"' in markup)
 
 
 def _shown(cell: NotebookNode, where: str) -> Iterator[NotebookNode]:

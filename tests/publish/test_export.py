@@ -194,3 +194,13 @@ def test_the_executive_page_opens_with_its_decision(tmp_path, page):
     intro, sign = new_markdown_cell("# T\n\n**Question** Q"), '<div class="x-card x-decision">d</div>'
     later = exported(tmp_path, intro, new_markdown_cell("## A"), shown("text/html", sign))
     assert later.select_one("h1 + .x-brief").get_text() == "Question Q"
+
+
+def test_how_to_read_is_left_out_where_there_is_nothing_to_read(tmp_path):
+    missing = '<div class="x-card x-missing"><ul><li>not assessed: needs x</li></ul></div>'
+    aid = new_markdown_cell("**Reading this figure.** A dot is a dot.")
+    for markup, kept in ((missing, False), ("", False), ("<table><tr><td>1</td></tr></table>", True)):
+        page = exported(tmp_path, new_markdown_cell("# T"), shown("text/html", markup), aid)
+        assert ("A dot is a dot" in page.get_text()) is kept
+    page = exported(tmp_path, new_markdown_cell("# T"), shown("text/html", missing), new_markdown_cell("Other text."))
+    assert "Other text." in page.get_text()
