@@ -91,7 +91,7 @@ def worth_sentence(rollup: Rollup, values: pd.DataFrame, stream: str, points: fl
     """Return which aspects are worth something clear of zero in one stream, and what the rest could have shown."""
     rows = values[values["stream"] == stream] if len(values) else values
     if not len(rows):
-        return _notes(rollup, "contact", "overall", "money", "stay", "exits")
+        return "Not assessed: the chain ends before it, for the reasons given at the top."
     clear = rows[rows["verdict"] == "higher"].sort_values("estimate", ascending=False)
     open_ = rows[rows["verdict"] == "inconclusive"]
     parts = []

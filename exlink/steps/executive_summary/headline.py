@@ -28,19 +28,19 @@ def _priced(e: Evidence, best: pd.Series) -> dict[str, str]:
     label, chance, worth = e.label(best["aspect"]), best["p_pays"], f"{e.money(best['benefit'])} a year"
     if chance >= SURE:
         verdict = "Act"
-        sentence = f"Invest in {label}: it would bring about {worth}, almost surely more than it costs."
+        sentence = f"Invest in {label}: it would be worth about {worth}, almost surely more than it costs."
     elif chance >= LIKELY:
         verdict = "Try it small first"
-        sentence = f"Start with {label} in a few teams: done everywhere it would bring about {worth}, probably more " \
-                   "than it costs."  # fmt: skip
+        sentence = f"Start with {label} in a few teams: done everywhere it would be worth about {worth}, probably " \
+                   "more than it costs."  # fmt: skip
     elif chance >= TOSS_UP:
         verdict = "Inconclusive"
-        sentence = f"Whether {label} pays is a toss-up: done everywhere it would bring about {worth}, about what it " \
-                   "costs."  # fmt: skip
+        sentence = f"Whether {label} pays is a toss-up: done everywhere it would be worth about {worth}, as much as " \
+                   "it costs."  # fmt: skip
     else:
         verdict = "Hold"
-        sentence = f"Do not spend this much on {label}: done everywhere it would bring about {worth}, probably less " \
-                   "than it costs."  # fmt: skip
+        sentence = f"Do not spend this much on {label}: done everywhere it would be worth about {worth}, probably " \
+                   "less than it costs."  # fmt: skip
     because = (
         f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(best['cost'])}, spent once, has a "
         f"{chance:.0%} chance to pay back within a year. {_where_from(e, best['aspect'])}{_for_customers(e, label)}")
@@ -55,8 +55,8 @@ def _customers_only(e: Evidence) -> dict[str, str]:
     sentence = f"Invest in {row['label']}: it brings {worth}, more than it costs." if pays else \
         f"Improve {row['label']} only where that is cheap: it brings {worth}, and more is not shown."  # fmt: skip
     return {"verdict": "Act" if pays else "Only if it is cheap", "sentence": sentence, "because": (
-        f"For {e.step} more, {e.group}: {_range(e, row['conf_low'], row['conf_high'])}, against an assumed cost of "
-        f"{e.money(cost)}. Whether fewer people would leave as well is inconclusive.")}  # fmt: skip
+        f"Raising it by {e.step} for {e.group} brings {_range(e, row['conf_low'], row['conf_high'])} a year, against "
+        f"an assumed cost of {e.money(cost)}. Whether fewer people would leave as well is inconclusive.")}  # fmt: skip
 
 
 def _unpriced(e: Evidence) -> dict[str, str]:
