@@ -109,8 +109,8 @@ def advice_sentence(rankings: pd.DataFrame, outcome: str) -> str:
 def trap_sentence(rankings: pd.DataFrame, fits: pd.DataFrame | str, outcome: str) -> str:
     """Return the advice of the overall score and how much it and the aspects account for."""
     said = advice_sentence(rankings, outcome)
-    if isinstance(fits, str):
-        return said
+    if isinstance(fits, str):  # most often because the overall score is a sum of the aspects
+        return f"{said} How much of the movement each accounts for is {fits.rstrip('.')}."
     alone, aspects = (fits.set_index("model").loc[m] for m in ("overall score alone", "all aspects"))
     return (
         f"{said} Of the movement of customers' average {outcome} within the same people, the overall score accounts "

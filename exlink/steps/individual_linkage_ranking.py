@@ -13,7 +13,7 @@ from exlink.errors import EstimationError
 from exlink.stats.reliability import contacts_needed, reliability_of_mean
 from exlink.stats.variance_shares import variance_shares
 
-BINS = 10
+BINS = 10  # at most; fewer where a bar would hold fewer people than may be shown
 TAILS = (0.03, 0.97)  # quantiles of the means at which the first and the last bar begin to collect the rest
 DRAWS = 1000
 WORDS = {"employee_id": "employee", "customer_id": "customer", "team_id": "team", "reason": "reason for contact",
@@ -195,7 +195,8 @@ def last_quarter(
         "apart_share": float(apart.mean()) if enough else float("nan"),
     }  # fmt: skip
     low, high = np.quantile(raw, TAILS)
-    edges = np.linspace(low, high, BINS + 1) if high > low else np.array([centre - 0.5, centre + 0.5])
+    bars = min(BINS, max(1, len(n) // data.study.privacy.min_group))
+    edges = np.linspace(low, high, bars + 1) if high > low else np.array([centre - 0.5, centre + 0.5])
     parts = [
         pd.DataFrame({"kind": kind, "left": edges[:-1], "right": edges[1:],
                       "n_units": np.histogram(values.clip(edges[0], edges[-1]), edges)[0]})

@@ -90,9 +90,21 @@ def test_the_overall_score_sends_you_to_what_weighs_in_it(planted):
     assert ranks["aspect"].tolist() == ["recognition", "tools"]  # planted weights 0.8 and 0.2
     assert ranks["weight"].round(1).tolist() == [0.8, 0.2]
     assert ranks["rank_cx"].tolist() == [2, 1]
-    fits = "not assessed" if isinstance(fits := overall.explained(planted, "satisfaction", seed=1), str) else fits
-    assert isinstance(fits, str)  # the overall score is a sum of the aspects here: refused, not fitted
     assert "recognition" in overall.advice_sentence(ranks, "satisfaction")
+
+
+def test_an_overall_score_that_is_a_sum_of_the_aspects_is_not_compared_with_them(planted):
+    fits = overall.explained(planted, "satisfaction", seed=1)
+    assert fits.startswith("not assessed: ")
+    ranks = overall.two_rankings(planted, "satisfaction")
+    assert overall.trap_sentence(ranks, fits, "satisfaction").endswith(f"accounts for is {fits.rstrip('.')}.")
+
+
+def test_the_overall_score_accounts_for_less_than_the_aspects(sample):
+    fits = overall.explained(sample, "satisfaction", seed=1).set_index("model")["rsquared_cv"]
+    assert fits["all aspects"] > 5 * fits["overall score alone"]
+    said = overall.advice_sentence(overall.two_rankings(sample, "satisfaction"), "satisfaction")
+    assert "recognition and workload" in said  # planted: they weigh most in the overall score and do nothing
 
 
 def test_the_share_left_out_is_below_the_share_fitted(silent):
