@@ -114,11 +114,27 @@ def test_at_most_four_tiles_and_at_most_four_changes(kind, request):
 @pytest.mark.parametrize(("chance", "verdict"), [
     (0.97, "Act"), (0.90, "Act"), (0.75, "Try it small first"), (0.5, "Inconclusive"), (0.1, "Hold")])  # fmt: skip
 def test_the_verdict_follows_the_chance_that_it_pays(with_money, chance, verdict):
-    plans = with_money.tables["scenarios"].assign(p_pays=chance)
-    e = replace(with_money, tables={**with_money.tables, "scenarios": plans})
+    values, plans = with_money.tables["value"], with_money.tables["scenarios"].assign(p_pays=chance)
+    through = values["estimate"].where(values["stream"] != "saved", 0.0)  # all of it comes through customers
+    e = replace(with_money, tables={**with_money.tables, "scenarios": plans, "value": values.assign(estimate=through)})
     said = step.decision(e)
     assert said["verdict"] == verdict
     assert f"{chance:.0%}" in said["because"]
+
+
+def test_a_sure_amount_on_the_weaker_evidence_is_tried_and_not_acted_on(with_money):
+    plans = with_money.tables["scenarios"].assign(p_pays=0.97)
+    said = step.decision(replace(with_money, tables={**with_money.tables, "scenarios": plans}))
+    assert said["verdict"] == "Try it small first"
+    assert "if the weaker evidence holds" in said["sentence"]
+    assert "weaker evidence" in said["because"]
+
+
+def test_value_recorded_for_some_customers_is_said(with_money):
+    facts = with_money.facts["money"]
+    e = replace(with_money, facts={**with_money.facts, "money": facts | {"base": facts["base"] | {"recorded": 0.1}}})
+    assert page(e).count("Only the 10% of customers whose value is recorded count") == 2
+    assert "whose value is recorded" not in page(with_money)
 
 
 def test_the_decision_names_the_best_lever_of_the_employees_side(with_money):

@@ -140,6 +140,12 @@ class Evidence:
         return self.fact("money").get("benefit") or "revenue"
 
     @property
+    def recorded(self) -> str:
+        """What is said where only some customers' value is recorded, '' where all are."""
+        share = (self.fact("money").get("base") or {}).get("recorded") or 1.0
+        return f" Only the {share:.0%} of customers whose value is recorded count." if share < 0.995 else ""
+
+    @property
     def someone(self) -> str:
         """One of the units, as a sentence needs it."""
         return "an employee" if self.people == "employees" else f"one of the {self.people}"

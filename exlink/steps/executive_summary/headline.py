@@ -26,12 +26,13 @@ def _money(e: Evidence) -> dict[str, str]:
 def _priced(e: Evidence, best: pd.Series) -> dict[str, str]:
     """Return the decision on a lever whose whole worth is clear of zero."""
     label, chance, worth = e.label(best["aspect"]), best["p_pays"], f"{e.money(best['benefit'])} a year"
-    if chance >= SURE:
+    leavers = _share_of_leavers(e, best["aspect"])
+    if chance >= SURE and leavers <= MOSTLY:
         verdict = "Act"
         sentence = f"Invest in {label}: it would be worth about {worth}, almost surely more than it costs."
-    elif chance >= LIKELY:
-        verdict = "Try it small first"
-        sentence = f"Start with {label} in a few teams: done everywhere it would be worth about {worth}, probably " \
+    elif chance >= LIKELY:  # a sure amount that rests on the weaker evidence is a reason to try, not to act
+        verdict, more = "Try it small first", "probably" if chance < SURE else "if the weaker evidence holds,"
+        sentence = f"Start with {label} in a few teams: done everywhere it would be worth about {worth}, {more} " \
                    "more than it costs."  # fmt: skip
     elif chance >= TOSS_UP:
         verdict = "Inconclusive"
@@ -76,13 +77,18 @@ def _for_customers(e: Evidence, label: str) -> str:
     return f" For customers alone the first lever is {row['label']}, {e.money(row['estimate'])} a year."
 
 
+def _share_of_leavers(e: Evidence, aspect: str) -> float:
+    """Return the share of an aspect's money that comes from fewer people leaving."""
+    ways = {name: e.stream(name).set_index("aspect")["estimate"].get(aspect, np.nan)
+            for name in ("saved", "customers", "total") if len(e.stream(name))}  # fmt: skip
+    if "saved" not in ways or not ways["total"] > 0:
+        return 0.0
+    return float(np.clip(ways["saved"] / ways["total"], 0, 1))
+
+
 def _where_from(e: Evidence, aspect: str) -> str:
     """Say through whom an aspect's money comes."""
-    ways = {name: e.stream(name).set_index("aspect")["estimate"].get(aspect) for name in ("saved", "customers", "total")
-            if len(e.stream(name))}  # fmt: skip
-    if len(ways) < 3 or any(w is None for w in ways.values()) or ways["total"] <= 0:
-        return ""
-    share = np.clip(ways["saved"] / ways["total"], 0, 1)
+    share = _share_of_leavers(e, aspect)
     if share > MOSTLY:
         return "Nearly all of it comes from fewer people leaving, the weaker evidence of the two ways."
     if share < 1 - MOSTLY:
@@ -163,7 +169,7 @@ def _customers_tile(e: Evidence) -> dict[str, str] | None:
     clear = "" if row["verdict"] == "higher" else " Inconclusive: zero is not ruled out."
     return {"label": f"Best through customers: {row['label']}", "value": f"{e.money(row['estimate'])} a year",
             "interval": _range(e, row["conf_low"], row["conf_high"]),
-            "meaning": f"More {e.benefit} for {e.step}, as customers spend more and stay longer.{clear}"}  # fmt: skip
+            "meaning": f"More {e.benefit} for {e.step}, as customers spend more and stay longer.{e.recorded}{clear}"}
 
 
 def _leaving_tile(e: Evidence) -> dict[str, str] | None:

@@ -125,7 +125,7 @@ def glossary(e: Evidence) -> dict[str, str]:
         words["Through customers"] = (
             f"{capital(e.benefit)} from customers who spend more and stay longer. The base is "
             f"{e.money(base['revenue'])} of yearly revenue from customers who had contact with employees "
-            f"({base['first']} to {base['last']}).")
+            f"({base['first']} to {base['last']}).{e.recorded}")
         words["Fewer people leave"] = "Replacement cost saved because fewer employees leave of their own accord."
         words["Chance that it pays"] = "Share of all resamples of employees and customers in which a year brings " \
                                        "more than the cost."  # fmt: skip
