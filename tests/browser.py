@@ -100,3 +100,21 @@ def check_accessible(visit: Visit) -> None:
 def check_fits_the_width(visit: Visit) -> None:
     width = visit.page.viewport_size["width"]
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def check_page(browser: object, path: Path) -> None:
+    """Put one page through every check, on a desktop and on a phone."""
+    visit = open_page(browser, path, DESKTOP)
+    check_no_request_leaves(visit)
+    check_images_have_alt_text(visit)
+    check_headings_nest(visit)
+    check_contents_links_work(visit)
+    check_fits_the_width(visit)
+    check_accessible(visit)
+    check_console_is_silent(visit)
+    visit.page.context.close()
+    phone = open_page(browser, path, PHONE)
+    check_fits_the_width(phone)
+    check_no_request_leaves(phone)
+    check_console_is_silent(phone)
+    phone.page.context.close()

@@ -12,20 +12,7 @@ import pytest
 from conftest import ROOT, run
 
 from exlink.publish.steps_table import STEPS
-from tests.browser import (
-    DESKTOP,
-    PHONE,
-    check_accessible,
-    check_console_is_silent,
-    check_contents_links_work,
-    check_fits_the_width,
-    check_headings_nest,
-    check_images_have_alt_text,
-    check_no_request_leaves,
-    chromium,
-    needs_chromium,
-    open_page,
-)
+from tests.browser import check_page, chromium, needs_chromium
 
 STEMS = [step.stem for step in STEPS]
 
@@ -100,13 +87,4 @@ def browser():
 @needs_chromium
 @pytest.mark.parametrize("stem", ["index", *STEMS[:-1]])
 def test_every_page_in_a_browser(sample, browser, stem):
-    path = sample.folder / f"{stem}.html"
-    visit = open_page(browser, path, DESKTOP)
-    check_no_request_leaves(visit)
-    check_images_have_alt_text(visit)
-    check_headings_nest(visit)
-    check_contents_links_work(visit)
-    check_fits_the_width(visit)
-    check_accessible(visit)
-    check_console_is_silent(visit)
-    check_fits_the_width(open_page(browser, path, PHONE))
+    check_page(browser, sample.folder / f"{stem}.html")
