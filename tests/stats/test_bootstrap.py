@@ -128,3 +128,12 @@ def test_what_cannot_be_drawn_is_said():
     chain = bootstrap_chain(two[:1], reps=10, seed=1)
     with pytest.raises(EstimationError, match=r"no link 'sme'\. Did you mean 'same'"):
         chain.product(["sme"])
+
+
+@pytest.mark.parametrize("most_units", [5_000, 20])
+def test_a_scaled_link_is_the_link_times_a_number_whole_and_in_blocks(most_units):
+    moments = within_moments(compress(panel_rows(8, units=60, within=0.5)), "y", ["x", "z"], "u", "t")
+    link = link_from_moments("slope", "employee", moments, term="x")
+    chain = bootstrap_chain([link, link.scaled(-250.0, "money")], reps=50, seed=1, most_units=most_units)
+    np.testing.assert_allclose(chain.draws["money"], -250 * chain.draws["slope"])
+    assert chain.point()["money"] == pytest.approx(-250 * chain.point()["slope"])

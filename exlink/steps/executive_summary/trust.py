@@ -80,7 +80,7 @@ def _models(e: Evidence) -> str:
         return ""
     if against:
         return f" Further models do not all agree on {', '.join(against)}."
-    return f" {models} further models agree." if models > 1 else " A further model agrees."
+    return " Further models agree." if models > 1 else " A further model agrees."
 
 
 def _link(e: Evidence, name: str, statement: str, level: str, how: str) -> dict[str, str]:
