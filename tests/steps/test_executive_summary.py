@@ -281,7 +281,8 @@ def test_hidden_rows_are_left_out(effects_only):
 
 def test_nothing_ran_is_said_with_names(nothing):
     assert step.decision(nothing)["verdict"] == "Nothing to decide yet"
-    assert "not assessed: Business roll-up has not been run" in step.gaps(nothing)
+    line = "not assessed: Business roll-up has not been run; `exlink run STUDY --only 05_business_rollup` makes it"
+    assert line in step.gaps(nothing)
 
 
 def test_provenance_has_no_clock_and_no_path(with_money):

@@ -33,12 +33,14 @@ class Part:
     links : what the bootstrap of the chain draws
     table : tidy rows with link, step, unit, who, n_people, planted, shown to the reader
     note : '' or why it is not assessed, for everybody; detail : the same for the analyst
+    share : part of the customers that was read, below 1 in large studies
     """
 
     links: tuple[Link, ...] = ()
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     note: str = ""
     detail: str = ""
+    share: float = 1.0
 
 
 def contact_kpi(data: StudyData, wanted: str) -> str:
@@ -75,12 +77,13 @@ def overall_parts(data: StudyData, kpi: str) -> Part:
 
 
 def _overall_parts(data: StudyData, kpi: str) -> Part:
-    frame = _one_a_cell(overall_after_contact(data, kpi), "overall")
+    read = overall_after_contact(data, kpi)
+    frame = _one_a_cell(read, "overall")
     fit = within_slope(frame, "overall", "contact", "customer_id", "period")
     moments = within_moments(frame, "overall", "contact", "customer_id", "period")
     truth = next((s["within_customer"] for s in _truth(data, "overall_cx").get("slopes", []) if s["kpi"] == kpi), None)
     return Part((link_from_moments(OVERALL, "customer", moments),),
-                _row(fit.table, OVERALL, f"overall {kpi} points per contact point", truth))
+                _row(fit.table, OVERALL, f"overall {kpi} points per contact point", truth), share=read.attrs["share"])
 
 
 def contact_summaries(data: StudyData, kpi: str) -> pd.DataFrame | str:

@@ -69,7 +69,8 @@ def contact_sentence(rollup: Rollup) -> str:
         return _notes(rollup, "overall")
     return (f"**One point more in a customer's contacts goes with {row['estimate']:.2f} points more in what the same "
             f"customer thinks overall a period later** (95% interval {row['conf_low']:.2f} to {row['conf_high']:.2f}; "
-            f"{row['n']:,} pairs of {row['n_people']:,} customers who rated more than once).{_truth(row)}")
+            f"{row['n']:,} pairs of {row['n_people']:,} customers who rated more than once).{_thinned(rollup)}"
+            f"{_truth(row)}")
 
 
 def money_sentence(rollup: Rollup, money: Money) -> str:
@@ -190,6 +191,12 @@ def _link(rollup: Rollup, name: str) -> pd.Series | None:
     table = chain_table(rollup)
     rows = table[table["link"] == name] if len(table) else table
     return rows.iloc[0] if len(rows) else None
+
+
+def _thinned(rollup: Rollup) -> str:
+    """Return what part of the customers was read, where that was not all of them."""
+    share = rollup.parts["overall"].share
+    return "" if share == 1 else f" Customers who rated us overall are a fixed sample, {share:.0%} of all of them."
 
 
 def _truth(row: pd.Series, digits: int = 2) -> str:

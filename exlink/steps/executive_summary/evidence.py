@@ -159,7 +159,11 @@ class Evidence:
     def gaps(self) -> list[str]:
         """One line for what the page as a whole lacks; what a single statement lacks is said beside it."""
         lines = [self.fact("linkage").get("no_within") or ""]
-        lines += [f"not assessed: {title} has not been run" for title in self.missing]
+        stems = {title: stem for stem, title in TITLES.items()}
+        lines += [
+            f"not assessed: {title} has not been run; `exlink run STUDY --only {stems[title]}` makes it"
+            for title in self.missing
+        ]
         return [line for line in lines if line]
 
 
