@@ -19,7 +19,8 @@ from exlink.stats.absorb import encode, group_sums, refuse_collinear
 from exlink.stats.bootstrap import Link
 from exlink.stats.tidy import need_columns, tidy_frame
 
-MIN_EVENTS = 5
+MIN_EVENTS = 10
+EVENTS_EACH = 5  # events behind each coefficient, below which the baseline is made smoother
 MAX_STEPS = 50
 
 
@@ -29,11 +30,13 @@ class HazardFit:
 
     table : DataFrame, (p, 8)             log odds of the covariates: tidy and n_units
     odds_ratios : DataFrame, (p, 8)       the same, exponentiated (errors by the delta method)
-    marginal_effects : DataFrame, (p, 8)  average change of the probability, in percentage points
+    marginal_effects : DataFrame, (p, 8)  average change of the probability, in percentage points, over all rows
+                                          at risk: those of periods left out count with no change
     coef, vcov : Series, DataFrame        all coefficients, intercept and baseline included
     units : ndarray, (units,)
     n_rows, n_events, n_units : int
-    dropped : dict                        reason → rows left out
+    dropped : dict                        reason → rows left out of the likelihood
+    baseline : str                        '' (none asked for), 'levels', 'linear' or 'none' (too few events)
     loglik : float
     score, information : ndarray          per unit, (units, k) and (units, k²), at the estimate
     gradient : ndarray, (p, k)            of the marginal effects with respect to the coefficients
@@ -49,6 +52,7 @@ class HazardFit:
     n_events: int
     n_units: int
     dropped: dict[str, int]
+    baseline: str
     loglik: float
     score: np.ndarray
     information: np.ndarray
@@ -113,11 +117,16 @@ class _Recipe:
     categories: dict[str, tuple]
     baseline: str | None
     levels: tuple
+    linear: bool = False
 
     def design(self, frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
         need_columns(frame, [*self.x, *([self.baseline] if self.baseline else [])], "hazard")
         columns, names = [np.ones(len(frame))], ["(Intercept)"]
-        if self.baseline:
+        if self.baseline and self.linear:
+            place = {value: float(at) for at, value in enumerate(self.levels)}
+            columns.append(frame[self.baseline].map(place).to_numpy(dtype=float))
+            names.append(self.baseline)
+        elif self.baseline:
             period = frame[self.baseline].to_numpy()
             for value in self.levels[1:]:
                 columns.append((period == value).astype(float))
@@ -157,8 +166,10 @@ def fit_hazard(
     cluster : str
         Unit whose rows belong together.
     baseline : str, optional
-        Period column: one level of hazard per period. Periods without any event (or without any survivor)
-        say nothing about x and are left out, counted in ``dropped``.
+        Period column: one level of hazard per period while five events stand behind each coefficient, else a
+        trend over the periods, else none. With levels, periods without any event (or without any survivor)
+        say nothing about x and are left out of the likelihood, counted in ``dropped``; people were at risk in
+        them all the same, so marginal effects average over them with no change.
 
     Returns
     -------
@@ -167,7 +178,7 @@ def fit_hazard(
     Raises
     ------
     EstimationError
-        Fewer than 5 events or non-events, too few clusters, constant or collinear columns, or a covariate
+        Fewer than 10 events or non-events, too few clusters, constant or collinear columns, or a covariate
         that separates events from non-events.
 
     Notes
@@ -184,30 +195,33 @@ def fit_hazard(
     events = used[event].to_numpy(dtype=float)
     if ((events < 0) | (events > n)).any():
         raise EstimationError(f"{what}: {event} must lie between 0 and 1 (or the cell's rows).")
+    if min(events.sum(), (n - events).sum()) < MIN_EVENTS:
+        # the number itself stays unsaid: so few people could be recognised
+        raise EstimationError(
+            f"{what}: fewer than {MIN_EVENTS} events or non-events in {n.sum():,.0f} rows; "
+            f"{MIN_EVENTS} of each are needed."
+        )
+    text = [c for c in names if not pd.api.types.is_numeric_dtype(used[c])]
+    shape, at_risk = "", n.sum()
     if baseline:
         period, levels = encode(used[baseline])
+        free = events.sum() / EVENTS_EACH - sum(used[c].nunique() - 1 if c in text else 1 for c in names)
+        shape = "levels" if free >= len(levels) - 1 else "linear" if free >= 1 else "none"
+    if shape == "levels":
         happened = np.bincount(period, weights=events, minlength=len(levels))
         informative = (happened > 0) & (happened < np.bincount(period, weights=n, minlength=len(levels)))
         keep = informative[period]
         dropped[f"{baseline} without events"] = int((~keep).sum())
         used, n, events = used[keep], n[keep], events[keep]
-    if events.sum() < MIN_EVENTS or (n - events).sum() < MIN_EVENTS:
-        raise EstimationError(
-            f"{what}: {events.sum():.0f} events in {n.sum():,.0f} rows; at least {MIN_EVENTS} events and "
-            f"{MIN_EVENTS} non-events are needed."
-        )
+        levels = levels[informative]
     codes, units = encode(used[cluster])
     if len(units) < 3:
         raise EstimationError(f"{what}: {len(units)} values of {cluster}; at least 3 are needed.")
-    text = [c for c in names if not pd.api.types.is_numeric_dtype(used[c])]
-    recipe = _Recipe(
-        tuple(names),
-        {c: tuple(encode(used[c])[1]) for c in text},
-        baseline,
-        tuple(encode(used[baseline])[1]) if baseline else (),
-    )
+    in_use = baseline if shape in ("levels", "linear") else None
+    categories = {c: tuple(encode(used[c])[1]) for c in text}
+    recipe = _Recipe(tuple(names), categories, in_use, tuple(levels) if in_use else (), shape == "linear")
     design, labels = recipe.design(used)
-    return _hazard(design, labels, events, n, codes, units, recipe, dropped, level, what)
+    return _hazard(design, labels, events, n, codes, units, recipe, dropped, level, what, shape, n.sum() / at_risk)
 
 
 fit_logit = fit_hazard
@@ -216,6 +230,7 @@ fit_logit = fit_hazard
 def _hazard(
     design: np.ndarray, labels: list[str], events: np.ndarray, n: np.ndarray, codes: np.ndarray,
     units: np.ndarray, recipe: _Recipe, dropped: dict[str, int], level: float, what: str,
+    shape: str, share: float,
 ) -> HazardFit:  # fmt: skip
     flat = [name for name, c in zip(labels[1:], design.T[1:], strict=True) if not np.ptp(c) > 0]
     if flat:
@@ -236,7 +251,7 @@ def _hazard(
     terms, rows, df = labels[first:], int(n.sum()), g - 1
     std_error = np.sqrt(np.diag(vcov))
     table = tidy_frame(terms, coef[first:], std_error[first:], rows, df=df, level=level).assign(n_units=g)
-    effects, gradient = _marginal(design, coef, n, first)
+    effects, gradient = (share * part for part in _marginal(design, coef, n, first))
     effect_se = np.sqrt(np.einsum("ik,kl,il->i", gradient, vcov, gradient))
     marginal = tidy_frame(terms, effects, effect_se, rows, df=df, level=level).assign(n_units=g)
     ratios = table.assign(
@@ -250,7 +265,8 @@ def _hazard(
     return HazardFit(
         table=table, odds_ratios=ratios, marginal_effects=marginal,
         coef=pd.Series(coef, index=labels), vcov=pd.DataFrame(vcov, index=labels, columns=labels),
-        units=units, n_rows=rows, n_events=int(events.sum()), n_units=g, dropped=dropped, loglik=loglik,
+        units=units, n_rows=rows, n_events=int(events.sum()), n_units=g, dropped=dropped, baseline=shape,
+        loglik=loglik,
         score=score, information=per_unit, gradient=gradient, _recipe=recipe,
     )  # fmt: skip
 

@@ -110,11 +110,61 @@ def test_periods_without_an_exit_are_left_out_and_counted():
     assert fit.n_rows == (frame["period"] != 2).sum()
 
 
+def test_event_free_quarters_dilute_marginal_effects_as_statsmodels_has_them_over_all_rows():
+    """People were at risk in a quiet quarter too; their fitted hazard there is nothing, and so is its change."""
+    frame = careers(8, periods=4)
+    quiet = frame.assign(period=frame["period"] + 4, exit=0.0)  # the same people, four quarters without an exit
+    whole = fit_hazard(frame, "exit", ["x", "flag"], "person", baseline="period")
+    diluted = fit_hazard(pd.concat([frame, quiet]), "exit", ["x", "flag"], "person", baseline="period")
+    pd.testing.assert_frame_equal(diluted.table, whole.table)
+    logit = smf.logit("exit ~ C(period) + x + flag", frame).fit(disp=0, tol=1e-12)
+    np.testing.assert_allclose(
+        diluted.marginal_effects["estimate"], 50 * logit.get_margeff(dummy=True).margeff[-2:], rtol=1e-6
+    )
+    ratio = diluted.marginal_effects["std_error"] / whole.marginal_effects["std_error"]
+    np.testing.assert_allclose(ratio, 0.5, rtol=1e-9)
+    weights = cluster_weights(whole.n_units, 5, seed=3)
+    np.testing.assert_allclose(diluted.marginal_draws(weights), whole.marginal_draws(weights) / 2, rtol=1e-9)
+
+
+def few(seed: int, events: int) -> pd.DataFrame:
+    """Return `careers` with only the first ``events`` exits kept."""
+    frame = careers(seed)
+    return frame.assign(exit=frame["exit"].where(frame["exit"].cumsum() <= events, 0.0))
+
+
+def test_with_few_events_the_baseline_is_a_trend_then_nothing():
+    frame = few(9, 15)
+    trend = fit_hazard(frame, "exit", ["x", "flag"], "person", baseline="period")
+    theirs = smf.logit("exit ~ period + x + flag", frame).fit(
+        disp=0, cov_type="cluster", cov_kwds={"groups": frame["person"]}, tol=1e-12
+    )
+    assert trend.baseline == "linear"
+    assert trend.n_rows == len(frame)
+    np.testing.assert_allclose(trend.table["estimate"], theirs.params[["x", "flag"]], rtol=1e-6)
+    np.testing.assert_allclose(trend.table["std_error"], theirs.bse[["x", "flag"]], rtol=1e-6)
+    np.testing.assert_allclose(trend.predict(frame), theirs.predict(frame), rtol=1e-6)
+    named = frame.assign(period=[f"2026Q{q}" for q in frame["period"]])  # quarters by name count the same
+    pd.testing.assert_frame_equal(
+        fit_hazard(named, "exit", ["x", "flag"], "person", baseline="period").table, trend.table
+    )
+    none = fit_hazard(few(9, 12), "exit", ["x", "flag"], "person", baseline="period")
+    assert none.baseline == "none"
+    pd.testing.assert_frame_equal(none.table, fit_hazard(few(9, 12), "exit", ["x", "flag"], "person").table)
+    assert fit_hazard(careers(9), "exit", ["x", "flag"], "person", baseline="period").baseline == "levels"
+
+
+def test_the_number_of_events_is_not_told_where_it_is_small():
+    with pytest.raises(EstimationError, match="fewer than 10 events") as refused:
+        fit_hazard(few(9, 7), "exit", "x", "person")
+    assert "7" not in str(refused.value).replace(f"{len(few(9, 7)):,}", "")
+
+
 def test_refusals():
     frame = careers(7)
     with pytest.raises(EstimationError, match="separates events"):
         fit_hazard(frame.assign(oracle=frame["exit"] * 2 - 1), "exit", "oracle", "person")
-    with pytest.raises(EstimationError, match="at least 5 events"):
+    with pytest.raises(EstimationError, match="fewer than 10 events"):
         fit_hazard(frame.assign(exit=0.0), "exit", "x", "person")
     with pytest.raises(EstimationError, match="constant does not vary"):
         fit_hazard(frame.assign(constant=1.0), "exit", ["x", "constant"], "person")
