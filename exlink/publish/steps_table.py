@@ -61,7 +61,7 @@ def step_named(stem: str, steps: Iterable[Step] = STEPS) -> Step | None:
 
 
 def chosen_steps(names: Sequence[str], steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
-    """Return the steps meant by stems or unique beginnings of stems ('03'), in table order; all for none.
+    """Return the steps meant by stems, with or without number, or their unique beginnings ('03'); all for none.
 
     Raises
     ------
@@ -69,15 +69,16 @@ def chosen_steps(names: Sequence[str], steps: Sequence[Step] = STEPS) -> tuple[S
         A name means no step, or several.
     """
     stems = [step.stem for step in steps]
+    words = {stem.partition("_")[2]: stem for stem in stems}
     wanted = set()
     for name in names:
-        matches = [name] if name in stems else [stem for stem in stems if stem.startswith(name)]
+        full = words.get(name, name)
+        matches = [full] if full in stems else [stem for stem in stems if stem.startswith(name)]
         if name and len(matches) == 1:
             wanted.add(matches[0])
         elif name and matches:
             raise ParameterError(f"--only {name} means several steps: {listed(matches)}. Write more of the name.")
         else:
-            words = {stem.partition("_")[2]: stem for stem in stems}
             near = did_you_mean(name, [*stems, *words])
             raise ParameterError(f"There is no step '{name}'.{near} Steps are {listed(stems, 20)}.")
     return tuple(step for step in steps if not names or step.stem in wanted)
