@@ -14,13 +14,15 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exlink.errors import ArtifactError, OutputError, did_you_mean, listed
 from exlink.publish.fingerprint import sha256_of_file
+from exlink.publish.places import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,18 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_]*$")
+
+
+@contextmanager
+def touching(path: Path) -> Iterator[None]:
+    """Tell what the system refuses to do with an output in one sentence: which one, why, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{shown(path)} cannot be used: {error.strerror or error}. "
+            "Correct its permissions, or name another folder with --out."
+        ) from error
 
 
 def write_atomically(path: Path, content: bytes) -> str:
@@ -42,8 +56,10 @@ def write_atomically(path: Path, content: bytes) -> str:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path.name} cannot be written to {path.parent}: {error.strerror or error}.") from error
+        with suppress(OSError):  # in a folder that is none, or may not be written, there is nothing to remove
+            partial.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise OutputError(f"{path.name} cannot be written to {shown(path.parent)}: {reason}.") from error
     return hashlib.sha256(content).hexdigest()
 
 
@@ -142,8 +158,9 @@ class Artifacts:
     def read_manifest(self, step: str) -> dict[str, Any] | None:
         """Return a step's manifest, or None when it has none that can be read."""
         try:
-            manifest = json.loads((self.folder(step) / MANIFEST).read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+            with touching(self.folder(step)):
+                manifest = json.loads(self._text(step, MANIFEST))
+        except ValueError:
             return None
         return manifest if isinstance(manifest, dict) and isinstance(manifest.get("outputs"), dict) else None
 
@@ -161,19 +178,26 @@ class Artifacts:
 
     def keep_only(self, step: str, files: set[str]) -> None:
         """Remove what an earlier version of the step left behind."""
-        for path in self.folder(step).glob("*"):
-            if path.name not in files and path.name != MANIFEST:
-                path.unlink()
+        with touching(self.folder(step)):
+            for path in self.folder(step).glob("*"):
+                if path.name not in files and path.name != MANIFEST:
+                    path.unlink()
 
     def clear(self, step: str) -> None:
         """Remove all artefacts of a step, manifest first, so that nothing half-removed looks complete."""
-        (self.folder(step) / MANIFEST).unlink(missing_ok=True)
-        if self.folder(step).is_dir():
-            shutil.rmtree(self.folder(step))
+        with touching(self.folder(step)):
+            (self.folder(step) / MANIFEST).unlink(missing_ok=True)
+            if self.folder(step).is_dir():
+                shutil.rmtree(self.folder(step))
+
+    def _text(self, step: str, file: str) -> str:
+        path = self.folder(step) / file
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
 
     def _hash(self, step: str, file: str) -> str:
         path = self.folder(step) / file
-        return sha256_of_file(path) if path.is_file() else ""
+        with touching(self.folder(step)):
+            return sha256_of_file(path) if path.is_file() else ""
 
     def _existing(self, step: str, name: str, suffix: str, study: str) -> Path:
         path = self.folder(step) / f"{name}{suffix}"

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from exlink.publish.artifacts import write_atomically
+from exlink.publish.artifacts import touching, write_atomically
 from exlink.publish.parameters import read_notebook
 from exlink.publish.steps_table import Step
 
@@ -75,7 +75,8 @@ def settle_links(run_dir: Path, steps: Sequence[Step]) -> None:
 def remove_pages(run_dir: Path, step: Step) -> None:
     """Remove a step's pages, so that nobody reads old numbers as new."""
     for name in page_files(step):
-        (run_dir / name).unlink(missing_ok=True)
+        with touching(run_dir / name):
+            (run_dir / name).unlink(missing_ok=True)
 
 
 def keep_failed(executed: Path, run_dir: Path, step: Step) -> Path:
@@ -88,9 +89,10 @@ def keep_failed(executed: Path, run_dir: Path, step: Step) -> Path:
 def forget_failed(run_dir: Path, step: Step) -> None:
     """Remove the kept notebook of an earlier failure of this step."""
     folder = run_dir / FAILED
-    (folder / f"{step.stem}.ipynb").unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        shutil.rmtree(folder)
+    with touching(folder):
+        (folder / f"{step.stem}.ipynb").unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            shutil.rmtree(folder)
 
 
 def _warnings(text: str) -> list[str]:

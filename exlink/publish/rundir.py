@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from exlink.errors import OutputError
+from exlink.publish.artifacts import touching
 
 _PREFIX = "exlink-"
 
@@ -35,7 +36,8 @@ def held(run_dir: Path) -> Iterator[None]:
         ) from error
     with _lock(run_dir):
         for leftover in [*run_dir.glob(".*.part"), *run_dir.glob("artifacts/*/.*.part")]:
-            leftover.unlink(missing_ok=True)
+            with touching(leftover):
+                leftover.unlink(missing_ok=True)
         yield
 
 

@@ -152,6 +152,41 @@ def test_interrupted_write_leaves_the_old_content(tmp_path, monkeypatch):
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["page.html"]
 
 
+def refuse(*_, **__):
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize(
+    ("refused", "act"),
+    [
+        ("pathlib.Path.unlink", lambda a: a.clear(STEP)),
+        ("shutil.rmtree", lambda a: a.clear(STEP)),
+        ("pathlib.Path.unlink", lambda a: a.keep_only(STEP, set())),
+        ("pathlib.Path.read_text", lambda a: a.read_manifest(STEP)),
+        ("exlink.publish.artifacts.sha256_of_file", lambda a: a.is_complete(STEP)),
+    ],
+    ids=["clear-manifest", "clear-folder", "drop-old", "read-manifest", "read-artefact"],
+)
+def test_folder_that_the_system_refuses_is_told_in_a_sentence(artifacts, monkeypatch, refused, act):
+    finish(artifacts, slopes=artifacts.write_table(STEP, "slopes", released()))
+    monkeypatch.setattr(refused, refuse)
+    monkeypatch.chdir(artifacts.run_dir)
+    with pytest.raises(OutputError) as caught:
+        act(artifacts)
+    assert str(caught.value) == (
+        f"artifacts/{STEP} cannot be used: Permission denied. "
+        "Correct its permissions, or name another folder with --out."
+    )
+
+
+def test_file_in_place_of_the_artefacts_is_told_in_a_sentence(artifacts):
+    (artifacts.run_dir / "artifacts").write_text("in the way")
+    with pytest.raises(OutputError, match=r"cannot be used: Not a directory"):
+        artifacts.clear(STEP)
+    with pytest.raises(OutputError, match=r"slopes.parquet cannot be written to .*Not a directory"):
+        artifacts.write_table(STEP, "slopes", released())
+
+
 def test_manifest_has_sorted_keys_whatever_their_order(artifacts):
     artifacts.write_manifest(STEP, {"step": STEP, "outputs": {}, "a": {"y": 1, "x": 2}})
     content = (artifacts.folder(STEP) / MANIFEST).read_bytes()

@@ -394,6 +394,21 @@ def test_output_folder_that_cannot_be_made_is_told_before_anything_runs(place, s
     assert stand_in.order == []
 
 
+def test_file_in_place_of_the_artefacts_ends_the_run_in_a_sentence(place, stand_in):
+    run_dir(place).mkdir(parents=True)
+    (run_dir(place) / "artifacts").write_text("in the way")
+    with pytest.raises(OutputError, match=r"artifacts/00_first cannot be used: Not a directory"):
+        run(place, force=True, only=["00"])
+    assert stand_in.order == []
+
+
+def test_leftover_that_cannot_be_removed_ends_the_run_in_a_sentence(place, stand_in):
+    (run_dir(place) / ".index.html.1-1.part").mkdir(parents=True)  # even root cannot unlink a folder
+    with pytest.raises(OutputError, match=r"\.index\.html\.1-1\.part cannot be used: "):
+        run(place)
+    assert stand_in.order == []
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
 def test_output_folder_without_permission_is_told(place, stand_in):
     (place / "out").mkdir(mode=0o500)
@@ -419,8 +434,8 @@ def test_notebook_loads_from_the_steps_it_declares(step):
     assert step.index or loaded == set(step.needs)  # a need that is not used only makes the run longer
 
 
-@pytest.mark.parametrize("name", ["03", "03_individual_linkage", "03_ind"])
-def test_step_can_be_named_by_its_beginning(name):
+@pytest.mark.parametrize("name", ["03", "03_individual_linkage", "03_ind", "individual_linkage"])
+def test_step_can_be_named_by_its_beginning_or_without_its_number(name):
     assert [s.stem for s in chosen_steps([name])] == ["03_individual_linkage"]
 
 
