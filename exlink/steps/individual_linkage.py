@@ -141,9 +141,12 @@ def _reading(within: str, between: str) -> str:
         return "moves with customers' answers"
     if within == "lower":
         return "moves against customers' answers"
+    # the sign between must not get lost: "only between" against expectation is another finding than with it
     if within == "no meaningful association":
-        return "only between" if between in ("higher", "lower") else "no association"
-    return "between, unclear within" if between in ("higher", "lower") else "inconclusive"
+        return {"higher": "only between", "lower": "only between, against"}.get(between, "no association")
+    return {"higher": "between, unclear within", "lower": "between against, unclear within"}.get(
+        between, "inconclusive"
+    )
 
 
 def touchpoint_correlations(data: StudyData, *, reps: int, seed: int) -> pd.DataFrame:

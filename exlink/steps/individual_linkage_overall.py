@@ -7,6 +7,7 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.panel import aspect_columns, overall_columns, panel_cells
+from exlink.data.wording import in_words
 from exlink.errors import EstimationError
 from exlink.stats.correlation import collapse
 from exlink.stats.moments import UnitMoments, within_moments
@@ -84,26 +85,28 @@ def explained(data: StudyData, outcome: str, *, seed: int) -> pd.DataFrame | str
     return pd.DataFrame(rows)
 
 
-def advice(rankings: pd.DataFrame, top: int = 2) -> tuple[list[str], list[str]]:
-    """Return the aspects that the overall score would have sent you to, and those that go with customers' answers."""
+def advice(rankings: pd.DataFrame, top: int = 2) -> tuple[list[str], list[str], list[str]]:
+    """Return where the overall score would have sent you, and what clearly goes with and against customers' answers."""
     by_overall = rankings.sort_values("rank_overall")["aspect"].head(top)
     clear = rankings[rankings["conf_low"] > 0].sort_values("rank_cx")["aspect"].head(top)
-    return list(by_overall), list(clear)
+    against = rankings[rankings["conf_high"] < 0].sort_values("rank_cx", ascending=False)["aspect"]
+    return list(by_overall), list(clear), list(against)
 
 
 def advice_sentence(rankings: pd.DataFrame, outcome: str) -> str:
     """Return in one sentence what the overall score alone would have told you to do, and whether that is right."""
-    sent, right = advice(rankings)
+    sent, right, against = advice(rankings)
+    warned = f" Customers' {outcome} moves *against* {in_words(against)}: more of it goes with less." if against else ""
     first = f"The overall score alone would have sent you to **{' and '.join(sent)}**, which weigh most in it"
     if not right:
-        return f"{first}; no aspect clearly goes with customers' {outcome} within the same people."
+        return f"{first}; no aspect clearly goes with customers' {outcome} within the same people.{warned}"
     missed = [aspect for aspect in sent if aspect not in right]
     if not missed:
-        return f"{first}; these also go most with customers' {outcome}."
+        return f"{first}; these also go most with customers' {outcome}.{warned}"
     chosen = rankings.set_index("aspect").loc[missed]
     idle = [a for a, row in chosen.iterrows() if row["conf_low"] <= 0]
     tail = f"; {' and '.join(idle)} would have been money spent on the score, not on customers" if idle else ""
-    return f"{first}. What moves with customers' {outcome} is **{' and '.join(right)}**{tail}."
+    return f"{first}. What moves with customers' {outcome} is **{' and '.join(right)}**{tail}.{warned}"
 
 
 def trap_sentence(rankings: pd.DataFrame, fits: pd.DataFrame | str, outcome: str) -> str:

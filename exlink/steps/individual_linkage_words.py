@@ -58,20 +58,29 @@ def correlations_sentence(pairs: pd.DataFrame, kind: str, people: str) -> str:
 
 def slopes_sentence(within: pd.DataFrame, outcome: str, people: str) -> str:
     """Return what the slopes of one outcome say, with what was too small to be seen."""
-    up = strongest(within, outcome)
+    up, down = (strongest(within, outcome, verdict) for verdict in ("higher", "lower"))
     part = within[within["outcome"] == outcome]
-    seen = f"The typical slope this data could have detected is {detectable(within, outcome):.2f} points."
+    seen = (
+        f"The typical slope this data could have detected is {detectable(within, outcome):.2f} points if it were the "
+        "only one tried; after adjustment for many tests it must be larger."
+    )
     tests = f"Tried: {len(part)} aspects for {outcome}, {int(within['p_adjusted'].notna().sum())} slopes in all."
-    if up.empty:
+    if up.empty and down.empty:
         return f"**No aspect clearly moves with customers' {outcome} within the same {people}.** {tests} {seen}"
-    first = up.iloc[0]
-    others = [f"{row.aspect} ({signed(row.estimate)})" for row in up.iloc[1:].itertuples()]
+    said = [_when_better(rows, outcome, people) for rows in (up, down) if len(rows)]
+    against = f" Against what one would expect: {in_words(list(down['aspect']))}." if len(down) else ""
+    return f"{' '.join(said)}{against} {tests} {seen}"
+
+
+def _when_better(rows: pd.DataFrame, outcome: str, people: str) -> str:
+    """Return what goes with a point more of the first of ``rows``, and the names and slopes of the others."""
+    first = rows.iloc[0]
+    others = [f"{row.aspect} ({signed(row.estimate)})" for row in rows.iloc[1:].itertuples()]
     more = f" Then {', '.join(others)}." if others else ""
     return (
         f"**When {first['aspect']} is a point better than usual, customers' {outcome} is "
-        f"{first['estimate']:.2f} points "
-        f"higher** (95 % interval {signed(first['conf_low'])} to {signed(first['conf_high'])}; {first['n']:,} answers, "
-        f"{first['n_units']:,} {people}).{more} {tests} {seen}"
+        f"{abs(first['estimate']):.2f} points {first['verdict']}** (95 % interval {signed(first['conf_low'])} to "
+        f"{signed(first['conf_high'])}; {first['n']:,} answers, {first['n_units']:,} {people}).{more}"
     )
 
 
@@ -80,7 +89,8 @@ def slopes_notes(within: pd.DataFrame, smallest_share: float) -> list[str]:
     seen = ", ".join(f"{y} {detectable(within, y):.2f}" for y in dict.fromkeys(within["outcome"]))
     small = ", ".join(f"{r.outcome} {r.smallest:.3g}" for r in within.drop_duplicates("outcome").itertuples())
     return [
-        f"Slopes this study would have found in four of five tries, in points: {seen}.",
+        f"Slopes this study would have found in four of five tries, in points, before adjustment for many tests: "
+        f"{seen}.",
         f"No meaningful association: the whole interval is closer to zero than {smallest_share:.2%} of the KPI's scale "
         f"({small}).",
     ]
@@ -101,20 +111,29 @@ def readings_sentence(both: pd.DataFrame, outcome: str, people: str) -> str:
     said = []
     if inside := groups.get("moves with customers' answers"):
         said.append(f"Within the same {people}, customers' {outcome} moves with **{in_words(inside)}**.")
-    if only := groups.get("only between"):
+    if against := groups.get("moves against customers' answers"):
         said.append(
-            f"Only between {people} does it go with **{in_words(only)}**: those who rate it higher have happier "
-            "customers, but when it changes for somebody, nothing that matters changes for the customers."
+            f"Within the same {people}, customers' {outcome} moves *against* **{in_words(against)}**: it is lower "
+            "when the aspect is better than usual."
         )
-    if left := [a for r, names in groups.items() if "clear" in r or r == "inconclusive" for a in names]:
+    for reading, goes, customers in (
+        ("only between", "go with", "happier"), ("only between, against", "go against", "less happy"),
+    ):  # fmt: skip
+        if only := groups.get(reading):
+            said.append(
+                f"Only between {people} does it {goes} **{in_words(only)}**: those who rate it higher have {customers} "
+                "customers, but when it changes for somebody, nothing that matters changes for the customers."
+            )
+    if left := [a for r, names in groups.items() if "unclear" in r or r == "inconclusive" for a in names]:
         said.append(f"Inconclusive within: {in_words(left)}.")
     return " ".join(said) or f"No aspect shows an association with {outcome} either way."
 
 
-def strongest(within: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """Return the clear positive slopes of one outcome, the largest first."""
-    chosen = within[(within["outcome"] == outcome) & (within["verdict"] == "higher")]
-    return chosen.sort_values(["estimate", "aspect"], ascending=[False, True], kind="stable", ignore_index=True)
+def strongest(within: pd.DataFrame, outcome: str, verdict: str = "higher") -> pd.DataFrame:
+    """Return the slopes of one outcome that are clearly 'higher' or 'lower' than zero, the farthest from it first."""
+    chosen = within[(within["outcome"] == outcome) & (within["verdict"] == verdict)]
+    up = verdict != "higher"
+    return chosen.sort_values(["estimate", "aspect"], ascending=[up, True], kind="stable", ignore_index=True)
 
 
 def detectable(within: pd.DataFrame, outcome: str) -> float:

@@ -89,7 +89,8 @@ def random_slope(data: StudyData, given: Design, outcome: str, fits: Fits, *, re
     dict: aspect, estimate, sd (of slopes between units), low, high (where 95 % of units' slopes lie), p_value
     (mixture of χ² with 1 and 2 degrees of freedom), message, n_units. A string says why it is not assessed.
     """
-    main = strongest(fits.effects, outcome)
+    main = pd.concat([strongest(fits.effects, outcome, verdict) for verdict in ("higher", "lower")])
+    main = main.sort_values("estimate", ascending=False, kind="stable", key=lambda e: e.abs())
     if main.empty or outcome not in fits.mixed:
         return f"not assessed: no aspect is clear for {outcome}"
     term = f"{main['term'].iloc[0]}_within"
@@ -110,11 +111,12 @@ def random_slope(data: StudyData, given: Design, outcome: str, fits: Fits, *, re
     }  # fmt: skip
 
 
-def strongest(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """Return the clear positive effects of the mixed model within units, the largest first."""
-    chosen = effects[(effects["outcome"] == outcome) & (effects["verdict"] == "higher")]
+def strongest(effects: pd.DataFrame, outcome: str, verdict: str = "higher") -> pd.DataFrame:
+    """Return the effects of the mixed model within units that are clearly 'higher' or 'lower', the farthest first."""
+    chosen = effects[(effects["outcome"] == outcome) & (effects["verdict"] == verdict)]
     chosen = chosen[(chosen["specification"] == MIXED) & (chosen["effect"] == "within")]
-    return chosen.sort_values(["estimate", "aspect"], ascending=[False, True], kind="stable", ignore_index=True)
+    up = verdict != "higher"
+    return chosen.sort_values(["estimate", "aspect"], ascending=[up, True], kind="stable", ignore_index=True)
 
 
 def lanes(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:

@@ -27,17 +27,27 @@ def rows_sentence(data: StudyData, given: Design) -> str:
 def effects_sentence(effects: pd.DataFrame, outcome: str, people: str) -> str:
     """Return what moves one outcome within the same people, all aspects in one model."""
     part = _of(effects, outcome, MIXED, "within")
-    seen = f"An effect of {np.nanmedian(part['mde']):.2f} points would have been found in four of five tries."
-    up = strongest(effects, outcome)
-    if up.empty:
-        return f"**No aspect clearly moves customers' {outcome} within the same {people}.** {seen}"
-    each = [
-        f"{r.estimate:.2f} ({r.conf_low:.2f} to {r.conf_high:.2f}) per point of {r.aspect}" for r in up.itertuples()
-    ]
-    return (
-        f"**With all aspects in one model, customers' {outcome} rises within the same {people} by "
-        f"{in_words(each)}.** {_rest(part)} {seen}"
+    seen = (
+        f"An effect of {np.nanmedian(part['mde']):.2f} points would have been found in four of five tries before "
+        "adjustment for many tests; with it, it must be larger."
     )
+    up, down = (strongest(effects, outcome, verdict) for verdict in ("higher", "lower"))
+    if up.empty and down.empty:
+        return f"**No aspect clearly moves customers' {outcome} within the same {people}.** {_rest(part)} {seen}"
+    moves = [
+        f"{word} within the same {people} by {in_words([_per_point(r) for r in rows.itertuples()])}"
+        for word, rows in (("rises", up), ("falls", down)) if len(rows)
+    ]  # fmt: skip
+    against = " A fall where experience gets better is against what one would expect." if len(down) else ""
+    return (
+        f"**With all aspects in one model, customers' {outcome} {', and '.join(moves)}.**{against} {_rest(part)} {seen}"
+    )
+
+
+def _per_point(row: Any) -> str:  # a row of itertuples, which has no type of its own
+    """Return the size of an effect with its interval, both without the sign that the verb carries."""
+    low, high = sorted((abs(row.conf_low), abs(row.conf_high)))
+    return f"{abs(row.estimate):.2f} ({low:.2f} to {high:.2f}) per point of {row.aspect}"
 
 
 def _rest(part: pd.DataFrame) -> str:
@@ -69,7 +79,8 @@ def naive_sentence(effects: pd.DataFrame, outcome: str, people: str) -> str:
     within = _of(effects, outcome, MIXED, "within").set_index("aspect").reindex(naive.index)
     if naive.empty or within["estimate"].isna().all():
         return f"The naive model differs in its errors only: it takes answers about the same {people} for independent."
-    claimed = naive[(naive["p_adjusted"] < 0.05) & ~within["clear"].astype(bool) & (naive["estimate"] > 0)]
+    same = within["clear"].astype(bool) & (np.sign(within["estimate"]) == np.sign(naive["estimate"]))
+    claimed = naive[(naive["p_adjusted"] < 0.05) & ~same]
     if claimed.empty:
         return f"A model that does not split would not have claimed more for {outcome} than what holds within."
     each = [
@@ -146,6 +157,7 @@ def facts(fits: Fits, given: Design, outcome: str, people: str) -> dict[str, Any
     return {
         "outcome": outcome, "unit": people, "answers": len(given.rows), "share": given.share,
         "clear_aspects": list(strongest(fits.effects, outcome)["aspect"]),
+        "aspects_against": list(strongest(fits.effects, outcome, "lower")["aspect"]),
         "detectable": float(np.nanmedian(part["mde"])) if len(part) and part["mde"].notna().any() else None,
         "singular": any(f.is_singular for f in fits.mixed.values()),
         "converged": all(f.converged for f in fits.mixed.values()),

@@ -50,3 +50,17 @@ def team_grain():
                 SELECT interaction_id, team_id, customer_id, started_at, contacts.touchpoint, channel
                 FROM contacts JOIN people USING (employee_id)"""},
         }}), threads=1)
+
+
+@pytest.fixture(scope="session")
+def reversed_sample():
+    """The sample with every EX score mirrored on its scale: what helped customers now goes against them."""
+    study = load_study(SAMPLE)
+    kept = {name: source for name, source in study.sources.items() if name in REQUIRED and name != "ex_responses"}
+    source = {"path": str(SAMPLE / study.sources["ex_responses"].path)}
+    mirrored = {"sql": "SELECT * REPLACE (scale_min + scale_max - score AS score) FROM answers"}
+    sources = {**{name: {"path": str(SAMPLE / source.path)} for name, source in kept.items()},
+               "answers": source, "ex_responses": mirrored}  # fmt: skip
+    return open_data(Study.model_validate({
+        "name": "reversed", "period": "2026Q3", "sources": sources,
+        "linkage": {"lag_days": study.linkage.lag_days, "window_days": study.linkage.window_days}}), threads=1)

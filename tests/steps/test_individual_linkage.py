@@ -234,3 +234,29 @@ def test_every_part_works_or_says_why_not(study, request):
         assert not isinstance(found, str) or found.startswith("not assessed: ")
     said = words.linked_sentence(step.panel_facts(data), step.stages(data))
     assert (" employees " in said) == (data.people == "employees")
+
+
+def test_in_a_reversed_world_the_sentences_say_the_opposite(sample, reversed_sample):
+    """The same answers with EX mirrored: what was higher is lower, in the verdicts and in the words."""
+    within, turned = (step.slopes(d, smallest_share=0.0125) for d in (sample, reversed_sample))
+    between, turned_between = (
+        step.slopes(d, smallest_share=0.0125, kind="between") for d in (sample, reversed_sample)
+    )
+    up, down = words.strongest(within, "satisfaction"), words.strongest(turned, "satisfaction", "lower")
+    assert len(up) > 0
+    assert list(down["aspect"]) == list(up["aspect"])
+    assert words.strongest(turned, "satisfaction").empty
+    said = words.slopes_sentence(turned, "satisfaction", "employees")
+    assert f"When {up['aspect'][0]} is a point better" in said
+    assert f"{up['estimate'][0]:.2f} points lower**" in said
+    assert "higher**" not in said
+    assert "No aspect" not in said
+    readings = words.readings_sentence(step.readings(turned, turned_between), "satisfaction", "employees")
+    assert up["aspect"][0] in readings.split("moves *against* ")[1].split(":")[0]
+    assert "have happier customers" not in readings
+    assert "have less happy customers" in readings
+    assert "have happier customers" in words.readings_sentence(
+        step.readings(within, between), "satisfaction", "employees")  # fmt: skip
+    advice = overall.advice_sentence(overall.two_rankings(reversed_sample, "satisfaction"), "satisfaction")
+    assert "no aspect clearly goes with" in advice
+    assert "moves *against* " in advice

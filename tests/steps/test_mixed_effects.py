@@ -200,3 +200,20 @@ def test_every_part_works_or_says_why_not(study, request):
     facts = words.facts(fits, given, outcome, data.people)
     assert facts["unit"] == data.people
     assert words.lanes_words(step.lanes(fits.effects, outcome)).endswith(".")
+
+
+def test_in_a_reversed_world_the_sentence_says_falls(sample_fits, reversed_sample):
+    given, fits = fitted(reversed_sample, smallest_share=0.0125)
+    up = step.strongest(sample_fits[1].effects, "satisfaction")
+    down = step.strongest(fits.effects, "satisfaction", "lower")
+    assert len(up) > 0
+    assert list(down["aspect"]) == list(up["aspect"])
+    said = words.effects_sentence(fits.effects, "satisfaction", "employees")
+    assert "falls within the same employees by" in said
+    assert f"per point of {up['aspect'][0]}" in said
+    assert "rises" not in said and "No aspect" not in said
+    assert "against what one would expect" in said
+    assert words.facts(fits, given, "satisfaction", "employees")["aspects_against"] == list(down["aspect"])
+    slope = step.random_slope(reversed_sample, given, "satisfaction", fits, reml=True)
+    assert slope["aspect"] == down["aspect"].iloc[0]
+    assert slope["estimate"] < 0
