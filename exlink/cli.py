@@ -76,11 +76,16 @@ def run(
 
 @app.command()
 def check(study: StudyPath) -> None:
-    """Check a study's tables against the contract: rows in, used and rejected, with reasons."""
+    """Check a study's tables against the contract (rows in, used and rejected, with reasons), and its steps."""
     from exlink.data.dataset import open_data
     from exlink.data.study import load_study
 
-    data = open_data(load_study(study))
+    loaded = load_study(study)
+    if loaded.steps:  # tables can be checked where there are no notebooks
+        from exlink.publish.pipeline import planned
+
+        planned(loaded)
+    data = open_data(loaded)
     _print_table(f"Rows of {data.study.heading}, {data.study.period.label}", data.accounting)
     if len(data.rejects):
         _print_table("Rejected rows, by reason", data.rejects)

@@ -115,6 +115,24 @@ def test_check_accounts_for_every_row(told, study):
     assert "The study is usable." in out
 
 
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ("{04_mixed_effect: {reml: false}}", "Did you mean '04_mixed_effects'"),
+        ("{04_mixed_effects: {remL: false}}", "no such parameter. Did you mean 'reml'"),
+        ("{04_mixed_effects: {reml: 3}}", "it must be true or false"),
+    ],
+)
+def test_check_refuses_parameters_that_a_run_would_refuse(told, study, steps, message):
+    text = (study / "study.yaml").read_text()
+    (study / "study.yaml").write_text(f"{text}steps: {{04_mixed_effects: {{reml: false}}}}\n")
+    assert told("check", study)[0] == 0
+    (study / "study.yaml").write_text(f"{text}steps: {steps}\n")
+    code, out, err = told("check", study)
+    assert code == 2 and message in err and "usable" not in out and "Traceback" not in err
+    assert told("run", study)[::2] == (code, err)
+
+
 def test_check_of_an_unusable_study_is_exit_2(told, study):
     (study / "interactions.csv").write_text("interaction_id,employee_id\n")
     code, out, err = told("check", study)

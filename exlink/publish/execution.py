@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from exlink.data.study import Study
 from exlink.errors import ExlinkError, StepError
 from exlink.publish import pages
-from exlink.publish.artifacts import Artifacts
+from exlink.publish.artifacts import SEAL, Artifacts
 from exlink.publish.fingerprint import code_hash, effective_study, step_fingerprint
 from exlink.publish.places import shown
 from exlink.publish.progress import Progress
@@ -65,6 +65,7 @@ class RunResult:
     unchanged : tuple       stems whose earlier result still holds
     failed : dict           stem to message
     skipped : dict          stem to the step it needed and did not get
+    users : frozenset       those of the failed stems that the user's input made fail
     """
 
     run_dir: Path
@@ -73,6 +74,15 @@ class RunResult:
     unchanged: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
+    users: frozenset[str] = frozenset()
+
+    def failure(self) -> StepError:
+        """Return the error that tells of all failed steps: the user's own if nothing else went wrong."""
+        error = StepError("\n".join(self.failed.values()))
+        error.result = self
+        if self.users.issuperset(self.failed):
+            error.exit_code = ExlinkError.exit_code
+        return error
 
 
 class Execution:
@@ -89,6 +99,7 @@ class Execution:
         self.unchanged: list[str] = []
         self.failed: dict[str, str] = {}
         self.skipped: dict[str, str] = {}
+        self.users: set[str] = set()
 
     def go(self, jobs: int) -> RunResult:
         """Settle every chosen step, ``jobs`` of them at a time."""
@@ -118,6 +129,7 @@ class Execution:
             tuple(self.unchanged),
             dict(sorted(self.failed.items())),
             dict(sorted(self.skipped.items())),
+            frozenset(self.users),
         )
 
     def _tell_of_stale_needs(self) -> None:
@@ -209,6 +221,8 @@ class Execution:
             self.artifacts.clear(step.stem)
             if self.kernels.stopped:
                 raise StepError(f"Step {step.stem} was stopped.") from failure
+            if failure.users:
+                self.users.add(step.stem)
             raise StepError(self._told(step, failure, executed)) from failure
         manifest = self.artifacts.read_manifest(step.stem)
         if manifest is None:
@@ -220,7 +234,7 @@ class Execution:
             pages.remove_pages(self.run_dir, step)
             raise StepError(f"Step {step.stem} ran, but its page cannot be published: {error}") from error
         pages.forget_failed(self.run_dir, step)
-        self.artifacts.write_manifest(step.stem, {**manifest, "fingerprint": fingerprint, "pages": made})
+        self.artifacts.write_manifest(step.stem, manifest | dict(zip(SEAL, (fingerprint, made), strict=True)))
         return pages.warnings_in(executed)
 
     def _told(self, step: Step, failure: Exception, executed: Path) -> str:

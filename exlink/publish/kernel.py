@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 _OWN_ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
+_USERS = (errors.StudyError, errors.SourceError, errors.ContractError, errors.LinkageError, errors.ParameterError)
+_USERS_NAMES = {kind.__name__ for kind in _USERS}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _SOCKET_PATH_LIMIT = 80  # of 107 characters a socket path may have, the rest is for names below the folder
 
@@ -69,10 +71,15 @@ papermill_engines.register("exlink", _RunEngine)
 
 @dataclass(frozen=True)
 class CellFailure(Exception):
-    """A notebook that did not reach its end: where it stopped and why, in one line."""
+    """A notebook that did not reach its end: where it stopped and why, in one line.
+
+    where, cause : str
+    users : bool     the user's input is the cause, not the step
+    """
 
     where: str
     cause: str
+    users: bool = False
 
     def __str__(self) -> str:
         """Return cell and cause."""
@@ -179,7 +186,8 @@ def run_notebook(
                 on_cell_start=cell_starts,
             )
         except PapermillExecutionError as error:
-            raise CellFailure(*_told(target, notebook, error.ename, error.evalue)) from error
+            where, cause = _told(target, notebook, error.ename, error.evalue)
+            raise CellFailure(where, cause, users=error.ename in _USERS_NAMES) from error
         except CellTimeoutError as error:
             raise CellFailure(_at(notebook, len(started) - 1), f"it took too long ({_first_line(error)})") from error
         except (DeadKernelError, RuntimeError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exlink.data.study import Study, load_study
-from exlink.errors import ArtifactError, ParameterError, StepError, did_you_mean, listed
+from exlink.errors import ArtifactError, ParameterError, did_you_mean, listed
 from exlink.publish.artifacts import Artifacts
 from exlink.publish.execution import Execution, Plan, RunResult
 from exlink.publish.fingerprint import input_hashes
@@ -49,17 +49,14 @@ def run_study(
     ExlinkError
         The study, a parameter, the data or the output folder is wrong; nothing was run.
     StepError
-        Steps failed; ``error.result`` says what became of the others.
+        Steps failed; ``error.result`` says what became of the others, and ``error.exit_code`` is 2 when the
+        user's input alone is the cause (a parameter's value that only the data can refuse).
     """
     study = load_study(study_path, overrides)
-    stems = [step.stem for step in steps]
-    folder = notebooks or notebooks_folder(stems=stems)
-    if folder is None:
-        raise ParameterError("There is no folder notebooks/ here or above. Run exlink inside its checkout.")
     tell = progress or Silent()
     named = chosen_steps(only, steps)
-    suite = _suite(folder, steps, study, tell)
-    parameters = {s.stem: effective_parameters(folder / f"{s.stem}.ipynb", study.steps.get(s.stem, {})) for s in suite}
+    folder, suite, parameters = planned(study, notebooks, steps, tell)
+    stems = [step.stem for step in steps]
     chosen = tuple(step for step in suite if step in named)
     run_dir = (Path(out) if out else reports_folder(stems=stems)).resolve() / study.name / study.period.label
     _refuse_missing_needs(chosen, suite, Artifacts(run_dir), study_path)
@@ -68,10 +65,27 @@ def run_study(
     with held(run_dir), ExitStack() as stack:
         result = Execution(plan, tell, stack).go(max(1, jobs))
     if result.failed:
-        error = StepError("\n".join(result.failed.values()))
-        error.result = result
-        raise error
+        raise result.failure()
     return result
+
+
+def planned(
+    study: Study, notebooks: Path | None = None, steps: Sequence[Step] = STEPS, tell: Progress | None = None
+) -> tuple[Path, tuple[Step, ...], dict[str, dict[str, Any]]]:
+    """Return the notebooks' folder, the steps that have a notebook, and the parameters of each under this study.
+
+    Raises
+    ------
+    ParameterError
+        There are no notebooks, or the study's ``steps`` name a step or a parameter that does not exist, or give
+        one a value of the wrong type.
+    """
+    folder = notebooks or notebooks_folder(stems=[step.stem for step in steps])
+    if folder is None:
+        raise ParameterError("There is no folder notebooks/ here or above. Run exlink inside its checkout.")
+    suite = _suite(folder, steps, study, tell or Silent())
+    given = {step.stem: study.steps.get(step.stem, {}) for step in suite}
+    return folder, suite, {stem: effective_parameters(folder / f"{stem}.ipynb", own) for stem, own in given.items()}
 
 
 def _suite(folder: Path, steps: Sequence[Step], study: Study, tell: Progress) -> tuple[Step, ...]:

@@ -65,7 +65,7 @@ class StandIn:
     """Takes the place of kernels: each step writes one artefact that depends on its parameters."""
 
     def __init__(self):
-        self.order, self.breaks, self.before = [], {}, {}
+        self.order, self.breaks, self.before, self.users = [], {}, {}, set()
 
     def __call__(self, notebook, target, parameters, kernels, on_cell):
         from exlink.publish.kernel import CellFailure
@@ -76,7 +76,7 @@ class StandIn:
         shutil.copy(notebook, target)
         artifacts = Artifacts(Path(parameters["run_dir"]))
         if stem in self.breaks:
-            raise CellFailure("cell `x` (1 of 1)", self.breaks[stem])
+            raise CellFailure("cell `x` (1 of 1)", self.breaks[stem], users=stem in self.users)
         own = {k: v for k, v in parameters.items() if k not in ("study", "run_dir", "unused")}
         sha = write_atomically(artifacts.folder(stem) / "headline.json", to_json(own))
         artifacts.write_manifest(stem, {"step": stem, "outputs": {"headline.json": {"sha256": sha}}})
@@ -141,6 +141,26 @@ def test_error_meant_for_people_is_told_as_its_sentence_alone(place):
     assert len(shown["traceback"]) == 1 and shown["traceback"][0].startswith("DisclosureError: the table")
 
 
+@pytest.mark.parametrize(("kind", "code"), [("ParameterError", 2), ("StudyError", 2), ("EstimationError", 1)])
+def test_error_of_the_user_in_a_cell_is_the_users_exit_code(place, kind, code):
+    raised = f"from exlink import errors\nraise errors.{kind}('focus is wrong')"
+    tiny.write_notebook(place / "notebooks", "00_first", ("choose", raised))
+    with pytest.raises(StepError, match=r"`choose` \(3 of 4\): focus is wrong") as caught:
+        run(place, only=["00"])
+    assert caught.value.exit_code == code
+
+
+def test_a_step_that_fails_by_itself_outweighs_an_error_of_the_user(place, stand_in):
+    stand_in.breaks = {"00_first": "focus is wrong", "01_other": "no convergence"}
+    stand_in.users = {"00_first"}
+    with pytest.raises(StepError) as caught:
+        run(place)
+    assert caught.value.exit_code == 1
+    with pytest.raises(StepError) as caught:
+        run(place, only=["00"])
+    assert caught.value.exit_code == 2
+
+
 def test_kernel_that_dies_is_told_in_words(place):
     tiny.write_notebook(place / "notebooks", "00_first", ("eat-memory", "import os; os._exit(9)"))
     with pytest.raises(StepError, match=r"cell `eat-memory` \(3 of 4\): its kernel died, most likely .* memory"):
@@ -181,6 +201,25 @@ def test_every_kernel_has_sockets_of_its_own_and_this_python(place):
     assert {m.transport for m in managers} == {"ipc"} and len({m.ip for m in managers}) == 3
     assert all(m.format_kernel_cmd()[:3] == [sys.executable, "-m", "ipykernel_launcher"] for m in managers)
     assert all(len(m.ip) <= 100 for m in managers)  # a socket's path may have 107 characters
+
+
+def test_notebook_run_by_hand_to_the_same_result_leaves_the_run_valid(place, tmp_path):
+    run(place)
+    before = contents(run_dir(place))
+    by_hand = {"study": str(place / "study"), "run_dir": str(run_dir(place))}
+
+    def papermill_runs(stem, **parameters):
+        source = place / "notebooks" / f"{stem}.ipynb"
+        papermill.execute_notebook(source, tmp_path / "o.ipynb", by_hand | parameters, cwd=source.parent,
+                                   progress_bar=False)  # fmt: skip
+
+    papermill_runs("00_first")
+    assert contents(run_dir(place)) == before
+    assert run(place).unchanged == ALL
+    papermill_runs("00_first", factor=3.0)
+    assert not sealed(place, "00_first")
+    assert run(place).ran == ("00_first",)
+    assert contents(run_dir(place)) == before
 
 
 # --- what is run again, and what is not ----------------------------------------------------------------------
