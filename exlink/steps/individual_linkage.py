@@ -57,7 +57,7 @@ def panel_facts(data: StudyData) -> dict[str, Any]:
     )
     days = data.query(
         "SELECT median(days_since_ex) AS middle, min(days_since_ex) AS least, max(days_since_ex) AS most, "
-        "count_if(days_since_ex < 0) AS before, count(*) AS contacts FROM linked WHERE has_cx ORDER BY 1"
+        "count_if(days_since_ex < 1) AS not_after, count(*) AS contacts FROM linked WHERE has_cx ORDER BY 1"
     ).iloc[0]
     waves = cells.groupby("who")["wave"].size()
     return {
@@ -72,7 +72,9 @@ def panel_facts(data: StudyData) -> dict[str, Any]:
         "median_days_after_ex": float(days["middle"]),
         "first_day_after_ex": float(days["least"]),
         "last_day_after_ex": float(days["most"]),
-        "ex_before_cx": bool(days["middle"] > 0 and days["before"] == 0),
+        # an answer has a date and no hour: whether it came before a contact of the same day, nobody knows
+        "not_after_share": float(days["not_after"] / days["contacts"]),
+        "ex_before_cx": bool(days["not_after"] == 0),
     }
 
 
@@ -101,7 +103,7 @@ def slopes(data: StudyData, *, smallest_share: float, kind: str = "within") -> p
     Returns
     -------
     DataFrame: aspect (label), outcome, tidy columns (term ``ex_<aspect>``), p_adjusted (Benjamini–Hochberg over
-    all rows), n_units, n_cells, sd_within, mde, smallest, verdict, clear, p_words, planted_kind and planted
+    all rows), n_units, n_cells, sd_within, mde (of one test, before the adjustment), smallest, verdict, clear, p_words, planted_kind and planted
     (simulated data), note.
     """
     found = slope_matrix(panel_cells(data), data.cx_kpis, aspect_columns(data), data.unit, "wave", kind=kind)

@@ -34,6 +34,12 @@ def direction_sentence(facts: dict[str, Any]) -> str:
             f"Every linked contact follows the EX it is linked to: {facts['first_day_after_ex']:.0f} to "
             f"{facts['last_day_after_ex']:.0f} days later, half within {facts['median_days_after_ex']:.0f} days."
         )
+    if facts["median_days_after_ex"] >= 1:
+        return (
+            f"{facts['not_after_share']:.1%} of the linked answers belong to contacts of the very day of the EX answer, "
+            "or before it: which came first is not known, and direction is not assessed. With `linkage.lag_days: 1` "
+            "they would be left out."
+        )
     return (
         "EX and CX were measured at the same time, so these associations cannot tell which moves which: "
         "direction is not assessed."

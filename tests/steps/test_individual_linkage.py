@@ -190,7 +190,7 @@ def test_what_a_study_lacks_costs_one_line(teams):
 
 
 def test_simultaneous_measurement_is_said():
-    facts = {"ex_before_cx": False}
+    facts = {"ex_before_cx": False, "median_days_after_ex": 0.0}
     assert "direction is not assessed" in words.direction_sentence(facts)
 
 
@@ -239,9 +239,7 @@ def test_every_part_works_or_says_why_not(study, request):
 def test_in_a_reversed_world_the_sentences_say_the_opposite(sample, reversed_sample):
     """The same answers with EX mirrored: what was higher is lower, in the verdicts and in the words."""
     within, turned = (step.slopes(d, smallest_share=0.0125) for d in (sample, reversed_sample))
-    between, turned_between = (
-        step.slopes(d, smallest_share=0.0125, kind="between") for d in (sample, reversed_sample)
-    )
+    between, turned_between = (step.slopes(d, smallest_share=0.0125, kind="between") for d in (sample, reversed_sample))
     up, down = words.strongest(within, "satisfaction"), words.strongest(turned, "satisfaction", "lower")
     assert len(up) > 0
     assert list(down["aspect"]) == list(up["aspect"])
@@ -260,3 +258,14 @@ def test_in_a_reversed_world_the_sentences_say_the_opposite(sample, reversed_sam
     advice = overall.advice_sentence(overall.two_rankings(reversed_sample, "satisfaction"), "satisfaction")
     assert "no aspect clearly goes with" in advice
     assert "moves *against* " in advice
+
+
+def test_a_contact_on_the_day_of_the_ex_answer_does_not_count_as_after_it(sample, same_day):
+    assert step.panel_facts(sample)["ex_before_cx"]
+    facts = step.panel_facts(same_day)
+    assert facts["first_day_after_ex"] == 0
+    assert 0 < facts["not_after_share"] < 0.1
+    assert not facts["ex_before_cx"]
+    said = words.direction_sentence(facts)
+    assert "Every linked contact follows" not in said
+    assert "which came first is not known" in said

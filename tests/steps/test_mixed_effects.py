@@ -213,6 +213,7 @@ def test_in_a_reversed_world_the_sentence_says_falls(sample_fits, reversed_sampl
     assert f"per point of {up['aspect'][0]}" in said
     assert "rises" not in said and "No aspect" not in said
     assert "against what one would expect" in said
+    assert "before adjustment for many tests" in said
     assert words.facts(fits, given, "satisfaction", "employees")["aspects_against"] == list(down["aspect"])
     slope = step.random_slope(reversed_sample, given, "satisfaction", fits, reml=True)
     assert slope["aspect"] == down["aspect"].iloc[0]
