@@ -61,7 +61,7 @@ class StepError(ExlinkError):
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """Return the valid name nearest to ``name``, or None when nothing is near."""
     by_folded = {v.casefold(): v for v in valid}
-    matches = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.55)
+    matches = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
     return by_folded[matches[0]] if matches else None
 
 

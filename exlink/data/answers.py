@@ -48,8 +48,9 @@ def ex_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",)) -> pd.
     """
     scales = ex_kpi_scales(data)
     if not scales:
-        return pd.DataFrame(columns=[data.unit, "kpi", *by, "n_score", "sum_score", "sumsq_score", "top2",
-                                     "promoters", "detractors"])
+        return pd.DataFrame(
+            columns=[data.unit, "kpi", *by, "n_score", "sum_score", "sumsq_score", "top2", "promoters", "detractors"]
+        )
     on_scale = " OR ".join(f"(kpi = '{k}' AND scale_min = {lo} AND scale_max = {hi})" for k, (lo, hi) in scales.items())
     keys = ", ".join(f"{quarter_of('responded_on')} AS quarter" if c == "quarter" else name_of(c) for c in by)
     return data.query(f"""
@@ -72,13 +73,18 @@ def cx_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",), period
     detractors_k, and n_resolved, resolved where first-contact resolution is known.
     """
     when = {"quarter": quarter_of("started_at"), "month": "strftime(started_at, '%Y-%m')"}
-    keys = ", ".join(f"{when[period]} AS \"when\"" if c == "when" else name_of(c) for c in by)
+    keys = ", ".join(f'{when[period]} AS "when"' if c == "when" else name_of(c) for c in by)
     parts = ["count(*) AS contacts"]
     for k, (low, high) in cx_kpi_scales(data).items():
         net = "true" if (low, high) == (0, 10) else "false"
-        parts += [f"count({k}) AS n_{k}", f"coalesce(sum({k}), 0) AS sum_{k}",
-                  f"coalesce(sum({k} * {k}), 0) AS sumsq_{k}", f"count_if({k} > {high} - 2) AS top2_{k}",
-                  f"count_if({net} AND {k} >= 9) AS promoters_{k}", f"count_if({net} AND {k} <= 6) AS detractors_{k}"]
+        parts += [
+            f"count({k}) AS n_{k}",
+            f"coalesce(sum({k}), 0) AS sum_{k}",
+            f"coalesce(sum({k} * {k}), 0) AS sumsq_{k}",
+            f"count_if({k} > {high} - 2) AS top2_{k}",
+            f"count_if({net} AND {k} >= 9) AS promoters_{k}",
+            f"count_if({net} AND {k} <= 6) AS detractors_{k}",
+        ]
     if data.has("interactions", "resolved_first_contact"):
         parts += ["count(resolved_first_contact) AS n_resolved", "count_if(resolved_first_contact) AS resolved"]
     return data.query(f"SELECT {data.unit}, {keys}, {', '.join(parts)} FROM interactions GROUP BY ALL ORDER BY ALL")

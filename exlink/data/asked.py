@@ -34,7 +34,7 @@ def ex_asked(data: StudyData) -> pd.DataFrame | None:
                    lead(invited_on) OVER (PARTITION BY {unit}, touchpoint ORDER BY invited_on) AS next_on
             FROM ex_invitations),
         said AS (SELECT DISTINCT {unit}, touchpoint, responded_on FROM ex_responses)
-        SELECT i.{unit}{team}, i.touchpoint, i.invited_on, {quarter_of('i.invited_on')} AS quarter,
+        SELECT i.{unit}{team}, i.touchpoint, i.invited_on, {quarter_of("i.invited_on")} AS quarter,
                EXISTS (FROM said s WHERE s.{unit} = i.{unit} AND s.touchpoint = i.touchpoint
                        AND s.responded_on >= i.invited_on
                        AND (i.next_on IS NULL OR s.responded_on < i.next_on)) AS answered,
@@ -59,7 +59,7 @@ def cx_asked(data: StudyData) -> pd.DataFrame:
         invited = "asked IS NOT NULL"
     counts = ["contacts", "invited", "answered", "linked", "linked_invited", "linked_answered"]
     frame = data.query(f"""
-        SELECT {unit}, {team}{quarter_of('started_at')} AS quarter, touchpoint, count(*) AS contacts,
+        SELECT {unit}, {team}{quarter_of("started_at")} AS quarter, touchpoint, count(*) AS contacts,
                count_if({invited}) AS invited, count_if({invited} AND has_cx) AS answered, count(wave) AS linked,
                count_if(wave IS NOT NULL AND {invited}) AS linked_invited,
                count_if(wave IS NOT NULL AND has_cx) AS linked_answered
@@ -73,6 +73,8 @@ def _team(data: StudyData) -> str:
     if not data.has("assignments"):
         return now
     ends = "(a.valid_to IS NULL OR i.invited_on < a.valid_to)" if data.has("assignments", "valid_to") else "true"
-    then = ("(SELECT arg_max(a.team_id, a.valid_from) FROM assignments a WHERE a.employee_id = i.employee_id "
-            f"AND a.valid_from <= i.invited_on AND {ends})")
+    then = (
+        "(SELECT arg_max(a.team_id, a.valid_from) FROM assignments a WHERE a.employee_id = i.employee_id "
+        f"AND a.valid_from <= i.invited_on AND {ends})"
+    )
     return f"coalesce({then}, {now})"

@@ -49,7 +49,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """``later`` may not lie before ``earlier``; ``reason`` is what a reject is told."""
+    """``later`` may not lie before ``earlier``; ``reason`` is what a reject is told.
+
+    A side may be a column of a parent table: ``employees.left_on``.
+    """
 
     earlier: str
     later: str
@@ -177,7 +180,11 @@ _ALL = (
         time="started_at",
         facts_later=("escalation_resolved_on",),
         parents=(_EMPLOYEE,),
-        orders=(Order("started_at", "escalation_resolved_on", "escalation resolved before it began"),),
+        orders=(
+            Order("started_at", "escalation_resolved_on", "escalation resolved before it began"),
+            Order("employees.hired_on", "started_at", "interaction before the employee was hired"),
+            Order("started_at", "employees.left_on", "interaction after the employee had left"),
+        ),
         large=True,
     ),
     Table(
@@ -210,7 +217,7 @@ _ALL = (
         "customer_value",
         ("customer_id", "period"),
         _columns("customer_id:id period:period revenue:number margin?:number cost_to_serve?:number churned?:flag"),
-        time="period_start",
+        time="period",
         large=True,
     ),
     Table(
@@ -260,48 +267,6 @@ _ALL = (
 )
 
 TABLES: dict[str, Table] = {table.name: table for table in _ALL}
-
-# Columns that may identify a person directly; none of them has a place in a study.
-DIRECT_IDENTIFIERS = frozenset(
-    {
-        "first_name",
-        "firstname",
-        "last_name",
-        "lastname",
-        "surname",
-        "full_name",
-        "fullname",
-        "name",
-        "employee_name",
-        "customer_name",
-        "agent_name",
-        "user_name",
-        "username",
-        "manager_name",
-        "supervisor_name",
-        "email",
-        "e_mail",
-        "mail",
-        "email_address",
-        "employee_email",
-        "customer_email",
-        "phone",
-        "phone_number",
-        "telephone",
-        "mobile",
-        "mobile_number",
-        "fax",
-        "address",
-        "street_address",
-        "ssn",
-        "social_security_number",
-        "passport_number",
-        "iban",
-        "date_of_birth",
-        "birth_date",
-        "ip_address",
-    }
-)
 
 
 def for_grain(table: Table, grain: str) -> Table:

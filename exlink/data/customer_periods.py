@@ -69,10 +69,10 @@ def overall_after_contact(data: StudyData, kpi: str, max_rows: int = MAX_ROWS) -
     at = _number(period_months(data))
     frame = data.query(f"""
         WITH overall AS (
-            SELECT customer_id, {at.format('responded_on')} AS period, arg_max({kpi}, responded_on) AS overall
+            SELECT customer_id, {at.format("responded_on")} AS period, arg_max({kpi}, responded_on) AS overall
             FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL),
         contact AS (
-            SELECT customer_id, {at.format('started_at')} AS period, avg({kpi}) AS contact, min({kpi}) AS worst,
+            SELECT customer_id, {at.format("started_at")} AS period, avg({kpi}) AS contact, min({kpi}) AS worst,
                    arg_max({kpi}, (started_at, interaction_id)) AS last, count(*) AS n_contacts
             FROM interactions
             WHERE {kpi} IS NOT NULL AND customer_id IN (SELECT customer_id FROM overall) GROUP BY ALL)
@@ -95,11 +95,11 @@ def value_after_overall(data: StudyData, kpi: str, max_rows: int = MAX_ROWS) -> 
     churned = "churned::INT" if data.has("customer_value", "churned") else "NULL::INT"
     frame = data.query(f"""
         WITH overall AS (
-            SELECT customer_id, {at.format('responded_on')} AS period, arg_max({kpi}, responded_on) AS overall
+            SELECT customer_id, {at.format("responded_on")} AS period, arg_max({kpi}, responded_on) AS overall
             FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL)
         SELECT v.customer_id, o.period + 1 AS period, overall, revenue, {churned} AS churned
         FROM overall o JOIN customer_value v
-          ON v.customer_id = o.customer_id AND {at.format('v.period_start')} = o.period + 1
+          ON v.customer_id = o.customer_id AND {at.format("v.period_start")} = o.period + 1
         ORDER BY v.customer_id, period""")
     frame.attrs["share"] = share
     return frame
@@ -111,13 +111,13 @@ def value_base(data: StudyData) -> ValueBase | None:
     at = _number(months)
     margin = "sum(margin)" if data.has("customer_value", "margin") else "NULL::DOUBLE"
     rows = data.query(f"""
-        WITH met AS (SELECT DISTINCT customer_id, {at.format('started_at')} AS period FROM interactions),
+        WITH met AS (SELECT DISTINCT customer_id, {at.format("started_at")} AS period FROM interactions),
              span AS (SELECT min(period) + 2 AS first FROM met)
-        SELECT {at.format('v.period_start')} AS number, any_value(v.period) AS label, sum(revenue) AS revenue,
+        SELECT {at.format("v.period_start")} AS number, any_value(v.period) AS label, sum(revenue) AS revenue,
                {margin} AS margin, count(*) AS customers
         FROM customer_value v JOIN met
-          ON met.customer_id = v.customer_id AND met.period = {at.format('v.period_start')} - 2
-        WHERE {at.format('v.period_start')} >= (SELECT first FROM span)
+          ON met.customer_id = v.customer_id AND met.period = {at.format("v.period_start")} - 2
+        WHERE {at.format("v.period_start")} >= (SELECT first FROM span)
         GROUP BY number ORDER BY number""").tail(12 // months)
     if not rows["revenue"].sum() > 0:
         return None
@@ -128,10 +128,16 @@ def value_base(data: StudyData) -> ValueBase | None:
         ORDER BY met""").iloc[0]
     year = 12 / months / len(rows)
     return ValueBase(
-        periods=len(rows), period_months=months, first=str(rows["label"].iloc[0]), last=str(rows["label"].iloc[-1]),
+        periods=len(rows),
+        period_months=months,
+        first=str(rows["label"].iloc[0]),
+        last=str(rows["label"].iloc[-1]),
         revenue=float(rows["revenue"].sum()) * year,
-        margin=float(rows["margin"].sum(min_count=1)) * year, customer_periods=float(rows["customers"].sum()) * year,
-        customers=int(people["recorded"]), recorded=float(people["recorded"] / max(people["met"], 1)))
+        margin=float(rows["margin"].sum(min_count=1)) * year,
+        customer_periods=float(rows["customers"].sum()) * year,
+        customers=int(people["recorded"]),
+        recorded=float(people["recorded"] / max(people["met"], 1)),
+    )
 
 
 def _number(months: int) -> str:

@@ -19,11 +19,12 @@ import duckdb
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from exlink.data.exposures import exposures, timeline
+from exlink.data.engine_errors import readable
+from exlink.data.exposures import exposures, history_notes, timeline
 from exlink.data.linkage import compress, link
 from exlink.data.study import Study
 from exlink.data.validation import validate
-from exlink.data.warehouse import connect, name_of, quoted, readable, register
+from exlink.data.warehouse import connect, name_of, quoted, register
 from exlink.errors import ContractError, LinkageError, did_you_mean
 
 PREPARED = "prepared.json"
@@ -45,7 +46,9 @@ def prepare(study: Study, folder: Path) -> Path:
         exposed, labels, notes = exposures(con, study, unit)
         con.register("exposed", exposed)
         con.execute(f"COPY exposed TO {quoted(str(folder / 'exposures.parquet'))} (FORMAT parquet)")
-        con.register("timeline", timeline(exposed, _units(con, unit), _history(con, checked.filled, unit), unit))
+        history = _history(con, checked.filled, unit)
+        notes += [] if history is None else history_notes(history, unit)
+        con.register("timeline", timeline(exposed, _units(con, unit), history, unit))
         linked = link(*(nw.from_native(con.table(t)) for t in ("interactions", "cx_responses", "timeline")), unit)
         with readable("interactions"):
             target = folder / "linked.parquet"

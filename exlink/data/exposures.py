@@ -106,7 +106,8 @@ def timeline(exposed: pd.DataFrame, units: pd.DataFrame, history: pd.DataFrame |
     ----------
     exposed : what :func:`exposures` returned.
     units : one row per unit, with what never changes (``site``) and the present ``team_id``, ``role``.
-    history : effective-dated ``unit``, valid_from, valid_to, team_id, role?; overrides ``units``.
+    history : effective-dated ``unit``, valid_from, valid_to, team_id, role?; overrides ``units``. ``valid_to`` is
+        the last day; a row ends at the latest where the unit's next one begins.
 
     Returns
     -------
@@ -117,10 +118,7 @@ def timeline(exposed: pd.DataFrame, units: pd.DataFrame, history: pd.DataFrame |
     cuts = [units[[unit]].assign(from_ts=BEGINNING)]
     cuts += [ex[[unit, c]].rename(columns={c: "from_ts"}) for c in ("valid_from", "valid_to")]
     if history is not None:
-        history = history.assign(
-            since=_moment(history["valid_from"]),
-            until=_moment(history["valid_to"]).fillna(END) if "valid_to" in history else END,
-        )
+        history = with_ends(history, unit)
         cuts += [history[[unit, c]].rename(columns={c: "from_ts"}) for c in ("since", "until")]
     tiles = pd.concat(cuts, ignore_index=True).drop_duplicates()
     tiles = tiles[tiles[unit].isin(units[unit])]
@@ -135,6 +133,40 @@ def timeline(exposed: pd.DataFrame, units: pd.DataFrame, history: pd.DataFrame |
         for column in known:
             tiles[column] = past[column].fillna(tiles[column])
     return tiles.sort_values([unit, "from_ts"], ignore_index=True)
+
+
+def with_ends(history: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """Return the history with ``since`` and ``until`` (exclusive): what counts when.
+
+    ``ended`` and ``following`` are the day after the row's own last day and the beginning of the unit's next row,
+    so that gaps (ended < following) and overlaps (ended > following by more than a day) can be told.
+    """
+    history = history.sort_values([unit, "valid_from"], ignore_index=True)
+    since = _moment(history["valid_from"])
+    stated = _moment(history["valid_to"]) if "valid_to" in history else pd.Series(pd.NaT, index=history.index)
+    following = since.groupby(history[unit]).shift(-1)
+    ended = stated + pd.Timedelta(days=1)
+    until = ended.fillna(END).where(following.isna() | (ended < following), following)
+    return history.assign(since=since, until=until, ended=ended, following=following)
+
+
+def history_notes(history: pd.DataFrame, unit: str) -> list[str]:
+    """Return a sentence for gaps and one for overlaps in the team history; neither is mended silently."""
+    ends = with_ends(history, unit)
+    gaps = int((ends["ended"] < ends["following"]).sum())
+    overlaps = int((ends["ended"] > ends["following"] + pd.Timedelta(days=1)).sum())
+    notes = []
+    if gaps:
+        notes.append(
+            f"assignments: {gaps:,} gap{'s' * (gaps > 1)} in the history of employees; there the team and role of "
+            "`employees` count."
+        )
+    if overlaps:
+        notes.append(
+            f"assignments: {overlaps:,} row{'s' * (overlaps > 1)} overlap the next one of the same employee, which "
+            "counts from its beginning."
+        )
+    return notes
 
 
 def _in_force(tiles: pd.DataFrame, intervals: pd.DataFrame, unit: str) -> pd.DataFrame:

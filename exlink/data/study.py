@@ -18,10 +18,21 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from exlink.errors import StudyError, did_you_mean, listed
+from exlink.errors import StudyError, did_you_mean, listed, nearest
 
 STUDY_FILE = "study.yaml"
 _ENV = re.compile(r"\$\{(\w+)\}")
+_EXPECTED = {  # pydantic's names of wrong types, in words
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "string_type": "text",
+    "dict_type": "a set of keys",
+    "model_type": "a set of keys",
+    "tuple_type": "a pair such as [1, 5]",
+}
 _PERIODS = (
     (re.compile(r"^(\d{4})$"), 12),
     (re.compile(r"^(\d{4})H([12])$"), 6),
@@ -175,6 +186,8 @@ def load_study(path: str | Path, overrides: Mapping[str, Any] | None = None) -> 
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise StudyError(f"{file.name} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
+    except OSError as error:
+        raise StudyError(f"{file.name} cannot be read ({error.strerror}). Ask for the right to read it.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -237,7 +250,7 @@ def _in_words(error: ValidationError, file: str) -> str:
         path = [str(part) for part in problem["loc"] if not str(part).endswith("]")]
         where = ".".join(path) or "the study"
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{file}: `{where}` is not a key exlink knows.{did_you_mean(path[-1], _keys(path[:-1]))}")
+            lines.append(f"{file}: `{where}` is not a key exlink knows.{_meant(path)}")
         elif problem["type"] == "missing":
             lines.append(f"{file}: `{where}` is missing. Add it.")
         elif problem["type"] == "value_error":
@@ -251,13 +264,21 @@ def _in_words(error: ValidationError, file: str) -> str:
                 where, "letters, digits, '-', '_' and '.' only, because it names a folder"
             )
             lines.append(f"{file}: {where} is '{problem['input']}'; it must be {allowed}.")
+        elif problem["type"] in _EXPECTED:
+            given = "empty" if problem["input"] is None else repr(problem["input"])
+            lines.append(f"{file}: {where} is {given}; it must be {_EXPECTED[problem['type']]}.")
         else:
             lines.append(f"{file}: {where} is {problem['input']!r}: {problem['msg'].lower()}.")
     return "\n".join(dict.fromkeys(lines))
 
 
-def _keys(path: list[str]) -> list[str]:
-    """Return the valid keys at a place in the study file."""
-    rooms = {"linkage": Linkage, "privacy": Privacy, "sources": Source}
-    model = rooms.get(path[0], Study) if path else Study
-    return [name for name in model.model_fields if name != "folder"]
+def _meant(path: list[str]) -> str:
+    """Return a hint at the valid key nearest to the last of ``path``, also where that stands one room lower."""
+    rooms = {"linkage": Linkage, "privacy": Privacy}
+    if len(path) > 1:
+        room = Source if path[0] == "sources" else rooms.get(path[0], Study)
+        return did_you_mean(path[-1], room.model_fields)
+    keys = {name: name for name in Study.model_fields if name != "folder"}
+    keys |= {key: f"{room}.{key}" for room, model in rooms.items() for key in model.model_fields}
+    match = nearest(path[-1], keys)
+    return f" Did you mean '{keys[match]}'?" if match else ""

@@ -20,6 +20,15 @@ _PERIOD_START = """CASE
     ELSE TRY_CAST({p} AS DATE) END"""
 
 
+# … and is part of the study only when it has ended by the study's last day.
+_PERIOD_END = """CASE
+    WHEN regexp_full_match({p}, '\\d{{4}}Q[1-4]') THEN CAST({s} + INTERVAL 3 MONTH - INTERVAL 1 DAY AS DATE)
+    WHEN regexp_full_match({p}, '\\d{{4}}H[12]') THEN CAST({s} + INTERVAL 6 MONTH - INTERVAL 1 DAY AS DATE)
+    WHEN regexp_full_match({p}, '\\d{{4}}-\\d\\d') THEN last_day({s})
+    WHEN regexp_full_match({p}, '\\d{{4}}') THEN make_date({p}::INT, 12, 31)
+    ELSE {s} END"""
+
+
 def typed_select(table: Table, present: list[str], last_day: date) -> str:
     """Return a query over ``raw.<table>``: typed contract columns, ``__row``, ``__cast`` and ``__later``.
 
@@ -38,8 +47,11 @@ def typed_select(table: Table, present: list[str], last_day: date) -> str:
     cast = f"CASE {' '.join(failed)} END" if failed else "NULL::VARCHAR"
     known = _known(table, columns, last_day)
     later = "false"
-    if table.time and (table.time in present or table.time == "period_start"):
-        later = f"coalesce(CAST({name_of(table.time)} AS DATE) > DATE '{last_day}', false)"
+    if table.time in {c.name for c in columns}:
+        kind = next(c.kind for c in columns if c.name == table.time)
+        at = name_of(table.time)
+        at = _PERIOD_END.format(p=at, s=name_of(f"{table.time}_start")) if kind == "period" else f"CAST({at} AS DATE)"
+        later = f"coalesce({at} > DATE '{last_day}', false)"
     return (
         f"SELECT {known}, __row, __cast, {later} AS __later FROM ("
         f"SELECT {', '.join(read)}, {cast} AS __cast, row_number() OVER () AS __row "

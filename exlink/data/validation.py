@@ -13,20 +13,17 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from exlink.data.contract import DIRECT_IDENTIFIERS, TABLES, Table, for_grain, with_scales
+from exlink.data.contract import TABLES, Table, for_grain, with_scales
+from exlink.data.engine_errors import readable
+from exlink.data.identifiers import counting_tests, is_direct
 from exlink.data.study import Study
 from exlink.data.typed import output_columns, typed_select
 from exlink.data.validation_engine import reject_in_engine
 from exlink.data.validation_rows import reject_by_row
-from exlink.data.warehouse import columns_of, name_of, quoted, readable
+from exlink.data.warehouse import columns_of, name_of, quoted
 from exlink.errors import ContractError, did_you_mean, listed, nearest
 
-EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
-# Digits alone may be an id; a phone number shows its country code or its groups.
-PHONE = (
-    r"\+\d[\d ().\-/]{6,}\d|00\d{1,3}[ .\-/][\d ().\-/]{5,}\d|\(?0\d{1,5}\)?[ ./\-]\d[\d ./\-]{4,}\d"
-    r"|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4}"
-)
+EXTRA_ROWS = 10_000  # of columns outside the contract, to see whether they identify people
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +62,16 @@ def validate(con: duckdb.DuckDBPyConnection, study: Study, folder: Path) -> Vali
                 for name in missing
             )
         )
+    for name in study.sources:
+        _refuse_named_identifiers(name, columns_of(con, name))
     present = {name: _present_columns(con, tables[name]) for name in tables if name in study.sources}
     accounts, rejects, notes, filled = [], [], [], {}
     for name, columns in present.items():
         table = tables[name]
         notes += _ignored(table, columns)
         with readable(name):
-            account, reasons = _check(con, table, columns, set(filled), study, folder)
+            _refuse_identifying_extras(con, table, columns)
+            account, reasons = _check(con, table, columns, filled, study, folder)
         _refuse_empty(table, account, reasons)
         accounts.append(account)
         rejects += [{"table": name, **reason} for reason in reasons]
@@ -89,7 +89,12 @@ def validate(con: duckdb.DuckDBPyConnection, study: Study, folder: Path) -> Vali
 
 
 def _check(
-    con: duckdb.DuckDBPyConnection, table: Table, columns: list[str], parents: set[str], study: Study, folder: Path
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    columns: list[str],
+    parents: dict[str, dict[str, int]],
+    study: Study,
+    folder: Path,
 ) -> tuple[dict[str, object], list[dict[str, object]]]:
     """Type, bound and check one table; write its used rows and register them as a view."""
     select = typed_select(table, columns, study.period.last)
@@ -111,14 +116,19 @@ def _check(
     }, reasons
 
 
-def _present_columns(con: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
-    columns = columns_of(con, table.name)
-    named = [c for c in columns if c.casefold() in DIRECT_IDENTIFIERS and c not in table.names]
+def _refuse_named_identifiers(source: str, columns: list[str]) -> None:
+    """Refuse columns that name people, in tables of the contract and in sources behind ``sql`` alike."""
+    known = TABLES[source].names if source in TABLES else ()
+    named = [c for c in columns if is_direct(c) and c not in known]
     if named:
         raise ContractError(
-            f"{table.name}: the column{'s' if len(named) > 1 else ''} {listed(named)} may identify people directly "
-            "and must not enter a study. Remove from the extract; people appear as opaque ids only."
+            f"{source}: the column{'s' if len(named) > 1 else ''} {listed(named)} may identify people directly and "
+            "must not enter a study. Remove from the extract; people appear as opaque ids only."
         )
+
+
+def _present_columns(con: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
+    columns = columns_of(con, table.name)
     absent = [c for c in table.required_names if c not in columns]
     if absent:
         spare = [c for c in columns if c not in table.names]
@@ -176,21 +186,25 @@ def _filled(con: duckdb.DuckDBPyConnection, table: Table, folder: Path) -> dict[
 def _refuse_identifiers(con: duckdb.DuckDBPyConnection, table: Table, columns: list[str]) -> None:
     """Refuse e-mail addresses and phone numbers wherever text is; say where and how many, never which."""
     kinds = {c.name: c.kind for c in table.columns if c.name in columns and c.kind in ("id", "label", "text")}
+    _refuse_content(con, table.name, kinds, table.name)
+
+
+def _refuse_identifying_extras(con: duckdb.DuckDBPyConnection, table: Table, columns: list[str]) -> None:
+    """Look into the first rows of columns that will be ignored: an extract with addresses in it is refused, too."""
+    extras = dict.fromkeys((c for c in columns if c not in table.names), "text")
+    read = ", ".join(f"CAST({name_of(c)} AS VARCHAR) AS {name_of(c)}" for c in extras)
+    _refuse_content(con, table.name, extras, f"(SELECT {read} FROM raw.{name_of(table.name)} LIMIT {EXTRA_ROWS})")
+
+
+def _refuse_content(con: duckdb.DuckDBPyConnection, name: str, kinds: dict[str, str], source: str) -> None:
     if not kinds:
         return
-    tests = []
-    for name, kind in kinds.items():
-        cell = name_of(name)
-        # The cheap test comes first, so that ten million clean cells never meet a regular expression.
-        tests.append(f"count_if(CASE WHEN contains({cell}, '@') THEN regexp_matches({cell}, {quoted(EMAIL)}) END)")
-        cheap = f"starts_with({cell}, '+')" if kind == "id" else f"regexp_matches({cell}, '\\d{{2}}')"
-        match = "regexp_full_match" if kind in ("id", "label") else "regexp_matches"
-        tests.append(f"count_if(CASE WHEN {cheap} THEN {match}({cell}, {quoted(PHONE)}) END)")
-    counts = con.execute(f"SELECT {', '.join(tests)} FROM {table.name}").fetchall()[0]
-    for i, name in enumerate(kinds):
-        for what, count in (("e-mail address", counts[2 * i]), ("phone number", counts[2 * i + 1])):
+    tests = [test for column, kind in kinds.items() for test in counting_tests(name_of(column), kind)]
+    counts = con.execute(f"SELECT {', '.join(tests)} FROM {source}").fetchall()[0]
+    for i, column in enumerate(kinds):
+        for what, count in (("an e-mail address", counts[2 * i]), ("a phone number", counts[2 * i + 1])):
             if count:
+                values = "1 value looks" if count == 1 else f"{count:,} values look"
                 raise ContractError(
-                    f"{table.name}.{name}: {count:,} values look like {what}{'es' if what[0] == 'e' else 's'}. "
-                    "Replace them by opaque ids before they enter a study."
+                    f"{name}.{column}: {values} like {what}. Replace by opaque ids before they enter a study."
                 )

@@ -6,13 +6,16 @@ counted afterwards reads two columns of that file.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import duckdb
 
-from exlink.data.contract import TABLES, Column, Parent, Table
+from exlink.data.contract import TABLES, Column, Order, Parent, Table
 from exlink.data.typed import output_columns
 from exlink.data.warehouse import name_of, quoted
+
+Parents = Mapping[str, Collection[str]]  # tables validated before, with the columns each has
 
 
 def missing_reason(column: Column) -> str:
@@ -43,7 +46,12 @@ def duplicate_reason(table: Table) -> str:
 
 
 def reject_in_engine(
-    con: duckdb.DuckDBPyConnection, table: Table, columns: list[str], select: str, parents: set[str], folder: Path
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    columns: list[str],
+    select: str,
+    parents: Parents,
+    folder: Path,
 ) -> tuple[int, int, list[dict[str, object]]]:
     """Check a large table inside the engine and write its used rows to ``folder``.
 
@@ -99,9 +107,28 @@ def _find_duplicates(con: duckdb.DuckDBPyConnection, table: Table, source: str) 
     return con.execute("SELECT count(*) FROM __duplicates").fetchall()[0][0]
 
 
-def _rules(table: Table, names: list[str], parents: set[str]) -> tuple[str, list[tuple[str, str]]]:
+def _rules(table: Table, names: list[str], parents: Parents) -> tuple[str, list[tuple[str, str]]]:
     """Return the joins to parent tables and the (violation, reason) pairs in order of rank."""
-    joins, rules = [], []
+    wanted = {p.parent: p for p in table.parents if p.parent in parents and p.column in names}
+    there = set(names) | {f"{parent}.{column}" for parent in wanted for column in parents[parent]}
+    orders = [rule for rule in table.orders if {rule.earlier, rule.later} <= there]
+    rules = _column_rules(table, names) + [(_violated(table, rule), rule.reason) for rule in orders]
+    joins = []
+    for name, parent in wanted.items():
+        used = [side for rule in orders for side in (rule.earlier, rule.later) if side.startswith(f"{name}.")]
+        carried = dict.fromkeys([parent.parent_column, *(side.rpartition(".")[2] for side in used)])
+        distinct = "" if TABLES[name].key == (parent.parent_column,) else "DISTINCT"
+        joins.append(
+            f"LEFT JOIN (SELECT {distinct} {', '.join(map(name_of, carried))} FROM {name}) {name} "
+            f"ON t.{name_of(parent.column)} = {name}.{name_of(parent.parent_column)}"
+        )
+        rules.append((f"{name}.{name_of(parent.parent_column)} IS NULL", parent_reason(parent)))
+    return " ".join(joins), rules
+
+
+def _column_rules(table: Table, names: list[str]) -> list[tuple[str, str]]:
+    """Return what each column by itself may not hold."""
+    rules = []
     for column in table.columns:
         cell = f"t.{name_of(column.name)}"
         if column.name not in names:
@@ -114,24 +141,17 @@ def _rules(table: Table, names: list[str], parents: set[str]) -> tuple[str, list
             rules.append((" OR ".join(limits), bounds_reason(column)))
         if column.values:
             rules.append((f"{cell} NOT IN ({', '.join(quoted(v) for v in column.values)})", values_reason(column)))
-    wanted = [p for p in table.parents if p.parent in parents and p.column in names]
-    for rule in table.orders:
-        other, _, name = rule.earlier.rpartition(".")
-        known = other in {p.parent for p in wanted} if other else name in names
-        if rule.later in names and known:
-            earlier = f"{other or 't'}.{name_of(name)}"
-            later = f"t.{name_of(rule.later)}"
-            if "timestamp" in {c.kind for c in table.columns if c.name == name} and not other:
-                earlier = f"CAST({earlier} AS DATE)"  # a day is compared with a day
-            rules.append((f"{later} < {earlier}", rule.reason))
-    for parent in wanted:
-        carried = [parent.parent_column]
-        carried += [r.earlier.rpartition(".")[2] for r in table.orders if r.earlier.startswith(f"{parent.parent}.")]
-        parent_columns = ", ".join(name_of(c) for c in dict.fromkeys(carried))
-        distinct = "" if TABLES[parent.parent].key == (parent.parent_column,) else "DISTINCT"
-        joins.append(
-            f"LEFT JOIN (SELECT {distinct} {parent_columns} FROM {parent.parent}) {parent.parent} "
-            f"ON t.{name_of(parent.column)} = {parent.parent}.{name_of(parent.parent_column)}"
-        )
-        rules.append((f"{parent.parent}.{name_of(parent.parent_column)} IS NULL", parent_reason(parent)))
-    return " ".join(joins), rules
+    return rules
+
+
+def _violated(table: Table, rule: Order) -> str:
+    """Return SQL that is true where ``later`` lies before ``earlier``; a day is compared with a day."""
+    sides = []
+    for side in (rule.earlier, rule.later):
+        other, _, name = side.rpartition(".")
+        kind = next(c.kind for c in (TABLES[other] if other else table).columns if c.name == name)
+        sides.append((f"{other or 't'}.{name_of(name)}", kind))
+    if {kind for _, kind in sides} == {"date", "timestamp"}:
+        sides = [(f"CAST({cell} AS DATE)", "date") for cell, _ in sides]
+    (earlier, _), (later, _) = sides
+    return f"{later} < {earlier}"

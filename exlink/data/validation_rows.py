@@ -10,6 +10,7 @@ import pandas as pd
 from exlink.data.contract import Table
 from exlink.data.typed import output_columns
 from exlink.data.validation_engine import (
+    Parents,
     bounds_reason,
     duplicate_reason,
     missing_reason,
@@ -20,14 +21,19 @@ from exlink.data.warehouse import name_of, quoted
 
 
 def reject_by_row(
-    con: duckdb.DuckDBPyConnection, table: Table, columns: list[str], select: str, parents: set[str], folder: Path
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    columns: list[str],
+    select: str,
+    parents: Parents,
+    folder: Path,
 ) -> tuple[int, int, list[dict[str, object]]]:
     """Check a small table with pandera and write its used rows to ``folder``.
 
     Returns rows read, rows after the period, and one ``{reason, rows, first_rows}`` per reason.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE __typed AS {select}")  # row numbers must not move between reads
-    read, later = con.execute("SELECT count(*), count_if(__later) FROM __typed").fetchall()[0]
+    read, later = con.execute("SELECT count(*), coalesce(count_if(__later), 0) FROM __typed").fetchall()[0]
     frame = con.execute("SELECT * EXCLUDE (__later) FROM __typed WHERE NOT __later ORDER BY __row").df()
     known = {
         p.column: set(con.execute(f"SELECT DISTINCT {name_of(p.parent_column)} FROM {p.parent}").df().iloc[:, 0])

@@ -7,11 +7,8 @@ id and a value that is not a number can be told from a missing one; the contract
 
 from __future__ import annotations
 
-import csv
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 
@@ -19,11 +16,12 @@ import duckdb
 import pandas as pd
 
 from exlink.data.contract import TABLES
+from exlink.data.engine_errors import in_words, readable
 from exlink.data.study import Source, Study, expand_env
+from exlink.data.textfile import TEXT, delimiter_of, is_utf16
 from exlink.errors import SourceError, StudyError, did_you_mean, listed
 
 NULLS = ("", "NA", "NaN", "NULL")  # what counts as missing in a text file
-_TEXT = {".csv", ".tsv", ".txt", ".gz"}
 _EXCEL = {".xlsx", ".xlsm"}
 
 
@@ -87,36 +85,6 @@ def register(con: duckdb.DuckDBPyConnection, study: Study) -> None:
     _register_queries(con, study)
 
 
-@contextmanager
-def readable(name: str, files: list[Path] | None = None) -> Iterator[None]:
-    """Turn whatever the engine says while reading source ``name`` into a SourceError."""
-    where = f"sources.{name}" + (f" ({listed([f.name for f in files], 2)})" if files else "")
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise SourceError(f"{where}: reading it needs more memory than allowed: {_first(error)}") from error
-    except duckdb.Error as error:
-        text = str(error)
-        if ragged := (_ragged(text) or _ragged_line(files or [])):
-            raise SourceError(
-                f"{where} is not a regular table: {ragged}. Correct the extract, or accept short lines "
-                f"in study.yaml: sources.{name}: {{path: …, pad_short_rows: true}}."
-            ) from error
-        if "sniffing" in text:
-            raise SourceError(
-                f"{where} is not a regular text table: its quotes, delimiters or line endings change within the file. "
-                "Save it anew as CSV."
-            ) from error
-        if "unicode" in text.lower() or "utf-8 encoded" in text.lower():
-            raise SourceError(
-                f"{where} is not UTF-8 text. Save it as UTF-8, or say what it is in study.yaml: "
-                f"sources.{name}: {{path: …, encoding: latin-1}}."
-            ) from error
-        raise SourceError(f"{where} cannot be read: {_first(error)}") from error
-    except (ValueError, OSError, KeyError) as error:
-        raise SourceError(f"{where} cannot be read: {_first(error)}") from error
-
-
 def columns_of(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
     """Return the column names of source ``name``."""
     with readable(name):
@@ -138,20 +106,26 @@ def _register_files(con: duckdb.DuckDBPyConnection, name: str, files: list[Path]
     paths = "[" + ", ".join(quoted(str(f)) for f in files) + "]"
     if suffixes <= {".parquet", ".pq"}:
         con.execute(f"CREATE VIEW raw.{name_of(name)} AS SELECT * FROM read_parquet({paths})")
-    elif suffixes <= _TEXT:
+    elif suffixes <= TEXT:
         empty = [f.name for f in files if f.stat().st_size == 0]
         if empty:
             raise SourceError(f"sources.{name}: {listed(empty)} is empty. A table needs at least its header line.")
+        if not source.encoding and (wide := [f.name for f in files if is_utf16(f)]):
+            raise SourceError(
+                f"sources.{name}: {listed(wide)} is UTF-16 text. Save it as UTF-8, or say so in study.yaml: "
+                f"sources.{name}: {{path: …, encoding: utf-16}}."
+            )
         options = [
             "all_varchar = true",
             "header = true",
+            "skip = 0",
             "union_by_name = true",
             "max_line_size = 10000000",
             f"nullstr = [{', '.join(quoted(n) for n in NULLS)}]",
         ]
         if source.encoding:
             options.append(f"encoding = {quoted(source.encoding)}")
-        if delimiter := source.delimiter or _delimiter(files[0]):
+        if delimiter := source.delimiter or delimiter_of(files[0]):
             options += [f"delim = {quoted(delimiter)}", "quote = '\"'", "escape = '\"'"]
         if source.pad_short_rows:
             options.append("null_padding = true")
@@ -166,7 +140,7 @@ def _register_files(con: duckdb.DuckDBPyConnection, name: str, files: list[Path]
         con.execute(f"CREATE VIEW raw.{name_of(name)} AS SELECT * FROM {name_of('excel_' + name)}")
     else:
         raise SourceError(
-            f"sources.{name}: {listed(sorted(suffixes))} files are not read. Give csv, tsv, txt, parquet or xlsx."
+            f"sources.{name}: {listed(s or 'files without an ending' for s in sorted(suffixes))} cannot be read. Give csv, tsv, txt, parquet or xlsx."
         )
 
 
@@ -185,49 +159,6 @@ def _register_queries(con: duckdb.DuckDBPyConnection, study: Study) -> None:
                     failures[name] = error
             if len(failures) == len(waiting) and failures:
                 name, error = next(iter(failures.items()))
-                raise SourceError(f"sources.{name}: its `sql` fails: {_first(error)}") from error
+                raise SourceError(f"sources.{name}: its `sql` fails: {in_words(error)}") from error
     finally:
         con.execute("SET search_path = 'main'")
-
-
-def _delimiter(file: Path) -> str | None:
-    """Return the delimiter that a text file's header uses most; None where the header names one column.
-
-    Left to guess from the rows, the engine reads a table with one short line as a table of one column.
-    """
-    if file.suffix.lower() == ".gz":
-        return None
-    with file.open(encoding="latin-1") as handle:
-        header = handle.readline()
-    commonest = max(",;\t|", key=header.count)
-    return commonest if commonest in header else None
-
-
-def _ragged(message: str) -> str:
-    """Return what the engine says of a line with too few or too many columns, in words; or ``""``."""
-    found = re.search(r"Line: (\d+)[\s\S]*?Expected Number of Columns: (\d+) Found: (\d+)", message)
-    return f"line {found[1]} has {found[3]} columns instead of {found[2]}" if found else ""
-
-
-def _ragged_line(files: list[Path]) -> str:
-    """Return the first line whose number of columns differs from its header's, in words; or ``""``.
-
-    Called only when the engine could not make sense of a text file, to say why.
-    """
-    csv.field_size_limit(10_000_000)
-    for file in files:
-        if file.suffix.lower() not in _TEXT - {".gz"}:
-            continue
-        with file.open(encoding="latin-1", newline="") as handle:
-            delimiter = _delimiter(file) or ","
-            width = len(next(csv.reader([handle.readline()], delimiter=delimiter)))
-            for number, row in enumerate(csv.reader(handle, delimiter=delimiter), start=2):
-                if row and len(row) != width:
-                    return f"line {number} of {file.name} has {len(row)} columns instead of {width}"
-    return ""
-
-
-def _first(error: Exception) -> str:
-    """Return the first sentence of an engine's message, without its error class."""
-    line = str(error).strip().splitlines()[0]
-    return line.split("Error: ", 1)[-1].rstrip(".") + "."

@@ -101,7 +101,7 @@ def test_no_overlap_is_told_apart(tmp_path):
         open_data(load_study(write(tmp_path / "a", other)))
     early = frames | {
         "interactions": frames["interactions"].assign(
-            started_at=frames["interactions"]["started_at"] - pd.Timedelta(days=4000)
+            started_at=frames["interactions"]["started_at"] - pd.Timedelta(days=1500)
         )
     }
     with pytest.raises(LinkageError, match="do not overlap in time"):
@@ -152,3 +152,23 @@ def test_answers_withheld_from_linking_are_not_linked(tmp_path):
     ex["identified"] = False
     with pytest.raises(LinkageError, match="no answer was given under the respondent's own name"):
         open_data(load_study(write(tmp_path / "none", frames)))
+
+
+def test_gaps_and_overlaps_of_the_team_history_are_told(tmp_path):
+    frames = tables()
+    frames["assignments"] = pd.DataFrame(
+        {
+            "employee_id": ["E-000", "E-000", "E-001", "E-001", "E-002", "E-002"],
+            "valid_from": ["2020-01-01", "2026-01-10"] * 3,
+            "valid_to": ["2025-11-30", None, "2026-03-01", None, "2026-01-09", None],  # gap, overlap, neither
+            "team_id": ["T-8", "T-9"] * 3,
+        }
+    )
+    data = open_data(load_study(write(tmp_path, frames)))
+    notes = " ".join(data.notes)
+    assert "1 gap in the history" in notes
+    assert "1 row overlap the next one" in notes
+    rows = data.query("SELECT employee_id, started_at, team_id FROM interactions ORDER BY interaction_id")
+    teams = {e: set(g["team_id"]) for e, g in rows.groupby("employee_id")}
+    assert "T-0" in teams["E-000"]
+    assert teams["E-001"] <= {"T-8", "T-9"} and teams["E-002"] <= {"T-8", "T-9"}

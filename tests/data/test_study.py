@@ -45,6 +45,8 @@ def test_json_round_trip_keeps_everything(tmp_path):
 def test_overrides_replace_what_the_file_says(tmp_path):
     study = load_study(write(tmp_path), {"period": "2026Q2", "linkage.lag_days": 7})
     assert (study.period.label, study.linkage.lag_days) == ("2026Q2", 7)
+    with pytest.raises(StudyError, match=r"Did you mean 'linkage\.lag_days'"):
+        load_study(tmp_path, {"lag_days": 7})
     with pytest.raises(StudyError, match=r"linkage\.lag_dys.*Did you mean 'lag_days'"):
         load_study(tmp_path, {"linkage.lag_dys": 7})
 
@@ -55,7 +57,9 @@ def test_overrides_replace_what_the_file_says(tmp_path):
         ({"perod": 1}, r"`perod` is not a key exlink knows\. Did you mean 'period'"),
         ({"period": "2026Q5"}, r"period: '2026Q5' is not a period"),
         ({"linkage": {"grain": "employes"}}, r"linkage\.grain is 'employes'.*Did you mean 'employee'"),
-        ({"linkage": {"lag_days": "soon"}}, r"linkage\.lag_days is 'soon'"),
+        ({"linkage": {"lag_days": "soon"}}, r"linkage\.lag_days is 'soon'; it must be a whole number"),
+        ({"linkage": None}, r"linkage is empty; it must be a set of keys"),
+        ({"linkage": {"lag": 7}}, r"`linkage\.lag` is not a key exlink knows\. Did you mean 'lag_days'"),
         ({"name": "../x"}, r"name is '\.\./x'; it must be letters"),
         ({"currency": "euro"}, r"currency is 'euro'; it must be a three-letter code"),
         ({"scales": {"ease": [5, 1]}}, r"ease runs from 5 to 1"),

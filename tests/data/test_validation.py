@@ -104,13 +104,13 @@ def large(table: Table) -> Table:
 @pytest.mark.parametrize(
     ("table", "column", "value", "what"),
     [
-        ("employees", "manager_id", "ann.smith@example.org", "e-mail address"),
-        ("interactions", "customer_id", "+49 170 1234567", "phone number"),
+        ("employees", "manager_id", "ann.smith@example.org", "an e-mail address"),
+        ("interactions", "customer_id", "+49 170 1234567", "a phone number"),
         ("interactions", "reason", "call back on 0170 1234567", None),
-        ("interactions", "queue", "030 1234567", "phone number"),
-        ("interactions", "queue", "(030) 123 4567", "phone number"),
-        ("interactions", "queue", "555-123-4567", "phone number"),
-        ("interactions", "queue", "0049 30 123456", "phone number"),
+        ("interactions", "queue", "030 1234567", "a phone number"),
+        ("interactions", "queue", "(030) 123 4567", "a phone number"),
+        ("interactions", "queue", "555-123-4567", "a phone number"),
+        ("interactions", "queue", "0049 30 123456", "a phone number"),
     ],
 )
 def test_direct_identifiers_are_refused_by_content_without_being_shown(tmp_path, table, column, value, what):
@@ -120,7 +120,7 @@ def test_direct_identifiers_are_refused_by_content_without_being_shown(tmp_path,
     if what is None:  # a label is an identifier only as a whole
         opened(tmp_path, frames)
         return
-    with pytest.raises(ContractError, match=rf"{table}\.{column}: 1 values look like {what}") as error:
+    with pytest.raises(ContractError, match=rf"{table}\.{column}: 1 value looks like {what}") as error:
         opened(tmp_path, frames)
     assert value not in str(error.value)
 
@@ -177,3 +177,62 @@ def test_a_fraction_is_not_a_count(tmp_path):
         if (frames["cx_responses"]["interaction_id"] == "I-0").any()
         else {}
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["E-Mail", "Employee Name", "mitarbeiter name", "Phone", "customer_email", "IP address"]
+)
+def test_identifying_names_are_recognised_however_they_are_spelt(tmp_path, name):
+    frames = tables()
+    frames["interactions"][name] = "x"
+    with pytest.raises(ContractError, match=f"interactions: the column {name} may identify people"):
+        opened(tmp_path, frames)
+
+
+def test_identifiers_in_ignored_columns_and_in_sources_behind_sql_are_refused(tmp_path):
+    frames = tables()
+    frames["employees"]["kontakt"] = "ann.smith@example.org"
+    with pytest.raises(ContractError, match=r"employees\.kontakt: 12 values look like an e-mail address"):
+        opened(tmp_path / "ignored", frames)
+    folder = write(tmp_path / "helper", tables())
+    frames["employees"].rename(columns={"kontakt": "email"}).to_csv(folder / "hr.csv", index=False)
+    sources = {name: f"{name}.csv" for name in tables()} | {
+        "hr": "hr.csv",
+        "employees": {"sql": "SELECT * EXCLUDE (email) FROM hr"},
+    }
+    write(folder, tables(), sources=sources)
+    with pytest.raises(ContractError, match="hr: the column email may identify people"):
+        open_data(load_study(folder))
+
+
+@pytest.mark.parametrize("table", ["employees", "ex_responses", "cx_responses"])
+def test_a_table_of_nothing_but_its_header_is_empty(tmp_path, table):
+    frames = tables()
+    with pytest.raises(ContractError, match=f"{table}: the table is empty"):
+        opened(tmp_path, frames | {table: frames[table].iloc[:0]})
+
+
+def test_an_optional_table_of_nothing_but_its_header_is_absent(tmp_path):
+    claims = pd.DataFrame(columns=["claim_id", "statement", "metric", "change_pct", "source"])
+    data = opened(tmp_path, tables() | {"claims": claims})
+    assert not data.has("claims")
+    assert any("claims: no usable row" in note for note in data.notes)
+
+
+def test_contacts_outside_employment_are_rejected(tmp_path):
+    frames = tables()
+    first, last = frames["interactions"].loc[0, "employee_id"], frames["interactions"].loc[1, "employee_id"]
+    frames["employees"].loc[frames["employees"]["employee_id"] == first, "hired_on"] = "2026-06-30"
+    frames["employees"].loc[frames["employees"]["employee_id"] == last, "left_on"] = "2025-10-01"
+    found = reasons(opened(tmp_path, frames))
+    started = pd.to_datetime(frames["interactions"]["started_at"]).dt.normalize()
+    late = (frames["interactions"]["employee_id"] == last) & (started > "2025-10-01")
+    assert found["interactions", "interaction after the employee had left"] == late.sum() > 1
+    assert found["interactions", "interaction before the employee was hired"] > 1
+
+
+def test_a_year_of_value_is_not_part_of_a_study_that_ends_within_it(tmp_path):
+    value = pd.DataFrame({"customer_id": "C-1", "period": ["2025", "2025Q4", "2026Q1", "2026Q2", "2026", "2026-03"]})
+    data = opened(tmp_path, tables() | {"customer_value": value.assign(revenue=1.0)}, period="2026Q1")
+    assert set(data.frame("customer_value")["period"]) == {"2025", "2025Q4", "2026Q1", "2026-03"}
+    assert data.accounting.set_index("table").loc["customer_value", "rows_later"] == 2

@@ -91,7 +91,7 @@ def test_empty_file_broken_query_unknown_format(tmp_path):
         open_data(load_study(tmp_path))
     (tmp_path / "employees.docx").write_text("x")
     write(tmp_path, tables(), sources=sources(employees="employees.docx"))
-    with pytest.raises(SourceError, match=r"\.docx files are not read"):
+    with pytest.raises(SourceError, match=r"\.docx cannot be read"):
         open_data(load_study(tmp_path))
 
 
@@ -102,3 +102,47 @@ def test_mixed_line_endings_are_told_without_a_path(tmp_path):
     with pytest.raises(SourceError, match=r"interactions\.csv\)") as error:
         open_data(load_study(tmp_path))
     assert str(tmp_path) not in str(error.value)
+
+
+def test_failing_queries_do_not_repeat_values_and_name_the_nearest_column(tmp_path):
+    write(
+        tmp_path,
+        tables(),
+        sources=sources(
+            raw="employees.csv",
+            employees={
+                "sql": "SELECT * REPLACE (CAST(CAST(employee_id AS INTEGER) AS VARCHAR) AS employee_id) FROM raw"
+            },
+        ),
+    )
+    with pytest.raises(SourceError, match="Could not convert string a value") as error:
+        open_data(load_study(tmp_path))
+    assert "E-0" not in str(error.value)
+    write(
+        tmp_path,
+        tables(),
+        sources=sources(
+            raw="employees.csv", employees={"sql": "SELECT * REPLACE (error(employee_id) AS employee_id) FROM raw"}
+        ),
+    )
+    with pytest.raises(SourceError, match="a query fails on some of the rows") as error:
+        open_data(load_study(tmp_path))
+    assert "E-0" not in str(error.value)
+    write(tmp_path, tables(), sources=sources(raw="employees.csv", employees={"sql": "SELECT employe_id FROM raw"}))
+    with pytest.raises(SourceError, match="Did you mean 'employee_id'"):
+        open_data(load_study(tmp_path))
+
+
+def test_utf16_long_lines_and_files_without_an_ending(tmp_path):
+    write(tmp_path, tables())
+    text = (tmp_path / "employees.csv").read_text()
+    (tmp_path / "employees.csv").write_text(text, encoding="utf-16")
+    with pytest.raises(SourceError, match=r"is UTF-16 text.*encoding: utf-16"):
+        open_data(load_study(tmp_path))
+    (tmp_path / "employees.csv").write_text(text + "E-100,agent,T-1,2020-01-01,,x,y\n")
+    with pytest.raises(SourceError, match=r"line 14 has 7 columns instead of 5.*a delimiter or a quote inside a value"):
+        open_data(load_study(tmp_path))
+    (tmp_path / "staff").write_text(text)
+    write(tmp_path, tables(), sources=sources(employees="staff"))
+    with pytest.raises(SourceError, match="files without an ending cannot be read"):
+        open_data(load_study(tmp_path))
