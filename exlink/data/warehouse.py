@@ -140,7 +140,8 @@ def _register_files(con: duckdb.DuckDBPyConnection, name: str, files: list[Path]
         con.execute(f"CREATE VIEW raw.{name_of(name)} AS SELECT * FROM {name_of('excel_' + name)}")
     else:
         raise SourceError(
-            f"sources.{name}: {listed(s or 'files without an ending' for s in sorted(suffixes))} cannot be read. Give csv, tsv, txt, parquet or xlsx."
+            f"sources.{name}: {listed(s or 'files without an ending' for s in sorted(suffixes))} cannot be read. "
+            "Give csv, tsv, txt, parquet or xlsx."
         )
 
 
