@@ -225,22 +225,6 @@ class StudyData:
         funnel["lost"] = (-funnel["rows"].diff().fillna(0)).astype(int)
         return funnel[["stage", "rows", "lost", "reason"]]
 
-    def known_ids(self) -> frozenset[str]:
-        """Return the ids of the study's employees and managers, for the disclosure gate to refuse."""
-        parts = [
-            f"SELECT {column} FROM {table}"
-            for table, column in (
-                ("employees", "employee_id"),
-                ("employees", "manager_id"),
-                ("assignments", "manager_id"),
-                ("ex_responses", "employee_id"),
-            )
-            if self.has(table, column)
-        ]
-        if not parts:
-            return frozenset()
-        return frozenset(row[0] for row in self._con.execute(" UNION ".join(parts)).fetchall() if row[0])
-
     def _refuse_absent(self, table: str) -> None:
         if table not in self._filled:
             raise ContractError(

@@ -137,7 +137,6 @@ def test_team_grain_links_units_and_needs_no_employees(tmp_path):
     )
     assert (data.unit, data.people) == ("team_id", "teams")
     assert data.exposures()["team_id"].tolist() == ["T-0", "T-1", "T-2"]
-    assert data.known_ids() == frozenset()
     assert data.missing("employees") == "not assessed: needs `employees`"
 
 
