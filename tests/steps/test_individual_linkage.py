@@ -6,6 +6,7 @@ import pytest
 from linkage_world import Plan, open_study
 
 from exlink.data.panel import panel_cells
+from exlink.errors import ParameterError
 from exlink.steps import individual_linkage as step
 from exlink.steps import individual_linkage_overall as overall
 from exlink.steps import individual_linkage_ranking as ranking
@@ -185,7 +186,9 @@ def test_touchpoint_correlations_count_each_unit_once(teams):
 def test_what_a_study_lacks_costs_one_line(teams):
     assert overall.overall_reason(teams) == ""
     assert overall.two_rankings(teams, "satisfaction").startswith("not assessed:")
-    assert step.focus_outcome(teams, "recommend") == "satisfaction"
+    assert step.focus_outcome(teams, "") == "satisfaction"
+    with pytest.raises(ParameterError, match=r"focus is 'recommend'; it must be one of satisfaction\."):
+        step.focus_outcome(teams, "recommend")
     assert step.recovery(step.slopes(teams, smallest_share=0.05)) is None
 
 

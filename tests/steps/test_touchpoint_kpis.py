@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from exlink.data.kpis import KPIS, lacking
-from exlink.errors import EstimationError
+from exlink.errors import ParameterError
 from exlink.stats.reliability import cronbach_alpha
 from exlink.steps.touchpoint_kpis import dictionary, indices, scores, trend
 
@@ -118,7 +118,7 @@ def test_both_sides_stand_beside_each_other(table):
 
 
 def test_touchpoints_are_sorted_by_the_first_kpi_and_planted_low_ones_come_first(table):
-    frame = scores.at_touchpoints(table, scores.CX)
+    frame = table.loc[scores.at_touchpoints(table, scores.CX)]
     first = frame[frame["kpi"] == frame["kpi"].iloc[0]]
     assert first["estimate"].is_monotonic_increasing
     assert set(first["touchpoint"].head(2)) == {"claim", "cancellation"}
@@ -131,6 +131,27 @@ def test_overlap_is_called_inconclusive():
     assert "inconclusive" in scores.touchpoint_sentence(frame, "customers", 8)
     assert scores.touchpoint_sentence(frame, "customers", 30) == ""
     assert "(1.00)" in scores.touchpoint_sentence(frame.assign(unit="score"), "customers", 8)
+
+
+def test_people_on_either_side_of_a_share_are_counted(at, sample):
+    said = sample.query("SELECT DISTINCT employee_id, score >= 4 AS top FROM ex_responses WHERE kpi = 'satisfaction' "
+                        "AND touchpoint = 'promotion' ORDER BY ALL")
+    row = at.loc[("employees", "ESAT", "promotion")]
+    assert (row["n_yes"], row["n_no"]) == (said["top"].sum(), (~said["top"]).sum())
+    said = sample.query("SELECT employee_id, score FROM ex_responses WHERE kpi = 'recommend' ORDER BY ALL")
+    row = at.loc[("employees", "eNPS", "all")]
+    assert row["n_no"] == said.loc[said["score"] < 9, "employee_id"].nunique()
+    assert row["n_yes"] == said.loc[said["score"] > 6, "employee_id"].nunique()
+    assert at.loc[("employees", "Employee satisfaction", "all"), "n_no"] == 0
+
+
+def test_a_hidden_side_is_called_hidden_and_no_value_is_invented(table):
+    mask = (table["side"] == "employees") & (table["concept"] == "ease")
+    part = table.astype({"n": float, "n_units": float})
+    part.loc[mask, ["estimate", "conf_low", "conf_high", "n", "n_units"]] = np.nan
+    frame = scores.mirrored(part).set_index("measure")
+    assert frame.loc["ease (score)", "employees"] == "hidden"
+    assert "hidden" not in scores.mirrored_sentence(part, 8)
 
 
 # -- trend (M10) -------------------------------------------------------------------------------------
@@ -177,8 +198,20 @@ def test_one_wave_has_no_trend_and_says_so(one_wave):
     assert trend.drift_sentence(frame, "them", 8) == ""
 
 
+def test_what_is_hidden_elsewhere_has_no_series_and_is_named(sample):
+    frame = trend.customers(sample, without=["claim"])
+    assert "claim" not in set(frame["panel"])
+    assert len(frame), "the others stay"
+    usual, other = trend.employees(sample), trend.employees(sample, without=["everyday work"])
+    assert other["n"].sum() < usual["n"].sum(), "the next touchpoint stands in"
+    every = sample.query("SELECT DISTINCT touchpoint FROM ex_responses ORDER BY ALL")["touchpoint"]
+    assert trend.employees(sample, without=every).empty
+    assert trend.left_out_sentence(["claim"], 8).startswith("claim is left out: fewer than 8")
+    assert trend.left_out_sentence([], 8) == ""
+
+
 def test_unknown_width_of_period_is_refused(sample):
-    with pytest.raises(EstimationError, match="month, quarter"):
+    with pytest.raises(ParameterError, match="every is 'week'; it must be one of month, quarter"):
         trend.customers(sample, "week")
 
 

@@ -78,7 +78,7 @@ class Rollup:
 
 
 def roll_up(
-    data: StudyData, *, kpi: str = "satisfaction", kept_years: float = 1.0,
+    data: StudyData, *, kpi: str = "", kept_years: float = 1.0,
     replacement: Sequence[float] = (0.5, 2.0), reps: int = 1000, seed: int = 2026,
 ) -> Rollup:  # fmt: skip
     """Estimate every link the study carries and draw them jointly.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from exlink.data.choices import chosen_kpi
 from exlink.data.customer_periods import ValueBase, overall_after_contact, value_after_overall
 from exlink.data.dataset import StudyData
 from exlink.data.employee_quarters import employee_quarters
@@ -44,9 +45,9 @@ class Part:
 
 
 def contact_kpi(data: StudyData, wanted: str) -> str:
-    """Return the KPI the chain runs on: the wanted one where customers were asked it, else the first there is."""
+    """Return the KPI the chain runs on: the notebook's ``kpi``; empty: satisfaction where it can carry the chain."""
     both = [k for k in data.cx_kpis if data.has("customer_relationship", k)] or data.cx_kpis
-    return wanted if wanted in both else both[0]
+    return chosen_kpi("kpi", wanted, both)
 
 
 def ex_parts(data: StudyData, kpi: str) -> Part:

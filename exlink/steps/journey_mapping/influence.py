@@ -7,9 +7,10 @@ from itertools import product
 
 import pandas as pd
 
-from exlink.data.answers import cx_answer_cells, headline_kpi
+from exlink.data import choices
+from exlink.data.answers import cx_answer_cells
 from exlink.data.dataset import StudyData
-from exlink.errors import EstimationError, ParameterError, did_you_mean, listed
+from exlink.errors import EstimationError
 from exlink.stats.reliability import icc_from_sums
 
 EVERYBODY = "all units"  # stands for the roles of a study at team grain, which has none
@@ -20,10 +21,7 @@ def chosen_kpi(data: StudyData, wanted: str) -> str:
 
     Raises ParameterError when customers were not asked it.
     """
-    if wanted and wanted not in data.cx_kpis:
-        raise ParameterError(f"kpi is '{wanted}', which customers were not asked.{did_you_mean(wanted, data.cx_kpis)} "
-                             f"They rated {listed(data.cx_kpis)}.")
-    return wanted or headline_kpi(data.cx_kpis)
+    return choices.chosen_kpi("kpi", wanted, data.cx_kpis)
 
 
 def influence(data: StudyData, kpi: str, order: Sequence[str]) -> pd.DataFrame:

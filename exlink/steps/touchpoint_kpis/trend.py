@@ -13,6 +13,7 @@ from exlink.data.answers import (
     headline_kpi,
     percent_of_scale,
 )
+from exlink.data.choices import choice
 from exlink.data.dataset import StudyData
 from exlink.errors import EstimationError
 from exlink.stats.control import RUN, control_limits, linear_drift
@@ -34,8 +35,7 @@ def customers(data: StudyData, every: str = "month") -> pd.DataFrame:
     DataFrame, COLUMNS: panel (touchpoint), when, value, centre, lower, upper, alarm, n, n_units. Touchpoints with
     fewer than ``FEWEST`` periods are left out; empty where none has more.
     """
-    if every not in EVERY:
-        raise EstimationError(f"every is '{every}'; a period is one of {', '.join(EVERY)}.")
+    choice("every", every, EVERY)
     kpi = headline_kpi(data.cx_kpis)
     if kpi is None:
         return pd.DataFrame(columns=COLUMNS)
