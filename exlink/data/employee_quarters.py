@@ -2,7 +2,7 @@
 
 No immortal time: a quarter counts for a person only if they were employed on its first day, and what is known
 of them was said before it. Somebody who leaves for another reason counts as not having left of their own accord
-in that quarter, and is not at risk after it.
+in that quarter, and is not at risk after it; so does somebody of whose leaving the reason is not known.
 """
 
 from __future__ import annotations
@@ -14,39 +14,77 @@ from exlink.data.dataset import StudyData
 FRESH_DAYS = 100  # how long before the quarter an answer may lie: the quarter before, and a week of grace
 
 
+def leaving(data: StudyData) -> pd.DataFrame:
+    """Return the employees with what is known of their leaving: the one rule on who left of their own accord.
+
+    Returns
+    -------
+    DataFrame: columns of ``employees``, ``hired_on`` and ``left_on`` as dates, ``voluntary`` (the person left, and
+    of their own accord; where the study records that of nobody, everybody who left), ``unknown`` (the person left,
+    and of them it is not recorded, so that they do not count as voluntary).
+    """
+    people = data.frame("employees")
+    for column in ("hired_on", "left_on"):
+        people[column] = pd.to_datetime(people[column]) if column in people else pd.Series(pd.NaT, people.index)
+    gone = people["left_on"].notna()
+    if not data.has("employees", "left_voluntarily"):
+        return people.assign(voluntary=gone, unknown=False)
+    own = people["left_voluntarily"].astype("boolean")
+    return people.assign(voluntary=gone & own.fillna(False).astype(bool), unknown=gone & own.isna())
+
+
+def reasons_sentence(data: StudyData) -> str:
+    """Return how exits count whose reason is not recorded, '' where every reason is; small numbers stay unsaid."""
+    if data.unit != "employee_id" or not data.has("employees", "left_on"):
+        return ""
+    if not data.has("employees", "left_voluntarily"):
+        return "The study does not record who left of their own accord, so every exit counts."
+    unknown, few = int(leaving(data)["unknown"].sum()), data.study.privacy.min_group
+    if not unknown:
+        return ""
+    number = f"{unknown:,}" if unknown >= few else f"fewer than {few}"
+    return f"For {number} of those who left it is not recorded whether of their own accord; they do not count as such."
+
+
 def employee_quarters(data: StudyData) -> pd.DataFrame:
     """Return one row per employee and quarter at risk, with the latest EX said before the quarter began.
 
     Returns
     -------
     DataFrame: employee_id, quarter ('2026Q3'), left (1 where the person left voluntarily during the quarter),
-    tenure_years, annual_salary (NaN where not recorded), ``ex_…`` columns of the exposures; rows without a fresh
-    answer are absent. ``attrs['at_risk']`` counts all person-quarters, ``attrs['left']`` all voluntary exits in
-    them, answered or not. Quarters are those that begin after the first answer and have ended with the period.
+    role, tenure_years (at the quarter's start), ``ex_…`` columns of the exposures; rows without a fresh answer are
+    absent. ``attrs['answered']`` is the share of all person-quarters at risk that is left. Quarters are those that
+    begin after the first answer and have ended with the period.
     """
     said = data.exposures()
-    people = data.frame("employees")
-    for column in ("hired_on", "left_on"):
-        people[column] = pd.to_datetime(people[column]) if column in people else pd.NaT
-    voluntary = people["left_voluntarily"] if "left_voluntarily" in people else pd.Series(True, people.index)
-    people["voluntary"] = voluntary.fillna(False).astype(bool)
-    people["annual_salary"] = people["annual_salary"] if "annual_salary" in people else float("nan")
+    people = leaving(data)
     first = pd.to_datetime(said["responded_on"]).min()
     starts = pd.date_range(first, pd.Timestamp(data.study.period.last), freq="QS")
-    frames = [_at_risk(people, start) for start in starts
-              if start + pd.offsets.QuarterEnd(0) <= pd.Timestamp(data.study.period.last)]
+    frames = [
+        _at_risk(people, start)
+        for start in starts
+        if start + pd.offsets.QuarterEnd(0) <= pd.Timestamp(data.study.period.last)
+    ]
     if not frames:
-        return pd.DataFrame(columns=["employee_id", "quarter", "left"])
+        return pd.DataFrame(
+            columns=["employee_id", "quarter", "left", *said.columns[said.columns.str.startswith("ex_")]]
+        )
     rows = pd.concat(frames, ignore_index=True)
     known = said.assign(said_on=pd.to_datetime(said["responded_on"]).astype("datetime64[us]"))
     known = known.drop(columns=["wave", "responded_on", "valid_from", "valid_to"]).sort_values("said_on")
     rows["begins"] = rows["begins"].astype("datetime64[us]")
     joined = pd.merge_asof(
-        rows.sort_values(["begins", "employee_id"]), known, left_on="begins", right_on="said_on", by="employee_id",
-        allow_exact_matches=False, tolerance=pd.Timedelta(days=FRESH_DAYS))
+        rows.sort_values(["begins", "employee_id"]),
+        known,
+        left_on="begins",
+        right_on="said_on",
+        by="employee_id",
+        allow_exact_matches=False,
+        tolerance=pd.Timedelta(days=FRESH_DAYS),
+    )
     out = joined[joined["said_on"].notna()].drop(columns=["begins", "said_on"])
     out = out.sort_values(["employee_id", "quarter"], ignore_index=True)
-    out.attrs = {"at_risk": len(rows), "left": int(rows["left"].sum())}
+    out.attrs = {"answered": len(out) / max(len(rows), 1)}
     return out
 
 
@@ -54,7 +92,13 @@ def _at_risk(people: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:
     """Return those employed on the first day of a quarter and whether they left voluntarily before it ended."""
     stop = start + pd.DateOffset(months=3)
     there = people[~(people["hired_on"] >= start) & ~(people["left_on"] < start)]
-    return pd.DataFrame({
-        "employee_id": there["employee_id"], "quarter": f"{start.year}Q{start.quarter}", "begins": start,
-        "left": ((there["left_on"] < stop) & there["voluntary"]).astype(int),
-        "tenure_years": (start - there["hired_on"]).dt.days / 365.25, "annual_salary": there["annual_salary"]})
+    return pd.DataFrame(
+        {
+            "employee_id": there["employee_id"],
+            "quarter": f"{start.year}Q{start.quarter}",
+            "begins": start,
+            "left": ((there["left_on"] < stop) & there["voluntary"]).astype(int),
+            "tenure_years": (start - there["hired_on"]).dt.days / 365.25,
+            "role": there["role"],
+        }
+    )

@@ -1,19 +1,23 @@
 """The chain from EX to money finds what was planted, finds nothing where nothing is, and ends where the data end."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.formula.api as smf
 
 from exlink.data.customer_periods import overall_after_contact, value_after_overall, value_base
 from exlink.data.dataset import open_data
-from exlink.data.employee_quarters import employee_quarters
+from exlink.data.employee_quarters import employee_quarters, leaving, reasons_sentence
+from exlink.data.simulate import simulate_study
 from exlink.data.study import Study, load_study
 from exlink.errors import ParameterError
 from exlink.steps import business_rollup as step
-from exlink.steps.business_rollup import words
+from exlink.steps.business_rollup import links, words
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, STAY
+from exlink.steps.readiness import verdicts
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 REPS = 400
@@ -113,7 +117,8 @@ def test_contacts_lie_a_period_before_the_overall_rating(sample):
     quarter = "(year({0}) * 12 + month({0}) - 1) // 3"
     found = sample.query(
         f"SELECT avg(satisfaction) AS contact, count(*) AS n FROM interactions WHERE customer_id = '{row.customer_id}' "
-        f"AND satisfaction IS NOT NULL AND {quarter.format('started_at')} = {row.period - 1} ORDER BY n")
+        f"AND satisfaction IS NOT NULL AND {quarter.format('started_at')} = {row.period - 1} ORDER BY n"
+    )
     assert found["contact"].iloc[0] == pytest.approx(row["contact"])
     assert found["n"].iloc[0] == row["n_contacts"]
 
@@ -218,19 +223,55 @@ def test_team_grain_speaks_of_teams_and_of_nobodys_exit(team_grain):
     assert set(chain["who"]) == {"teams"}
 
 
+def rewritten(min_group=8, **sql):
+    """Open the sample with tables rewritten by SQL, in which the table itself is called ``was_<table>``."""
+    study = load_study(SAMPLE)
+    named = {name: {"path": str(SAMPLE / source.path)} for name, source in study.sources.items()}
+    was = {f"was_{name}": named[name] for name in sql}
+    new = {name: {"sql": text} for name, text in sql.items()}
+    return open_data(
+        Study.model_validate(
+            {"name": "rewritten", "period": "2026Q3", "linkage": {"lag_days": 14},
+             "privacy": {"min_group": min_group}, "sources": {**named, **was, **new}}
+        ),
+        threads=1,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def shuffled():
     """The sample with customers' answers dealt out anew: no contact has anything to do with who handled it."""
-    study = load_study(SAMPLE)
-    named = {name: {"path": str(SAMPLE / source.path)} for name, source in study.sources.items()}
-    dealt = {"answers": named["cx_responses"], "cx_responses": {"sql": """
+    return rewritten(
+        cx_responses="""
         WITH kept AS (SELECT interaction_id, responded_at, row_number() OVER (ORDER BY interaction_id) AS i
-                      FROM answers),
+                      FROM was_cx_responses),
              given AS (SELECT ease, recommend, satisfaction,
-                              row_number() OVER (ORDER BY md5(interaction_id), interaction_id) AS i FROM answers)
-        SELECT interaction_id, responded_at, ease, recommend, satisfaction FROM kept JOIN given USING (i)"""}}
-    return open_data(Study.model_validate({
-        "name": "shuffled", "period": "2026Q3", "linkage": {"lag_days": 14}, "sources": {**named, **dealt}}), threads=1)
+                              row_number() OVER (ORDER BY md5(interaction_id), interaction_id) AS i
+                       FROM was_cx_responses)
+        SELECT interaction_id, responded_at, ease, recommend, satisfaction FROM kept JOIN given USING (i)"""
+    )
+
+
+@pytest.fixture(scope="module")
+def upside_down():
+    """The sample with the aspects' answers upside down: what was good for customers and for staying is now bad."""
+    return rewritten(
+        ex_responses="""
+        SELECT * REPLACE (CASE WHEN kpi = 'driver' THEN scale_min + scale_max - score ELSE score END AS score)
+        FROM was_ex_responses"""
+    )
+
+
+@pytest.fixture(scope="module")
+def unsure():
+    """The sample where of every third leaver, but at most of seven, it is not known why they left."""
+    return rewritten(
+        employees="""
+        WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY left_on IS NULL ORDER BY employee_id) AS i
+                          FROM was_employees)
+        SELECT * EXCLUDE (i) REPLACE (CASE WHEN left_on IS NOT NULL AND i % 3 = 0 AND i <= 21 THEN NULL
+                                      ELSE left_voluntarily END AS left_voluntarily) FROM numbered"""
+    )
 
 
 def test_where_contacts_mean_nothing_no_money_comes_through_customers(shuffled):
@@ -247,3 +288,155 @@ def test_words_tell_numbers_truth_and_doubt(rolled, values):
     assert "Planted" in words.exits_sentence(rolled)
     assert "inside the interval" in words.contact_sentence(rolled)
     assert STAY not in " ".join(step.shown_links(step.chain_table(rolled))["label"])
+
+
+# -- signs and doubt in words ----------------------------------------------------------------------------
+
+
+def test_reach_tells_which_links_are_clear_of_zero(rolled, shuffled):
+    assert "Each of them is clear of zero" in words.reach(rolled)
+    text = words.reach(step.roll_up(shuffled, reps=REPS, seed=1))
+    assert "Every link of the chain can be estimated" in text
+    assert "Not: from work to the contact" in text
+
+
+def test_an_amount_covered_with_certainty_is_a_lower_bound(sample, rolled):
+    who = step.group(sample)
+    plans = step.scenarios(rolled, who, points=0.3, cost=30_000, wait_cut=0.2)
+    text = words.scenario_sentence(plans, who, 30_000, euros)
+    best = plans[plans["clear"]].iloc[0]
+    assert best["p_pays"] < 0.9
+    assert best["worth_paying"] < best["benefit"]
+    assert f"at least {euros(best['worth_paying'])}" in text
+    assert "no more than" not in text
+
+
+def test_without_a_clear_lever_none_is_called_best(shuffled):
+    """Contacts mean nothing and salaries are unknown: whatever comes first by chance is no recommendation."""
+    rolled = step.roll_up(shuffled, reps=REPS, seed=1)
+    rolled = replace(rolled, replacement=np.full_like(rolled.replacement, np.nan))
+    who = step.group(shuffled)
+    plans = step.scenarios(rolled, who, points=0.3, cost=20_000, wait_cut=0.2)
+    assert not plans.loc[plans["side"] == "employees", "clear"].any()
+    text = words.scenario_sentence(plans, who, 20_000, euros)
+    assert "no lever's benefit is clear of zero" in text
+    assert "best lever" not in text
+
+
+def test_what_does_harm_is_told_as_a_loss(upside_down):
+    rolled = step.roll_up(upside_down, reps=REPS, seed=1)
+    values = step.value(rolled, 0.1)
+    customers = values[values["stream"] == "customers"].set_index("aspect")
+    assert (customers.loc[list(ACTING), "verdict"] == "lower").all()
+    text = words.worth_sentence(rolled, values, "customers", 0.1, euros)
+    assert "**Clear of zero, and a loss**: tools" in text
+    assert "**Clear of zero, per" not in text
+    who = step.group(upside_down)
+    plans = step.scenarios(rolled, who, points=0.3, cost=20_000, wait_cut=0)
+    assert "none is named best" in words.scenario_sentence(plans, who, 20_000, euros)
+
+
+def test_a_link_against_expectation_is_told_as_less(rolled):
+    money = rolled.parts["money"]
+    turned = money.table.assign(estimate=-money.table["estimate"], conf_low=-0.05, conf_high=0.01)
+    text = words.money_sentence(replace(rolled, parts={**rolled.parts, "money": replace(money, table=turned)}), euros)
+    assert "% less revenue" in text
+    assert "This is inconclusive" in text
+
+
+def test_what_could_have_been_seen_is_said_to_be_before_adjustment(rolled, values):
+    text = words.worth_sentence(rolled, values, "customers", 0.1, euros)
+    assert "before the adjustment for testing 9" in text
+
+
+# -- who leaves ------------------------------------------------------------------------------------------
+
+
+def test_exits_are_compared_at_equal_tenure_and_role(sample, rolled):
+    frame = employee_quarters(sample).dropna(subset="ex_satisfaction")
+    # 27 exits carry four coefficients and a trend: two roles, the rare ones together, and no level per quarter
+    frame = frame.assign(
+        role=links._pooled(frame["role"], frame["left"]), trend=pd.factorize(frame["quarter"], sort=True)[0]
+    )
+    theirs = smf.logit("left ~ trend + ex_satisfaction + tenure_years + C(role)", frame).fit(
+        disp=0, cov_type="cluster", cov_kwds={"groups": pd.factorize(frame["employee_id"])[0]}, tol=1e-12
+    )
+    row = step.chain_table(rolled).set_index("link").loc[EXITS]
+    assert row["estimate"] == pytest.approx(theirs.params["ex_satisfaction"], rel=1e-6)
+    assert row["std_error"] == pytest.approx(theirs.bse["ex_satisfaction"], rel=1e-6)
+    text = words.exits_sentence(rolled)
+    assert "at equal tenure and role" in text
+    assert "weaker evidence" in text
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_planted_hazard_is_covered_in_other_worlds(tmp_path, seed):
+    data = open_data(load_study(simulate_study(tmp_path, employees=240, interactions=2_000, seed=seed)), threads=1)
+    row = links.exit_parts(data, 200).table.iloc[0]
+    assert row["conf_low"] < row["planted"] == -0.8 < row["conf_high"]
+    assert row["alike"] == "tenure and role"
+
+
+def test_roles_hardly_anybody_left_are_put_together():
+    role = pd.Series(np.repeat(["agent", "advisor", "lead", "clerk"], 40))
+    left = pd.Series(np.r_[np.ones(9), np.zeros(31), np.ones(6), np.zeros(34), np.ones(3), np.zeros(77)])
+    pooled = links._pooled(role, left)
+    assert left.groupby(pooled).sum().to_dict() == {"agent": 9, "other roles": 9}
+    assert (links._pooled(role, pd.Series(np.tile([1.0, 0.0], 80))) == role).all()
+
+
+def test_share_of_quarters_with_a_fresh_answer_is_told(sample, rolled):
+    rows = employee_quarters(sample)
+    people = leaving(sample)
+    at_risk = 0
+    for quarter in pd.PeriodIndex(pd.unique(rows["quarter"]), freq="Q"):
+        begins = quarter.start_time
+        at_risk += int((~(people["hired_on"] >= begins) & ~(people["left_on"] < begins)).sum())
+    assert rows.attrs["answered"] == pytest.approx(len(rows) / at_risk)
+    assert f"Only {len(rows) / at_risk:.0%} of the person-quarters" in words.exits_sentence(rolled)
+
+
+def test_too_few_leavers_give_no_link_and_no_number():
+    """Thirty people a cell: the 27 leavers of the sample are then too few to be spoken of."""
+    data = rewritten(min_group=30)
+    events = int(employee_quarters(data)["left"].sum())
+    part = links.exit_parts(data, 200)
+    assert 10 <= events < 30
+    assert not part.links
+    assert "fewer than 30 people" in part.note
+    assert str(events) not in part.note + part.detail
+    coverage = {"ex": 0.8, "cx": 0.5}
+    line = verdicts.verdicts(data, coverage, verdicts.detectable_slopes(data), 2.0).set_index("question")
+    assert line.at["Who leaves, and is it EX?", "verdict"] == "not assessable"
+    assert str(events) not in line.at["Who leaves, and is it EX?", "why"]
+
+
+def test_who_left_for_unknown_reasons_counts_nowhere_as_voluntary_and_is_told(sample, unsure):
+    people = leaving(unsure)
+    assert people["unknown"].sum() == 7
+    assert not (people["unknown"] & people["voluntary"]).any()
+    events = int(employee_quarters(unsure)["left"].sum())
+    assert events < employee_quarters(sample)["left"].sum()
+    assert (
+        step.workforce(unsure).leavers == (people["voluntary"] & (people["left_on"] > pd.Timestamp("2025-09-30"))).sum()
+    )
+    line = verdicts._attrition(unsure).why
+    assert line.startswith(f"{events} people left")
+    sentence = reasons_sentence(unsure)
+    assert "fewer than 8 of those who left" in sentence
+    assert sentence in line
+    assert sentence in words.exits_sentence(step.roll_up(unsure, reps=REPS, seed=1))
+    assert reasons_sentence(sample) == ""
+
+
+def test_where_reasons_are_never_recorded_every_exit_counts_and_that_is_told():
+    data = rewritten(employees="SELECT * EXCLUDE (left_voluntarily) FROM was_employees")
+    people = leaving(data)
+    assert (people["voluntary"] == people["left_on"].notna()).all()
+    assert "every exit counts" in reasons_sentence(data)
+
+
+def test_a_shorter_wait_for_a_role_counts_with_its_share_of_contacts(sample, rolled):
+    waits = [step.scenarios(rolled, step.group(sample, role), points=0.3, cost=1_000, wait_cut=0.2)
+             .set_index("side").at["customers", "benefit"] for role in ("", "bank advisor")]  # fmt: skip
+    assert waits[1] == pytest.approx(waits[0] * step.group(sample, "bank advisor").of_contacts)

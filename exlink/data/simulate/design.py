@@ -7,7 +7,7 @@ rounded to the nearest whole number and clipped to its scale. Tuples of three al
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
@@ -262,8 +262,3 @@ class World:
 def to_day(moment: date) -> int:
     """Return days since 1970-01-01."""
     return (moment - date(1970, 1, 1)).days
-
-
-def to_date(day: int) -> date:
-    """Return the date of a day counted from 1970-01-01."""
-    return date(1970, 1, 1) + timedelta(days=int(day))

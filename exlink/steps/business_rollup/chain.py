@@ -10,6 +10,7 @@ import pandas as pd
 
 from exlink.data.customer_periods import ValueBase, value_base
 from exlink.data.dataset import StudyData
+from exlink.data.employee_quarters import leaving, reasons_sentence
 from exlink.stats.bootstrap import ChainDraws, bootstrap_chain
 from exlink.stats.money import replacement_cost
 from exlink.steps.business_rollup import links
@@ -37,6 +38,7 @@ class Rollup:
     parts : 'contact' (EX → CX of the contact), 'overall', 'money', 'stay' (EX → satisfaction with work), 'exits'
     draws : joint draws of every link that could be estimated, or None
     replacement : draws of the cost of one exit, in currency (NaN where salaries are not recorded)
+    reasons : how exits count whose reason is not recorded, '' where every reason is
     """
 
     kpi: str
@@ -49,6 +51,7 @@ class Rollup:
     draws: ChainDraws | None
     replacement: np.ndarray
     kept_periods: int
+    reasons: str = ""
 
     def has(self, *names: str) -> bool:
         """Return whether every one of these links was estimated."""
@@ -105,7 +108,7 @@ def roll_up(
         if np.isfinite(salary) else np.full(reps, np.nan)  # fmt: skip
     return Rollup(
         kpi=kpi, currency=data.study.currency, people=data.people, labels={a: data.label(a) for a in data.aspects},
-        parts=parts, base=base, workforce=staff, replacement=cost, kept_periods=kept,
+        parts=parts, base=base, workforce=staff, replacement=cost, kept_periods=kept, reasons=reasons_sentence(data),
         draws=bootstrap_chain(every, reps=reps, seed=seed) if every else None,
     )  # fmt: skip
 
@@ -114,13 +117,10 @@ def workforce(data: StudyData) -> Workforce | None:
     """Return the people employed at the end of the period and the year's voluntary leavers; None at team grain."""
     if data.unit != "employee_id" or not data.has("employees"):
         return None
-    people = data.frame("employees")
-    last = pd.Timestamp(data.study.period.last)
-    left = pd.to_datetime(people["left_on"]) if "left_on" in people else pd.Series(pd.NaT, people.index)
-    voluntary = people["left_voluntarily"].fillna(False).astype(bool) if "left_voluntarily" in people \
-        else pd.Series(True, people.index)  # fmt: skip
+    people, last = leaving(data), pd.Timestamp(data.study.period.last)
+    left = people["left_on"]
     salary = people["annual_salary"] if "annual_salary" in people else pd.Series(np.nan, people.index)
-    gone = voluntary & (left > last - pd.DateOffset(years=1)) & (left <= last)
+    gone = people["voluntary"] & (left > last - pd.DateOffset(years=1)) & (left <= last)
     here = left.isna()
     return Workforce(int(here.sum()), float(salary[here].mean()), int(gone.sum()), float(salary[gone].mean()))
 

@@ -18,7 +18,7 @@ from exlink.data.employee_quarters import employee_quarters
 from exlink.errors import EstimationError
 from exlink.stats.bootstrap import Link, link_from_moments, links_from_moments
 from exlink.stats.elasticity import elasticity
-from exlink.stats.hazard import fit_hazard
+from exlink.stats.hazard import EVENTS_EACH, MIN_EVENTS, fit_hazard
 from exlink.stats.moments import within_moments
 from exlink.stats.within_between import within_slope
 
@@ -54,7 +54,8 @@ def ex_parts(data: StudyData, kpi: str) -> Part:
     """Return what one point of each aspect goes with in customers' scores, within the same employee (or unit)."""
     if one := _one_wave(data):
         return Part(note=one)
-    return _guarded(lambda: _ex_parts(data, kpi), f"too few {data.people} with customers' answers after two EX waves")
+    why = f"too few {data.people} with customers' answers after two EX waves"
+    return _guarded(data, lambda: _ex_parts(data, kpi), why)
 
 
 def _ex_parts(data: StudyData, kpi: str) -> Part:
@@ -65,8 +66,14 @@ def _ex_parts(data: StudyData, kpi: str) -> Part:
     moments = within_moments(cells, kpi, names, data.unit, "wave")
     links = links_from_moments(aspects, data.unit, moments)
     truth = {e["aspect"]: e["joint"] for e in (data.truth or {}).get("effects", []) if e["kpi"] == kpi}
-    table = fit.table.assign(link=aspects, label=[data.label(a) for a in aspects], step="EX → contact",
-                             unit=f"{kpi} points per point", who=data.people, planted=[truth.get(a) for a in aspects])
+    table = fit.table.assign(
+        link=aspects,
+        label=[data.label(a) for a in aspects],
+        step="EX → contact",
+        unit=f"{kpi} points per point",
+        who=data.people,
+        planted=[truth.get(a) for a in aspects],
+    )
     return Part(links, table.rename(columns={"n_units": "n_people"}))
 
 
@@ -74,7 +81,7 @@ def overall_parts(data: StudyData, kpi: str) -> Part:
     """Return what one point of contact CX goes with in the customer's overall CX of the next period."""
     if missing := _missing(data, "interactions.customer_id", f"customer_relationship.{kpi}"):
         return Part(note=missing)
-    return _guarded(lambda: _overall_parts(data, kpi), "too few customers rated us overall twice after contacts")
+    return _guarded(data, lambda: _overall_parts(data, kpi), "too few customers rated us overall twice after contacts")
 
 
 def _overall_parts(data: StudyData, kpi: str) -> Part:
@@ -83,8 +90,11 @@ def _overall_parts(data: StudyData, kpi: str) -> Part:
     fit = within_slope(frame, "overall", "contact", "customer_id", "period")
     moments = within_moments(frame, "overall", "contact", "customer_id", "period")
     truth = next((s["within_customer"] for s in _truth(data, "overall_cx").get("slopes", []) if s["kpi"] == kpi), None)
-    return Part((link_from_moments(OVERALL, "customer", moments),),
-                _row(fit.table, OVERALL, f"overall {kpi} points per contact point", truth), share=read.attrs["share"])
+    return Part(
+        (link_from_moments(OVERALL, "customer", moments),),
+        _row(fit.table, OVERALL, f"overall {kpi} points per contact point", truth),
+        share=read.attrs["share"],
+    )
 
 
 def contact_summaries(data: StudyData, kpi: str) -> pd.DataFrame | str:
@@ -95,14 +105,21 @@ def contact_summaries(data: StudyData, kpi: str) -> pd.DataFrame | str:
     frame = frame.assign(peak_end=(frame["worst"] + frame["last"]) / 2)
     several = frame[frame["n_contacts"] > 1]
     rows = []
-    for column, label in (("contact", "mean of the contacts"), ("peak_end", "worst and last contact (peak–end)"),
-                          ("worst", "worst contact"), ("last", "last contact")):
+    for column, label in (
+        ("contact", "mean of the contacts"),
+        ("peak_end", "worst and last contact (peak–end)"),
+        ("worst", "worst contact"),
+        ("last", "last contact"),
+    ):
         try:
             fit = within_slope(frame, "overall", column, "customer_id", "period")
         except EstimationError as error:
             return f"not assessed: too few customers rated us overall twice after contacts ({str(error).rstrip('.')})"
-        rows.append(fit.table.assign(
-            summary=label, explained=several["overall"].corr(several[column]) ** 2, n_several=len(several)))
+        rows.append(
+            fit.table.assign(
+                summary=label, explained=several["overall"].corr(several[column]) ** 2, n_several=len(several)
+            )
+        )
     return pd.concat(rows, ignore_index=True).rename(columns={"n_units": "n_people"})
 
 
@@ -113,8 +130,11 @@ def money_parts(data: StudyData, kpi: str, base: ValueBase | None, kept_periods:
         return Part(note=missing)
     if base is None:
         return Part(note="not assessed: no value period lies two periods after the first contact")
-    return _guarded(lambda: _money_parts(data, kpi, base, kept_periods),
-                    "too few customers with two periods of value after overall ratings")
+    return _guarded(
+        data,
+        lambda: _money_parts(data, kpi, base, kept_periods),
+        "too few customers with two periods of value after overall ratings",
+    )
 
 
 def _money_parts(data: StudyData, kpi: str, base: ValueBase, kept_periods: int) -> Part:
@@ -134,8 +154,11 @@ def _money_parts(data: StudyData, kpi: str, base: ValueBase, kept_periods: int) 
             worth = base.customer_periods * base.revenue_per_period * kept_periods / 100
             links.append(churn.link("overall", name=KEPT, cluster="customer", marginal=True).scaled(-worth, KEPT))
             planted = _truth(data, "churn").get("logit_per_point") if acts else None
-            tables.append(_row(churn.table, KEPT, "log odds of leaving per overall point", planted).assign(
-                per_percent=float(churn.marginal_effects["estimate"].iloc[0] / churn.table["estimate"].iloc[0])))
+            tables.append(
+                _row(churn.table, KEPT, "log odds of leaving per overall point", planted).assign(
+                    per_percent=float(churn.marginal_effects["estimate"].iloc[0] / churn.table["estimate"].iloc[0])
+                )
+            )
     return Part(tuple(links), pd.concat(tables, ignore_index=True), note, detail)
 
 
@@ -146,8 +169,11 @@ def stay_parts(data: StudyData) -> Part:
         return Part(note=one)
     if "ex_satisfaction" not in said:
         return Part(note="not assessed: needs satisfaction items in `ex_responses`")
-    return _guarded(lambda: _stay_parts(data, _one_a_cell(said, "ex_satisfaction")),
-                    f"too few {data.people} answered two EX waves")
+    return _guarded(
+        data,
+        lambda: _stay_parts(data, _one_a_cell(said, "ex_satisfaction")),
+        f"too few {data.people} answered two EX waves",
+    )
 
 
 def _stay_parts(data: StudyData, cells: pd.DataFrame) -> Part:
@@ -156,9 +182,14 @@ def _stay_parts(data: StudyData, cells: pd.DataFrame) -> Part:
     fit = within_slope(cells, "ex_satisfaction", names, data.unit, "wave")
     moments = within_moments(cells, "ex_satisfaction", names, data.unit, "wave")
     links = links_from_moments([STAY + a for a in aspects], data.unit, moments)
-    table = fit.table.assign(link=[STAY + a for a in aspects], label=[data.label(a) for a in aspects],
-                             step="EX → work satisfaction", unit="work satisfaction points per point",
-                             who=data.people, planted=None)
+    table = fit.table.assign(
+        link=[STAY + a for a in aspects],
+        label=[data.label(a) for a in aspects],
+        step="EX → work satisfaction",
+        unit="work satisfaction points per point",
+        who=data.people,
+        planted=None,
+    )
     return Part(links, table.rename(columns={"n_units": "n_people"}))
 
 
@@ -168,31 +199,67 @@ def exit_parts(data: StudyData, headcount: int) -> Part:
         return Part(note="not assessed: who leaves is known of persons only, and this study speaks of units")
     if missing := _missing(data, "employees.left_on"):
         return Part(note=missing)
-    return _guarded(lambda: _exit_parts(data, headcount), "too few people left to tell who stays")
+    return _guarded(data, lambda: _exit_parts(data, headcount), "too few people left to tell who stays")
 
 
 def _exit_parts(data: StudyData, headcount: int) -> Part:
     frame = employee_quarters(data)
     if "ex_satisfaction" not in frame:
         return Part(note="not assessed: needs satisfaction items in `ex_responses`")
-    fit = fit_hazard(frame, "left", "ex_satisfaction", "employee_id", baseline="quarter")
+    answered, frame = frame.attrs.get("answered", 0.0), frame.dropna(subset="ex_satisfaction")
+    least = max(MIN_EVENTS, data.study.privacy.min_group)
+    if frame["left"].sum() < least:  # how few stays unsaid: a handful of leavers could be recognised
+        return Part(
+            note=f"not assessed: fewer than {least} people left of their own accord after an EX answer, too "
+            "few to tell who stays"
+        )
+    frame = frame.assign(role=_pooled(frame["role"], frame["left"]))
+    controls = _controls(frame)
+    fit = fit_hazard(frame, "left", ["ex_satisfaction", *controls], "employee_id", baseline="quarter")
     left = fit.link("ex_satisfaction", name=EXITS, cluster="employee_id", marginal=True)
     link = left.scaled(-headcount * 4 / 100, EXITS)  # percentage points a quarter → exits a year
     planted = _truth(data, "attrition").get("ex_satisfaction_per_point")
-    table = _row(fit.table, EXITS, "log odds of leaving per point of work satisfaction", planted).assign(
-        who="employees", step=EXITS, n_events=fit.n_events,
-        per_percent=float(fit.marginal_effects["estimate"].iloc[0] / fit.table["estimate"].iloc[0]))
+    table = _row(fit.table.iloc[[0]], EXITS, "log odds of leaving per point of work satisfaction", planted).assign(
+        who="employees",
+        step=EXITS,
+        n_events=fit.n_events,
+        answered=answered,
+        alike=" and ".join(controls.values()),
+        per_percent=float(fit.marginal_effects["estimate"].iloc[0] / fit.table["estimate"].iloc[0]),
+    )
     return Part((link,), table)
+
+
+def _controls(frame: pd.DataFrame) -> dict[str, str]:
+    """Return what leavers and stayers are compared at equal values of, with its words; as many as the exits carry."""
+    free, out = frame["left"].sum() / EVENTS_EACH - 1, {}
+    usable = frame["tenure_years"].notna().all() and frame["tenure_years"].nunique() > 1
+    for name, word, cost in (
+        ("tenure_years", "tenure", 1 if usable else 0),
+        ("role", "role", frame["role"].nunique() - 1),
+    ):
+        if 0 < cost <= free:
+            out[name], free = word, free - cost
+    return out
+
+
+def _pooled(role: pd.Series, left: pd.Series) -> pd.Series:
+    """Return roles with those that hardly anybody left put together, so that no role is without leavers."""
+    leavers = left.groupby(role).sum().sort_values(kind="stable")
+    pooled = leavers.cumsum() - leavers < EVENTS_EACH if leavers.iloc[0] < EVENTS_EACH else leavers < 0
+    few = leavers.index[pooled | (leavers < EVENTS_EACH)]
+    return role.where(~role.isin(few), "other roles")
 
 
 def wait_parts(data: StudyData, kpi: str) -> Part:
     """Return what a longer wait goes with in customers' scores: the customer-side lever beside the EX levers.
 
-    Waits are logarithms, compared within the same employee, wave and queue (or channel).
+    A wait is its logarithm less the mean of its queue (or channel); contacts are then compared within the same
+    employee (or unit), with an effect per wave. Scores are not set against their queue.
     """
     if missing := _missing(data, "interactions.wait_seconds"):
         return Part(note=missing)
-    return _guarded(lambda: _wait_parts(data, kpi), "too few answers with a waiting time")
+    return _guarded(data, lambda: _wait_parts(data, kpi), "too few answers with a waiting time")
 
 
 def _wait_parts(data: StudyData, kpi: str) -> Part:
@@ -203,14 +270,23 @@ def _wait_parts(data: StudyData, kpi: str) -> Part:
     cells = _one_a_cell(rows, kpi)
     fit = within_slope(cells, kpi, "log_wait", data.unit, "wave")
     moments = within_moments(cells, kpi, "log_wait", data.unit, "wave")
-    return Part((link_from_moments(WAIT, data.unit, moments),), fit.table.assign(
-        link=WAIT, label=WAIT, step=WAIT, unit=f"{kpi} points per log unit of waiting time", who=data.people,
-        planted=None).rename(columns={"n_units": "n_people"}))
+    return Part(
+        (link_from_moments(WAIT, data.unit, moments),),
+        fit.table.assign(
+            link=WAIT,
+            label=WAIT,
+            step=WAIT,
+            unit=f"{kpi} points per log unit of waiting time",
+            who=data.people,
+            planted=None,
+        ).rename(columns={"n_units": "n_people"}),
+    )
 
 
 def _row(table: pd.DataFrame, name: str, unit: str, planted: float | None) -> pd.DataFrame:
     return table.assign(link=name, label=name, step=name, unit=unit, who="customers", planted=planted).rename(
-        columns={"n_units": "n_people"})
+        columns={"n_units": "n_people"}
+    )
 
 
 def _one_a_cell(frame: pd.DataFrame, y: str) -> pd.DataFrame:
@@ -218,12 +294,18 @@ def _one_a_cell(frame: pd.DataFrame, y: str) -> pd.DataFrame:
     return frame.assign(**{f"n_{y}": frame[y].notna().astype(float), f"sum_{y}": frame[y], f"sumsq_{y}": frame[y] ** 2})
 
 
-def _guarded(build: Callable[[], Part], why: str) -> Part:
-    """Return the part, or in plain words and in the estimator's why the data cannot carry it."""
+def _guarded(data: StudyData, build: Callable[[], Part], why: str) -> Part:
+    """Return the part, or in plain words and in the estimator's why the data cannot carry it.
+
+    Sentences tell estimates of a link outside the tables, so it needs as many people as a shown cell does.
+    """
+    least = data.study.privacy.min_group
     try:
-        return build()
+        part = build()
     except EstimationError as error:
         return Part(note=f"not assessed: {why}", detail=str(error))
+    few = len(part.table) and part.table["n_people"].min() < least
+    return Part(note=f"not assessed: {why}", detail=f"fewer than {least} people") if few else part
 
 
 def _one_wave(data: StudyData) -> str:

@@ -10,9 +10,10 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.errors import ParameterError, did_you_mean
 from exlink.stats.money import money_summary, net_benefit, payback_months
+from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.tidy import draws_frame
 from exlink.steps.business_rollup.chain import Rollup
-from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, STAY, WAIT
+from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, WAIT
 from exlink.steps.business_rollup.worth import streams
 
 BOUSHEY_GLYNN = 0.21  # median cost of replacing a worker, in yearly salaries (Boushey & Glynn 2012)
@@ -55,7 +56,7 @@ def scenarios(rollup: Rollup, who: Group, *, points: float, cost: float, wait_cu
 
     Parameters
     ----------
-    who : for whom the aspect is raised; streams from customers shrink with its share of contacts.
+    who : for whom the aspect is raised or waits are cut; streams from customers shrink with its share of contacts.
     cost : spent once, the same for every lever, in the study's currency.
     wait_cut : share by which waiting times fall under the customer-side lever.
 
@@ -63,7 +64,8 @@ def scenarios(rollup: Rollup, who: Group, *, points: float, cost: float, wait_cu
     -------
     DataFrame: lever, aspect, side ('employees' | 'customers'), benefit (+ _low, _high), net (+ _low, _high),
     p_pays, payback_months (+ _low, _high; inf = never), payback (in words), worth_paying (a cost the benefit covers
-    with 90 % chance), n_people.
+    with 90 % chance), p_adjusted (that nothing is gained: Benjamini–Hochberg over the levers of a side), clear (the
+    benefit is above zero, also among all the levers tried), n_people.
     """
     levers = {}
     for aspect in rollup.aspects:
@@ -75,14 +77,17 @@ def scenarios(rollup: Rollup, who: Group, *, points: float, cost: float, wait_cu
             levers[lever] = (aspect, "employees", sum(b[0] for b in both), sum(b[1] for b in both))
     if 0 < wait_cut < 1 and rollup.has(WAIT, OVERALL, REVENUE):
         ways = [w for w in (REVENUE, KEPT) if rollup.has(w)]
-        step = np.log1p(-wait_cut) * rollup.margin_share
+        step = np.log1p(-wait_cut) * rollup.margin_share * who.of_contacts
         estimate = step * sum(float(rollup.draws.point([WAIT, OVERALL, w]).prod()) for w in ways)
         draws = step * sum(rollup.draws.product_draws([WAIT, OVERALL, w]) for w in ways)
         levers[f"cut waiting times by {wait_cut:.0%}"] = ("", "customers", estimate, draws)
     rows = [_scenario(lever, *parts, cost=cost).assign(n_people=who.people) for lever, parts in levers.items()]
     if not rows:
         return pd.DataFrame()
-    return pd.concat(rows, ignore_index=True).sort_values("net", ascending=False, kind="stable", ignore_index=True)
+    out = pd.concat(rows, ignore_index=True)
+    out["p_adjusted"] = benjamini_hochberg(out.pop("p_value"), family=out["side"].to_numpy())
+    out["clear"] = (out["benefit_low"] > 0) & (out["p_adjusted"] <= 0.05)
+    return out.sort_values("net", ascending=False, kind="stable", ignore_index=True)
 
 
 def _scenario(lever: str, aspect: str, side: str, estimate: float, draws: np.ndarray, *, cost: float) -> pd.DataFrame:
@@ -97,6 +102,7 @@ def _scenario(lever: str, aspect: str, side: str, estimate: float, draws: np.nda
         "payback_low": back["conf_low"], "payback_high": back["conf_high"],
         "payback": _payback(12 * cost / estimate if estimate > 0 else np.inf, back["conf_low"], back["conf_high"]),
         "worth_paying": max(0.0, float(np.quantile(draws, 0.10))), "cost": cost,
+        "p_value": benefit["p_value"],
     }])  # fmt: skip
 
 
@@ -124,14 +130,24 @@ def attrition(rollup: Rollup, points: float = 0.1) -> pd.DataFrame:
         low, middle, high = np.quantile(share, [0.025, 0.5, 0.975])
         basis = f"{share.min():.0%} to {share.max():.0%} of a yearly salary"
         rows.append(("cost of replacing them", "money", basis, total * middle, total * low, total * high))
-        rows.append(("cost of replacing them", "money", "21% of a yearly salary (Boushey & Glynn 2012)",
-                     total * BOUSHEY_GLYNN, np.nan, np.nan))
+        rows.append(
+            (
+                "cost of replacing them",
+                "money",
+                "21% of a yearly salary (Boushey & Glynn 2012)",
+                total * BOUSHEY_GLYNN,
+                np.nan,
+                np.nan,
+            )
+        )
     if rollup.has(EXITS):
         estimate = points * float(rollup.draws.point([EXITS]).prod())
         draws = rollup.draws.product_draws([EXITS], points)
         what = f"per {points:g} points of satisfaction with work"
-        for item, measure, factor in (("exits avoided a year", "people", np.ones(len(draws))),
-                                      ("replacement cost saved a year", "money", rollup.replacement)):
+        for item, measure, factor in (
+            ("exits avoided a year", "people", np.ones(len(draws))),
+            ("replacement cost saved a year", "money", rollup.replacement),
+        ):
             if np.isfinite(factor).all():
                 row = draws_frame(item, estimate * factor.mean(), draws * factor, len(draws)).iloc[0]
                 numbers = row[["estimate", "conf_low", "conf_high"]]
@@ -144,9 +160,3 @@ def stay_aspects(rollup: Rollup) -> pd.DataFrame:
     """Return the aspects' association with satisfaction with work, strongest first; empty where not assessed."""
     table = rollup.parts["stay"].table
     return table.sort_values("estimate", ascending=False, kind="stable", ignore_index=True) if len(table) else table
-
-
-def exits_avoided(rollup: Rollup, aspect: str, points: float) -> float:
-    """Return voluntary exits a year that ``points`` of an aspect avoid, NaN where not estimated."""
-    names = [STAY + aspect, EXITS]
-    return points * float(rollup.draws.point(names).prod()) if rollup.has(*names) else float("nan")

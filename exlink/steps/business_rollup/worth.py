@@ -52,8 +52,8 @@ def value(rollup: Rollup, points: float = 0.1) -> pd.DataFrame:
     Returns
     -------
     DataFrame: aspect, label, stream, money (in words), tidy columns, p_positive, p_adjusted (Benjamini–Hochberg
-    over the aspects of a stream), verdict, planted, covered, mde, n_people; the dearest aspect first, those
-    without a verdict last. Empty where no stream could be estimated.
+    over the aspects of a stream), verdict, planted, covered, mde (of one aspect tested alone: before adjustment),
+    n_people; the dearest aspect first, those without a verdict last. Empty where no stream could be estimated.
     """
     n_people = _people(rollup)
     rows = []
@@ -63,9 +63,17 @@ def value(rollup: Rollup, points: float = 0.1) -> pd.DataFrame:
             planted["customers"] = rollup.margin_share * (planted["revenue"] + planted["kept"])
         for stream, (estimate, draws) in streams(rollup, aspect, points).items():
             row = draws_frame(aspect, estimate, draws, int(rollup.draws.table["n"].min()))
-            rows.append(row.assign(
-                aspect=aspect, label=rollup.labels[aspect], stream=stream, money=STREAMS[stream],
-                p_positive=float((draws > 0).mean()), planted=planted.get(stream, np.nan), n_people=n_people))
+            rows.append(
+                row.assign(
+                    aspect=aspect,
+                    label=rollup.labels[aspect],
+                    stream=stream,
+                    money=STREAMS[stream],
+                    p_positive=float((draws > 0).mean()),
+                    planted=planted.get(stream, np.nan),
+                    n_people=n_people,
+                )
+            )
     if not rows:
         return pd.DataFrame()
     out = pd.concat(rows, ignore_index=True)
@@ -113,8 +121,10 @@ def tornado(rollup: Rollup, aspect: str, points: float = 0.1) -> pd.DataFrame:
              STAY + aspect: f"{rollup.labels[aspect]} → work satisfaction", EXITS: EXITS}  # fmt: skip
     rows = []
     for name in (n for n in words if n in point):
-        ends = [_total(rollup, aspect, points, {**point, name: at.at[name, side]}, float(rollup.replacement.mean()))
-                for side in ("conf_low", "conf_high")]
+        ends = [
+            _total(rollup, aspect, points, {**point, name: at.at[name, side]}, float(rollup.replacement.mean()))
+            for side in ("conf_low", "conf_high")
+        ]
         rows.append({"link": words[name], "low": min(ends), "high": max(ends)})
     if np.isfinite(rollup.replacement).all() and rollup.has(STAY + aspect, EXITS):
         costs = np.quantile(rollup.replacement, [0.025, 0.975])

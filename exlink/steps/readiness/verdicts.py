@@ -9,7 +9,9 @@ import pandas as pd
 
 from exlink.data.answers import cx_kpi_scales, ex_kpi_scales
 from exlink.data.dataset import StudyData
+from exlink.data.employee_quarters import employee_quarters, reasons_sentence
 from exlink.errors import EstimationError
+from exlink.stats.hazard import MIN_EVENTS
 from exlink.stats.power import minimum_detectable
 from exlink.stats.slope_matrix import slope_matrix
 
@@ -39,8 +41,8 @@ def detectable_slopes(data: StudyData) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: aspect, outcome, detectable (% of the outcome's scale per EX point; power 80 %, two-sided 5 %),
-    n (customers' answers), n_units, note.
+    DataFrame: aspect, outcome, detectable (% of the outcome's scale per EX point; power 80 %, two-sided 5 %, before
+    any adjustment for many tests), n (customers' answers), n_units, note.
     """
     columns = ["aspect", "outcome", "detectable", "n", "n_units", "note"]
     scales = cx_kpi_scales(data)
@@ -70,8 +72,16 @@ def verdicts(data: StudyData, coverage: dict[str, float], slopes: pd.DataFrame, 
     if not smallest_slope > 0:
         raise EstimationError(f"smallest_slope is {smallest_slope}; it must be a positive share of the scale, in %.")
     rows = [
-        _journey(data, coverage["ex"]), _influence(data), _kpis(data, coverage["cx"]), _trend(data),
-        _between(data), _within(slopes, smallest_slope), _direction(data), _money(data), _attrition(data)]
+        _journey(data, coverage["ex"]),
+        _influence(data),
+        _kpis(data, coverage["cx"]),
+        _trend(data),
+        _between(data),
+        _within(slopes, smallest_slope),
+        _direction(data),
+        _money(data),
+        _attrition(data),
+    ]
     return pd.DataFrame([asdict(row) for row in rows])
 
 
@@ -92,9 +102,12 @@ def slopes_sentence(slopes: pd.DataFrame, smallest_slope: float) -> str:
     if known.empty:
         return f"not assessed: {_why_no_slope(slopes)}"
     enough = int((known <= smallest_slope).sum())
-    return (f"**This data would find a change of {known.min():.1f} to {known.max():.1f} % of the customers' scale per "
-            f"EX point**, depending on aspect and KPI; {enough} of {len(known)} pairs reach the {smallest_slope:g} % "
-            "that would matter. A zero in notebook 03 means ‘not more than about this’, never ‘nothing’.")
+    return (
+        f"**This data would find a change of {known.min():.1f} to {known.max():.1f} % of the customers' scale per "
+        f"EX point**, depending on aspect and KPI, before adjustment for many tests; {enough} of {len(known)} "
+        f"pairs reach the {smallest_slope:g} % that would matter. A zero in notebook 03 means ‘not more than about "
+        "this’, never ‘nothing’."
+    )
 
 
 def _journey(data: StudyData, ex_rate: float) -> Verdict:
@@ -110,26 +123,39 @@ def _influence(data: StudyData) -> Verdict:
     question, notebook = "Which roles move which part of the customer journey?", "01"
     if data.unit == "team_id":
         return Verdict(question, notebook, NOT, "The study is at team grain: it holds no roles, only units.")
-    roles, stages = data.query("SELECT count(DISTINCT role) AS r, count(DISTINCT touchpoint) AS t FROM interactions "
-                               "ORDER BY r").iloc[0]
+    roles, stages = data.query(
+        "SELECT count(DISTINCT role) AS r, count(DISTINCT touchpoint) AS t FROM interactions ORDER BY r"
+    ).iloc[0]
     word = READY if stages > 1 else WEAK
-    return Verdict(question, notebook, word, f"{roles} role{'s' * (roles > 1)} meet customers at {stages} "
-                   f"touchpoint{'s' * (stages > 1)}.")
+    return Verdict(
+        question,
+        notebook,
+        word,
+        f"{roles} role{'s' * (roles > 1)} meet customers at {stages} touchpoint{'s' * (stages > 1)}.",
+    )
 
 
 def _kpis(data: StudyData, cx_rate: float) -> Verdict:
     question, notebook = "How do both sides rate what they experience?", "02"
     ex = list(ex_kpi_scales(data))
     if not ex:
-        return Verdict(question, notebook, WEAK, f"Customers rate {_and(data.cx_kpis)}; employees were asked about "
-                       "aspects only, none of the three KPIs.")
+        return Verdict(
+            question,
+            notebook,
+            WEAK,
+            f"Customers rate {_and(data.cx_kpis)}; employees were asked about aspects only, none of the three KPIs.",
+        )
     absent = [k for k in ("ease", "recommend", "satisfaction") if k not in ex or k not in data.cx_kpis]
     if absent:
         return Verdict(question, notebook, WEAK, f"Not on both sides: {_and(absent)}.")
     if cx_rate < LOW_RESPONSE:
         return Verdict(question, notebook, WEAK, f"Customers answer after {cx_rate:.0%} of the contacts only.")
-    return Verdict(question, notebook, READY, f"Ease, recommendation and satisfaction on both sides; customers answer "
-                   f"{cx_rate:.0%} of invitations.")
+    return Verdict(
+        question,
+        notebook,
+        READY,
+        f"Ease, recommendation and satisfaction on both sides; customers answer {cx_rate:.0%} of invitations.",
+    )
 
 
 def _trend(data: StudyData) -> Verdict:
@@ -159,16 +185,31 @@ def _within(slopes: pd.DataFrame, smallest_slope: float) -> Verdict:
         return Verdict(question, notebook, NOT, f"{why[:1].upper()}{why[1:]}")
     share = float((known <= smallest_slope).mean())
     word = READY if share > 0.5 else WEAK
-    size = f"{known.median():.1f} % of the customers' scale per EX point (median)"
-    return Verdict(question, notebook, word, f"{share:.0%} of the pairs of aspect and KPI could show "
-                   f"{smallest_slope:g} % per point.", size)
+    size = f"{known.median():.1f} % of the customers' scale per EX point (median), before adjustment for many tests"
+    return Verdict(
+        question,
+        notebook,
+        word,
+        f"{share:.0%} of the pairs of aspect and KPI could show {smallest_slope:g} % per point.",
+        size,
+    )
 
 
 def _direction(data: StudyData) -> Verdict:
     question, notebook = "Does EX come before CX?", "03, 04"
-    days = float(data.query("SELECT median(days_since_ex) AS d FROM linked WHERE has_cx ORDER BY d")["d"].iloc[0])
-    if days <= 0:
+    days, first = data.query(
+        "SELECT median(days_since_ex) AS d, min(days_since_ex) AS f FROM linked WHERE has_cx ORDER BY d"
+    ).iloc[0]
+    if days < 1:
         return Verdict(question, notebook, NOT, "Both sides were measured at the same time: direction cannot be read.")
+    if first < 1:
+        return Verdict(
+            question,
+            notebook,
+            WEAK,
+            "Some contacts took place on the day of the EX answer: which came "
+            "first is not known. Set linkage.lag_days to 1 or more.",
+        )
     return Verdict(question, notebook, READY, f"The EX answer lies {days:.0f} days before the contact (median).")
 
 
@@ -176,13 +217,21 @@ def _money(data: StudyData) -> Verdict:
     question, notebook = "What is it worth?", "05"
     if missing := data.missing("customer_value"):
         return Verdict(question, notebook, NOT, f"It {_needs(missing)}.")
-    both = int(data.query("SELECT count(*) AS n FROM (SELECT customer_id FROM linked WHERE has_cx INTERSECT "
-                          "SELECT customer_id FROM customer_value) ORDER BY n")["n"].iloc[0])
+    both = int(
+        data.query(
+            "SELECT count(*) AS n FROM (SELECT customer_id FROM linked WHERE has_cx INTERSECT "
+            "SELECT customer_id FROM customer_value) ORDER BY n"
+        )["n"].iloc[0]
+    )
     if not both:
         return Verdict(question, notebook, NOT, "No customer has both a linked answer and a value.")
     if missing := data.missing("customer_relationship"):
-        return Verdict(question, notebook, WEAK, f"{both:,} customers have an answer and a value; the overall "
-                       f"relationship between them {_needs(missing)}.")
+        return Verdict(
+            question,
+            notebook,
+            WEAK,
+            f"{both:,} customers have an answer and a value; the overall relationship between them {_needs(missing)}.",
+        )
     return Verdict(question, notebook, READY, f"{both:,} customers have a linked answer and a value.")
 
 
@@ -190,15 +239,23 @@ def _attrition(data: StudyData) -> Verdict:
     question, notebook = "Who leaves, and is it EX?", "05"
     if missing := data.missing("employees.left_on"):
         return Verdict(question, notebook, NOT, f"It {_needs(missing)}.")
-    voluntary = "AND coalesce(left_voluntarily, true)" if data.has("employees", "left_voluntarily") else ""
-    exits = int(data.query(f"SELECT count(*) AS n FROM employees WHERE left_on IS NOT NULL {voluntary} AND employee_id "
-                           "IN (SELECT employee_id FROM exposures) ORDER BY n")["n"].iloc[0])
-    if exits < max(5, data.study.privacy.min_group):
-        return Verdict(question, notebook, NOT, "Too few people with an EX answer left.")
+    quarters = employee_quarters(data)
+    if "ex_satisfaction" not in quarters:
+        return Verdict(question, notebook, NOT, "It needs satisfaction items in ex_responses.")
+    exits = int(quarters.loc[quarters["ex_satisfaction"].notna(), "left"].sum())
+    unknown = reasons_sentence(data)
+    known = f" {unknown}" if unknown else ""
+    if exits < max(MIN_EVENTS, data.study.privacy.min_group):
+        return Verdict(question, notebook, NOT, f"Too few people left in the quarter after an EX answer.{known}")
     odds = float(np.exp(minimum_detectable(1 / np.sqrt(exits))))
     word = READY if exits >= FEW_EXITS else WEAK
-    return Verdict(question, notebook, word, f"{exits} people with an EX answer left of their own accord.",
-                   f"odds × {odds:.1f} per SD of EX")
+    return Verdict(
+        question,
+        notebook,
+        word,
+        f"{exits} people left of their own accord in the quarter after an EX answer.{known}",
+        f"odds × {odds:.1f} per SD of EX",
+    )
 
 
 def _why_no_slope(slopes: pd.DataFrame) -> str:
