@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from exlink.data.choices import chosen_kpi
@@ -29,55 +28,6 @@ def panel_cells(data: StudyData, by: Sequence[str] = ()) -> pd.DataFrame:
     return cells.merge(exposures[[*key, *columns]], on=key, how="inner", validate="many_to_one").sort_values(
         [*key, *by], ignore_index=True
     )
-
-
-def stages(data: StudyData) -> pd.DataFrame:
-    """Return the join-loss waterfall with the units behind each stage, such that no few of them can be told apart.
-
-    Stages are nested: what one loses is what it has less than the one before. A loss that fewer units than the
-    study's minimum group have a part in is therefore not shown: the stage is left empty, its loss is part of the
-    next one's. The last stage is always shown; where its own loss is of that kind, the stages before it are empty.
-
-    Returns
-    -------
-    DataFrame: stage, rows, lost, reason, share (of the first stage), n_units (0 for a stage left empty; at least so
-    many, where the next stage has a few less).
-    """
-    frame, unit, least = data.funnel(), data.unit, data.study.privacy.min_group
-    asked = "interaction_id IN (SELECT interaction_id FROM cx_invitations)" if data.has("cx_invitations") else "true"
-    each = data.query(
-        f"SELECT {unit}, count(*) AS a, CASE WHEN {unit} IN (SELECT {unit} FROM exposures) THEN count(*) ELSE 0 END "
-        f"AS b, count(wave) AS c, count_if(wave IS NOT NULL AND {asked}) AS d, "
-        f"count_if(wave IS NOT NULL AND has_cx) AS e FROM interactions WHERE {unit} IS NOT NULL GROUP BY 1 ORDER BY 1"
-    ).drop(columns=unit)
-    if len(frame) < each.shape[1]:
-        each = each.drop(columns="d")  # nobody records whom customers' surveys were sent to
-    return without_losses_of_few(frame, each.to_numpy(), least)
-
-
-def without_losses_of_few(frame: pd.DataFrame, each: np.ndarray, least: int) -> pd.DataFrame:
-    """Return the stages of `stages` from ``each``, the rows of every unit at every stage: shape (units, stages)."""
-    kept = [0]
-    for k in range(1, len(frame)):
-        while len(kept) > 1 and k == len(frame) - 1 and _few(each[:, kept[-1]], each[:, k], least):
-            kept.pop()
-        if k == len(frame) - 1 or not _few(each[:, kept[-1]], each[:, k], least):
-            kept.append(k)
-    units = (each > 0).sum(axis=0)
-    for before, after in zip(kept[-2::-1], kept[:0:-1], strict=True):
-        units[before] = units[after] if 0 < units[before] - units[after] < least else units[before]
-    shown = np.isin(np.arange(len(frame)), kept)
-    rows = frame["rows"][shown]
-    out = frame.assign(lost=(-rows.diff().fillna(0)).astype(rows.dtype), n_units=np.where(shown, units, 0))
-    out["share"] = rows / max(int(frame["rows"].iloc[0]), 1)
-    out["rows"] = rows
-    out["reason"] = out["reason"].where(shown, "part of what the next stage lost: too few stand behind it")
-    return out[["stage", "rows", "lost", "reason", "share", "n_units"]]
-
-
-def _few(before: np.ndarray, after: np.ndarray, least: int) -> bool:
-    """Return whether some units lose rows, but fewer than ``least``."""
-    return 0 < (before > after).sum() < least
 
 
 def within_reason(data: StudyData) -> str:

@@ -18,34 +18,13 @@ from exlink.data.panel import focus_outcome as focus_outcome
 from exlink.data.panel import within_reason as within_reason
 from exlink.data.planted import recovery as recovery
 from exlink.data.planted import with_planted
+from exlink.data.stages import stages as stages
 from exlink.errors import EstimationError
 from exlink.stats.correlation import between_correlation, correlation_matrix
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.power import adjusted_verdict, p_in_words
 from exlink.stats.slope_matrix import slope_matrix
 from exlink.stats.tidy import TIDY
-
-
-def stages(data: StudyData) -> pd.DataFrame:
-    """Return the join-loss waterfall with the number of units behind each stage.
-
-    Returns
-    -------
-    DataFrame: stage, rows, lost, reason, share (of all interactions), n_units.
-    """
-    unit = data.unit
-    counts = data.query(
-        f"SELECT count(DISTINCT {unit}) AS a, count(DISTINCT CASE WHEN {unit} IN (SELECT {unit} FROM exposures) "
-        f"THEN {unit} END) AS b, count(DISTINCT CASE WHEN wave IS NOT NULL THEN {unit} END) AS c, "
-        f"count(DISTINCT CASE WHEN wave IS NOT NULL AND has_cx THEN {unit} END) AS d FROM interactions ORDER BY 1"
-    ).iloc[0]
-    funnel = data.funnel()
-    behind = {"customer answered": counts["d"], "customer was invited": counts["c"]}
-    first = [counts["a"], counts["b"], counts["c"]]
-    funnel["n_units"] = [int(behind.get(stage, n)) for stage, n in
-                         zip(funnel["stage"], [*first, *[counts["d"]] * (len(funnel) - 3)], strict=True)]  # fmt: skip
-    funnel["share"] = funnel["rows"] / max(int(funnel["rows"].iloc[0]), 1)
-    return funnel
 
 
 def panel_facts(data: StudyData) -> dict[str, Any]:
@@ -103,7 +82,8 @@ def slopes(data: StudyData, *, smallest_share: float, kind: str = "within") -> p
     Returns
     -------
     DataFrame: aspect (label), outcome, tidy columns (term ``ex_<aspect>``), p_adjusted (Benjamini–Hochberg over
-    all rows), n_units, n_cells, sd_within, mde (of one test, before the adjustment), smallest, verdict, clear, p_words, planted_kind and planted
+    all rows), n_units, n_cells, sd_within, mde (of one test, before the
+    adjustment), smallest, verdict, clear, p_words, planted_kind and planted
     (simulated data), note.
     """
     found = slope_matrix(panel_cells(data), data.cx_kpis, aspect_columns(data), data.unit, "wave", kind=kind)

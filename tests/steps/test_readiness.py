@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from exlink.data.asked import cx_asked, ex_asked
+from exlink.data.stages import without_losses_of_few
 from exlink.errors import EstimationError
 from exlink.steps.readiness import coverage, rows, verdicts
 
@@ -40,16 +41,49 @@ def test_rejects_are_told_with_their_share(sample):
 
 
 def test_every_loss_of_the_funnel_adds_up_and_people_only_get_fewer(sample):
-    frame = rows.funnel(sample, cx_asked(sample))
+    frame = rows.funnel(sample)
     assert (frame["rows"].iloc[0] - frame["lost"].sum()) == frame["rows"].iloc[-1]
     assert frame["n_units"].is_monotonic_decreasing
     linked = sample.query("SELECT count(DISTINCT employee_id) AS n FROM linked WHERE has_cx ORDER BY n")["n"].iloc[0]
     assert frame["n_units"].iloc[-1] == linked
 
 
+def test_losses_of_a_few_are_part_of_the_next_loss():
+    """Nested stages can be subtracted: three people's interactions would stand there as a number of their own."""
+    frame = pd.DataFrame({"stage": list("abcd"), "rows": [200, 170, 160, 90], "reason": ["", "b", "c", "d"]})
+    each = np.full((20, 4), [10, 10, 10, 5])
+    each[:3, 1:] = 0  # three people lose all their contacts at stage b
+    each[3, 2:] = 0  # one more at stage c
+    out = without_losses_of_few(frame, each, 8).set_index("stage")
+    assert out.loc[["b", "c"], ["rows", "lost", "share"]].isna().all(axis=None)
+    assert out.loc["b", "n_units"] == 0
+    assert out.loc["d", "lost"] == 110
+    assert out.loc["a", "n_units"] == out.loc["d", "n_units"] == 16
+    # with as many as may be shown, all is shown
+    open_ = without_losses_of_few(frame, each, 1)
+    assert open_["lost"].tolist() == [0, 30, 10, 70]
+    assert open_["n_units"].tolist() == [20, 17, 16, 16]
+
+
+def test_the_last_stage_is_shown_and_what_is_before_it_is_not_when_the_last_loses_a_few():
+    frame = pd.DataFrame({"stage": list("abc"), "rows": [200, 100, 95], "reason": ["", "b", "c"]})
+    each = np.full((20, 3), [10, 5, 5])
+    each[0, 2] = 0
+    out = without_losses_of_few(frame, each, 8)
+    assert out["rows"].isna().tolist() == [False, True, False]
+    assert out["lost"].iloc[2] == 105
+
+
+def test_a_few_who_drop_out_are_not_counted_in_the_sentence(sample):
+    frame = rows.funnel(sample).assign(n_units=212)
+    said = rows.funnel_sentence(sample, frame)
+    assert "212 of 212" not in said
+    assert "At least 212 employees" in said
+
+
 def test_a_study_without_invitations_has_one_stage_less(required_only, sample):
-    frame = rows.funnel(required_only, cx_asked(required_only))
-    assert len(frame) == len(rows.funnel(sample, cx_asked(sample))) - 1
+    frame = rows.funnel(required_only)
+    assert len(frame) == len(rows.funnel(sample)) - 1
     assert frame["n_units"].iloc[-1] > 0
     assert "ex_invitations" in " ".join(rows.absent_tables(required_only))
     assert rows.absent_tables(sample) == []
@@ -174,6 +208,15 @@ def test_detectable_effect_is_what_the_planted_effects_need(sample, slopes):
     assert slopes["detectable"].between(0.3, 3).all()
     planted = max(e["marginal"] for e in sample.truth["effects"] if e["kpi"] == "ease") / 4 * 100
     assert planted > 2 * slopes.loc[slopes["outcome"] == "ease", "detectable"].max()
+    assert "before adjustment for many tests" in verdicts.slopes_sentence(slopes, SMALLEST)
+
+
+def test_contacts_on_the_day_of_the_ex_answer_do_not_count_as_after_it(sample, same_day):
+    """Without a lag an answer acts from the start of its day: the contacts of that day may have come first."""
+    assert verdicts._direction(sample).verdict == verdicts.READY
+    weak = verdicts._direction(same_day)
+    assert weak.verdict == verdicts.WEAK
+    assert "lag_days" in weak.why
 
 
 def test_a_stricter_reader_turns_ready_into_weak(sample, slopes):
@@ -204,7 +247,7 @@ def test_one_wave_cannot_speak_of_change(one_wave):
 def test_team_grain_speaks_of_teams(team_grain):
     slopes = verdicts.detectable_slopes(team_grain)
     frame = verdicts.verdicts(team_grain, {"ex": np.nan, "cx": 0.38}, slopes, SMALLEST)
-    stages = rows.funnel(team_grain, cx_asked(team_grain))
+    stages = rows.funnel(team_grain)
     said = " ".join(frame["question"] + frame["why"]) + rows.funnel_sentence(team_grain, stages)
     assert "employees carry" not in said
     assert "teams" in said

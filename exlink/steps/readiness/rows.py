@@ -8,15 +8,31 @@ import pandas as pd
 from exlink.data.asked import cx_asked
 from exlink.data.contract import TABLES, for_grain
 from exlink.data.dataset import StudyData
+from exlink.data.stages import stages as funnel
 from exlink.data.warehouse import name_of
 
-__all__ = ["absent_tables", "accounting", "accounting_sentence", "cx_asked", "difference_sentence", "funnel",
-           "funnel_sentence", "linked_against_lost", "rejects"]
+__all__ = [
+    "absent_tables",
+    "accounting",
+    "accounting_sentence",
+    "cx_asked",
+    "difference_sentence",
+    "funnel",
+    "funnel_sentence",
+    "linked_against_lost",
+    "rejects",
+]
 NOTICEABLE = 0.1  # standardised difference beyond which two groups count as different (Austin 2009)
 _NUMBERS = {
-    "wait_seconds": "waiting time", "handle_seconds": "handling time", "transfers": "transfers",
-    "complexity": "complexity", "script_adherence": "script adherence",
-    "resolved_first_contact": "resolved at first contact", "reopened": "reopened", "escalated": "escalated"}
+    "wait_seconds": "waiting time",
+    "handle_seconds": "handling time",
+    "transfers": "transfers",
+    "complexity": "complexity",
+    "script_adherence": "script adherence",
+    "resolved_first_contact": "resolved at first contact",
+    "reopened": "reopened",
+    "escalated": "escalated",
+}
 _LABELS = ("channel", "role", "touchpoint")
 
 
@@ -32,11 +48,15 @@ def accounting_sentence(data: StudyData) -> str:
     rows = data.accounting[["rows_in", "rows_used", "rows_rejected", "rows_later"]].sum()
     later = f" {rows.rows_later:,} more lie after {data.study.period.last} and are not read." if rows.rows_later else ""
     if not rows.rows_rejected:
-        return (f"**All {rows.rows_in:,} rows of {len(data.accounting)} tables fulfil the contract** and are used; "
-                f"none is rejected.{later}")
-    return (f"**{rows.rows_used:,} of {rows.rows_in:,} rows in {len(data.accounting)} tables are used**; "
-            f"{rows.rows_rejected:,} ({rows.rows_rejected / rows.rows_in:.2%}) are rejected for the reasons "
-            f"below.{later}")
+        return (
+            f"**All {rows.rows_in:,} rows of {len(data.accounting)} tables fulfil the contract** and are used; "
+            f"none is rejected.{later}"
+        )
+    return (
+        f"**{rows.rows_used:,} of {rows.rows_in:,} rows in {len(data.accounting)} tables are used**; "
+        f"{rows.rows_rejected:,} ({rows.rows_rejected / rows.rows_in:.2%}) are rejected for the reasons "
+        f"below.{later}"
+    )
 
 
 def rejects(data: StudyData) -> pd.DataFrame:
@@ -53,39 +73,22 @@ def absent_tables(data: StudyData) -> list[str]:
     return [f"not in this study: `{name}`" for name in tables]
 
 
-def funnel(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
-    """Return the join-loss waterfall with the number of units behind each stage.
-
-    Parameters
-    ----------
-    contacts : what :func:`exlink.data.asked.cx_asked` returned.
-
-    Returns
-    -------
-    DataFrame: stage, rows, lost, reason, share (of the first stage), n_units.
-    """
-    frame = data.funnel()
-    per_unit = contacts.groupby(data.unit)[["contacts", "linked", "linked_invited", "linked_answered"]].sum()
-    answering = data.query(f"SELECT DISTINCT {data.unit} FROM exposures ORDER BY 1")[data.unit]
-    some = (per_unit > 0).sum()
-    units = [some["contacts"], int(per_unit.index.isin(answering).sum()), some["linked"], some["linked_invited"],
-             some["linked_answered"]]
-    if len(frame) < len(units):
-        del units[3]  # nobody records whom customers' surveys were sent to
-    frame["share"] = frame["rows"] / max(int(frame["rows"].iloc[0]), 1)
-    frame["n_units"] = np.array(units, dtype="int64")
-    return frame
-
-
 def funnel_sentence(data: StudyData, frame: pd.DataFrame) -> str:
     """Say how much is linked and where most is lost."""
     first, last = frame.iloc[0], frame.iloc[-1]
-    worst = frame.iloc[int(frame["lost"].to_numpy().argmax())]
+    worst = frame.iloc[int(frame["lost"].fillna(0).to_numpy().argmax())]
     who = "employee who handled it" if data.unit == "employee_id" else "team behind it"
-    most = f" Most are lost because {worst.reason} ({worst.lost:,})." if worst.lost else ""
-    return (f"**{last['rows']:,} of {first['rows']:,} interactions ({last.share:.0%}) carry both sides**: the EX of "
-            f"the {who}, in force at that moment, and the customer's answer. {last.n_units:,} of {first.n_units:,} "
-            f"{data.people} are behind them.{most}")
+    most = f" Most are lost because {worst.reason} ({worst.lost:,.0f})." if worst.lost else ""
+    # a handful who drop out is not counted: with both numbers it could be
+    behind = (
+        f"At least {last.n_units:,} {data.people} are behind them, all or nearly all who had contacts."
+        if last.n_units == first.n_units
+        else f"{last.n_units:,} of {first.n_units:,} {data.people} are behind them."
+    )
+    return (
+        f"**{last['rows']:,.0f} of {first['rows']:,.0f} interactions ({last.share:.0%}) carry both sides**: the EX of "
+        f"the {who}, in force at that moment, and the customer's answer. {behind}{most}"
+    )
 
 
 def linked_against_lost(data: StudyData) -> pd.DataFrame:
@@ -120,11 +123,15 @@ def difference_sentence(frame: pd.DataFrame, min_group: int) -> str:
     found = frame[frame["noticeable"]]
     if found.empty:
         worst = frame.iloc[0]
-        return (f"**None of {len(frame)} characteristics tells linked interactions from lost ones**: the largest "
-                f"standardised difference is {worst.difference:+.2f} ({worst.characteristic}).")
+        return (
+            f"**None of {len(frame)} characteristics tells linked interactions from lost ones**: the largest "
+            f"standardised difference is {worst.difference:+.2f} ({worst.characteristic})."
+        )
     names = ", ".join(f"{r.characteristic} ({r.difference:+.2f})" for r in found.head(4).itertuples())
-    return (f"**{len(found)} of {len(frame)} characteristics differ noticeably** between linked and lost interactions: "
-            f"{names}. Results speak first of the kind that is linked.")
+    return (
+        f"**{len(found)} of {len(frame)} characteristics differ noticeably** between linked and lost interactions: "
+        f"{names}. Results speak first of the kind that is linked."
+    )
 
 
 def _numbers(data: StudyData) -> list[tuple]:
@@ -136,10 +143,14 @@ def _numbers(data: StudyData) -> list[tuple]:
         present["date_diff('day', hired_on, started_at) / 365.25"] = "tenure in years"
     if not present:
         return []
-    parts = ", ".join(f"count({c}) AS n{i}, sum({c}::DOUBLE) AS s{i}, sum({c}::DOUBLE * {c}::DOUBLE) AS q{i}"
-                      for i, c in enumerate(present))
-    cells = data.query(f"SELECT {data.unit}, (wave IS NOT NULL AND has_cx) AS kept, {parts} FROM interactions {join} "
-                       "GROUP BY ALL ORDER BY ALL")
+    parts = ", ".join(
+        f"count({c}) AS n{i}, sum({c}::DOUBLE) AS s{i}, sum({c}::DOUBLE * {c}::DOUBLE) AS q{i}"
+        for i, c in enumerate(present)
+    )
+    cells = data.query(
+        f"SELECT {data.unit}, (wave IS NOT NULL AND has_cx) AS kept, {parts} FROM interactions {join} "
+        "GROUP BY ALL ORDER BY ALL"
+    )
     sides = cells.drop(columns=data.unit).groupby("kept").sum()
     if len(sides) < 2:
         return []
@@ -160,7 +171,8 @@ def _shares(data: StudyData, column: str) -> list[tuple]:
         return []
     cells = data.query(
         f"SELECT {name_of(column)} AS label, (wave IS NOT NULL AND has_cx) AS kept, {data.unit}, count(*) AS n "
-        f"FROM interactions WHERE {name_of(column)} IS NOT NULL GROUP BY ALL ORDER BY ALL")
+        f"FROM interactions WHERE {name_of(column)} IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    )
     groups = cells.groupby(["label", "kept"])["n"]
     sizes = groups.sum().unstack("kept", fill_value=0).reindex(columns=[True, False], fill_value=0)
     units = groups.size().unstack("kept", fill_value=0).reindex(columns=[True, False], fill_value=0)
@@ -168,5 +180,7 @@ def _shares(data: StudyData, column: str) -> list[tuple]:
         return []
     share = sizes / sizes.sum()
     variance = share * (1 - share)
-    return [(f"{column}: {label}", *share.loc[label], *variance.loc[label], int(units.loc[label].min()))
-            for label in share.index]
+    return [
+        (f"{column}: {label}", *share.loc[label], *variance.loc[label], int(units.loc[label].min()))
+        for label in share.index
+    ]
