@@ -228,6 +228,9 @@ def group_nps(
 ) -> pd.DataFrame:
     """Return the net promoter score per group from counts of promoters, detractors and answers.
 
+    With ``cluster`` the error is that of a ratio of cluster totals; where all clusters agree it would be zero, and
+    the interval is then that of one answer per cluster (`nps_from_counts`).
+
     Returns
     -------
     DataFrame: by…, tidy columns (term ``nps``, in points), ``n_clusters``.
@@ -239,10 +242,16 @@ def group_nps(
         raise EstimationError(f"nps: none of {len(cells)} cells holds an answer.")
     if cluster:
         out = ratio_mean(used.assign(_net=used[promoters] - used[detractors]), "_net", n, by, cluster)
+        shares = [ratio_mean(used, column, n, by, cluster)["estimate"] for column in (promoters, detractors)]
         tidy = tidy_frame(
             "nps", 100 * out["estimate"], 100 * out["std_error"], out["n"].astype(int),
             df=out["n_clusters"] - 1, level=level,
         )  # fmt: skip
+        # without any variation the design effect is unknown: count clusters, the safest number
+        k, (p, d) = out["n_clusters"], shares
+        counted = nps_from_counts(p * k, (1 - p - d).clip(lower=0) * k, d * k, level=level)
+        bounds = ["std_error", "conf_low", "conf_high", "p_value"]
+        tidy.loc[out["std_error"] <= 1e-9, bounds] = counted[bounds]
         return pd.concat([out[by], _clip_points(tidy)[TIDY]], axis=1).assign(n_clusters=out["n_clusters"].to_numpy())
     frame = used if by else used.assign(_all=0)
     sums = frame.groupby(by or ["_all"], observed=True, sort=True)[[promoters, detractors, n]].sum()

@@ -121,7 +121,8 @@ def reliability(data: StudyData, found: pd.DataFrame, *, needed: float) -> pd.Da
             "answers_study": study, **at, "reliability_study": float(reliability_of_mean(icc, study)),
             "needed_70": float(contacts_needed(icc, 0.7)), "needed_80": float(contacts_needed(icc, 0.8)),
             "quarters_80": float(np.ceil(contacts_needed(icc, 0.8) / quarter)),
-            "verdict": "do not rank" if not at["reliability_quarter"] >= needed else "ranking tolerable",
+            # the interval, not its middle, has to clear what is needed: a ranking cannot be taken back
+            "verdict": "do not rank" if not at["reliability_quarter_low"] >= needed else "ranking tolerable",
             "n_units": int(signal["n_units"]),
         })  # fmt: skip
     return pd.DataFrame(rows)
@@ -143,6 +144,10 @@ def ranking_verdict(trust: pd.DataFrame | str, outcome: str, people: str, *, nee
             if np.isnan(row["needed_80"])
             else f"about {row['needed_80']:,.0f} answers, {row['quarters_80']:.0f} quarters, would be needed for 0.80"
         )
+        if row["reliability_quarter"] >= needed:
+            return (f"Do not rank {people} on customers' {outcome}.",
+                    f"{where} {trusted}. The estimate reaches {needed:.2f}, its interval does not: it is not sure that "
+                    "the order would come back.")  # fmt: skip
         chance = "mostly rank chance" if row["reliability_quarter"] < 0.5 else "rank chance to a good part"
         return (f"Do not rank {people} on customers' {outcome}.",
                 f"{where} {trusted}, below {needed:.2f}: {many}. A league table would {chance}.")  # fmt: skip

@@ -90,6 +90,18 @@ def test_clustered_nps_agrees_with_rows():
     pd.testing.assert_frame_equal(ours, direct)
 
 
+def test_clusters_that_all_agree_do_not_mean_certainty():
+    """Twelve people with 50 promoters each, beside twelve that differ: the first interval counts twelve, not none."""
+    alike = pd.DataFrame({"g": "alike", "c": range(12), "p": 50, "d": 0, "n": 50})
+    mixed = pd.DataFrame({"g": "mixed", "c": range(12), "p": range(12), "d": 3, "n": 50})
+    both = group_nps(pd.concat([alike, mixed]), "p", "d", "n", "g", cluster="c").set_index("g")
+    assert both.loc["alike", "estimate"] == 100
+    assert both.loc["alike", "conf_low"] == pytest.approx(nps_from_counts(12, 0, 0)["conf_low"][0])
+    assert both.loc["alike", "conf_low"] < 90
+    alone = group_nps(mixed, "p", "d", "n", "g", cluster="c").set_index("g")
+    pd.testing.assert_series_equal(both.loc["mixed"], alone.loc["mixed"])
+
+
 def test_percent_change_of_nps_is_refused():
     assert nps_change(-10, 25) == 35
     with pytest.raises(EstimationError, match="percent is refused"):

@@ -136,6 +136,19 @@ def test_ranking_is_tolerable_where_means_repeat(planted):
     assert trust["verdict"].tolist() == ["ranking tolerable"]
 
 
+def test_a_reliability_that_is_not_sure_is_not_enough_to_rank(planted):
+    """What is needed lies between the estimate and its lower bound: the estimate alone would allow to rank."""
+    found = ranking.shares(planted)
+    first = ranking.reliability(planted, found, needed=0.5).iloc[0]
+    needed = (first["reliability_quarter"] + first["reliability_quarter_low"]) / 2
+    trust = ranking.reliability(planted, found, needed=needed)
+    assert trust["verdict"].tolist() == ["do not rank"]
+    sentence, reason = ranking.ranking_verdict(trust, "satisfaction", "employees", needed=needed)
+    assert sentence.startswith("Do not rank")
+    assert "its interval does not" in reason
+    assert "below" not in reason
+
+
 def test_reliability_is_the_share_that_comes_back(planted):
     """Odd and even answers of the same employee correlate as Spearman and Brown say."""
     rows = planted.sample_linked()
