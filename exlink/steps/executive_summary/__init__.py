@@ -2,10 +2,19 @@
 
 from exlink.steps.executive_summary.action import changes, mind_changers, misuse, others, ranking
 from exlink.steps.executive_summary.evidence import Evidence, collect
-from exlink.steps.executive_summary.headline import chain, decision, tiles
-from exlink.steps.executive_summary.trust import badges, certainty, gaps, glossary, provenance, signs_note
+from exlink.steps.executive_summary.headline import chain, tiles
+from exlink.steps.executive_summary.trust import (
+    badges,
+    certainty,
+    certainty_note,
+    gaps,
+    glossary,
+    provenance,
+    signs_note,
+)
+from exlink.steps.executive_summary.verdict import decision
 
 __all__ = [
-    "Evidence", "badges", "certainty", "chain", "changes", "collect", "decision", "gaps", "glossary", "mind_changers",
-    "misuse", "others", "provenance", "ranking", "signs_note", "tiles",
+    "Evidence", "badges", "certainty", "certainty_note", "chain", "changes", "collect", "decision", "gaps",
+    "glossary", "mind_changers", "misuse", "others", "provenance", "ranking", "signs_note", "tiles",
 ]  # fmt: skip

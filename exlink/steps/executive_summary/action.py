@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-from exlink.steps.executive_summary.evidence import Evidence, capital, points
+from exlink.steps.executive_summary.evidence import Evidence, Lever, capital, listed, points
 
 MOST = 4  # changes a board can take up at once
 ALL = 0.95  # response rate from which on those who did not answer cannot turn the result
@@ -13,7 +14,7 @@ ALL = 0.95  # response rate from which on those who did not answer cannot turn t
 def changes(e: Evidence) -> list[dict[str, str]]:
     """Return the levers whose gain is clear of zero, the largest first; without money, the clear effects."""
     if e.level == "money":
-        return [_lever(e, row) for _, row in _ranked(e).head(MOST).iterrows()]
+        return [_lever(e, row) for _, row in e.gains.head(MOST).iterrows()]
     clear = e.slopes[e.slopes["verdict"] == "higher"].head(MOST) if len(e.slopes) else pd.DataFrame()
     return [{"action": f"Improve {r['aspect']}", "gain": f"{points(r['estimate'])} points",
              "interval": f"{points(r['conf_low'])} to {points(r['conf_high'])}",
@@ -21,21 +22,14 @@ def changes(e: Evidence) -> list[dict[str, str]]:
             for _, r in clear.iterrows()]  # fmt: skip
 
 
-def _ranked(e: Evidence) -> pd.DataFrame:
-    """Return aspects with clear money: those whose total is clear, then those clear through customers alone."""
-    total, customers = e.clear("total"), e.clear("customers")
-    if len(total) and len(customers):
-        customers = customers[~customers["aspect"].isin(total["aspect"])]
-    there = [frame for frame in (total, customers) if len(frame)]
-    return pd.concat(there, ignore_index=True) if there else pd.DataFrame()
-
-
 def _lever(e: Evidence, row: pd.Series) -> dict[str, str]:
-    through, stays = (_way(e, row["aspect"], name) for name in ("customers", "saved"))
+    through, stays = (e.way(row["aspect"], name) for name in ("customers", "saved"))
     ways = [(row, words) for row, words in ((through, "through customers"), (stays, "from fewer people leaving"))
             if row is not None]  # fmt: skip
     parts = [f"{e.money(row['estimate'])} {words}" for row, words in ways if row["verdict"] == "higher"]
-    parts += [f"{words} inconclusive" for row, words in ways if row["verdict"] != "higher"]
+    parts += [f"a loss of {e.money(-row['estimate'])} {words.replace('fewer', 'more')}" for row, words in ways
+              if row["verdict"] == "lower"]  # fmt: skip
+    parts += [f"{words} inconclusive" for row, words in ways if row["verdict"] not in ("higher", "lower")]
     weak = stays is not None and (through is None or through["verdict"] != "higher")
     rests = " The weaker evidence of the two ways." if weak else ""
     plan = e.plans[e.plans["aspect"] == row["aspect"]]
@@ -44,12 +38,6 @@ def _lever(e: Evidence, row: pd.Series) -> dict[str, str]:
             "interval": f"{e.money(row['conf_low'])} to {e.money(row['conf_high'])}",
             "why": f"{capital(', '.join(parts))}.{rests}",
             "cost": f"up to {e.money(worth)} is justified" if worth > 0 else ""}  # fmt: skip
-
-
-def _way(e: Evidence, aspect: str, stream: str) -> pd.Series | None:
-    rows = e.stream(stream)
-    rows = rows[rows["aspect"] == aspect] if len(rows) else rows
-    return rows.iloc[0] if len(rows) else None
 
 
 def ranking(e: Evidence) -> str:
@@ -62,34 +50,41 @@ def ranking(e: Evidence) -> str:
 
 
 def others(e: Evidence) -> str:
-    """Return what is said of the aspects not listed: smaller, or inconclusive, or why none is listed."""
+    """Return what is said of the aspects not listed: smaller, lost money, inconclusive, or why none is listed."""
     if e.level == "money":
-        rows, name = e.stream("total"), "label"
+        rows, name, clear = e.stream("total"), "label", e.gains
     elif len(e.slopes):
-        rows, name = e.slopes, "aspect"
+        rows, name, clear = e.slopes, "aspect", e.slopes[e.slopes["verdict"] == "higher"]
     else:
         return "No lever is ranked: nothing here tells what a change would bring."
-    clear = _ranked(e) if e.level == "money" else rows[rows["verdict"] == "higher"]
     rows = rows[~rows[name].isin(clear[name])] if len(clear) else rows
-    unclear = rows[rows["verdict"] == "inconclusive"][name]
-    small = rows[rows["verdict"] == "no meaningful association"][name]
-    text = []
-    if len(clear) > MOST:
-        text.append(f"Clear but smaller: {', '.join(clear[name].iloc[MOST:])}.")
-    if len(unclear):
-        text.append(f"Inconclusive, neither shown to help nor shown not to: {', '.join(unclear)}.")
-    if len(small):
-        text.append(f"Too small to matter: {', '.join(small)}.")
+    worse = "a clear loss" if e.level == "money" else f"customers' lower {e.kpi}"
+    said = {
+        "higher": "Not ranked, because a link on the way to money runs the other way than expected",
+        "lower": f"Better ratings go with {worse}", "no meaningful association": "Too small to matter",
+        "inconclusive": "Inconclusive, neither shown to help nor shown not to",
+    }  # fmt: skip
+    text = [f"Clear but smaller: {', '.join(clear[name].iloc[MOST:])}."] if len(clear) > MOST else []
+    for word, what in said.items():
+        names = rows.loc[rows["verdict"] == word, name]
+        text += [f"{what}: {', '.join(names)}."] if len(names) else []
     text += _other_side(e)
     return " ".join(text) or "Every aspect that was asked is listed."
 
 
 def _other_side(e: Evidence) -> list[str]:
-    """Say what the same money would bring if it went to customers directly."""
+    """Say what the same money would bring if it went to customers directly; it passes through the same links."""
     plans = e.table("scenarios")
     rows = plans[plans["side"] == "customers"] if len(plans) else plans
-    return [f"For comparison: to {r['lever']}, for the same money, would bring {e.money(r['benefit'])} a year."
-            for _, r in rows.iterrows()]  # fmt: skip
+    if e.against("customers"):
+        return []
+    return [f"For comparison: to {r['lever']}, for the same money, {_brings(e, r)}." for _, r in rows.iterrows()]
+
+
+def _brings(e: Evidence, row: pd.Series) -> str:
+    if row["benefit_low"] > 0:
+        return f"would be worth {e.money(row['benefit'])} a year"
+    return f"would lose {e.money(-row['benefit'])} a year" if row["benefit_high"] < 0 else "is inconclusive"
 
 
 def misuse(e: Evidence) -> str:
@@ -102,12 +97,7 @@ def misuse(e: Evidence) -> str:
 
 def mind_changers(e: Evidence) -> list[str]:
     """Return findings that would overturn the decision, with their numbers where there are any."""
-    lines = []
-    if e.level == "money":
-        best = e.stream("total").iloc[0]
-        lines += [*_widest(e, best), *_cheap_leavers(e, best)]
-        lines.append(f"A trial raises {best['label']} in some teams, and within four quarters neither their customers' "
-                     "ratings nor their exits differ from the other teams'.")  # fmt: skip
+    lines = _about_money(e) if e.level == "money" else []
     if len(e.slopes):
         lines.append("Customers' ratings turn out to come first, and employees' experience to follow them.")
         lines.append("Something else changed in the same teams at the same time, such as a manager or the customers.")
@@ -123,22 +113,46 @@ def mind_changers(e: Evidence) -> list[str]:
     return lines
 
 
-def _cheap_leavers(e: Evidence, best: pd.Series) -> list[str]:
+def _about_money(e: Evidence) -> list[str]:
+    """Return what would overturn a decision on money: on its own lever, or on there being none."""
+    lever = e.lever
+    if lever is not None:
+        shown = "neither their customers' ratings nor their exits differ" if lever.stream == "total" else \
+            "their customers' ratings do not differ"  # fmt: skip
+        return [
+            *_widest(e, lever),
+            *_cheap_leavers(e, lever),
+            f"A trial raises {lever.label} in some teams, and within four quarters {shown} from the other teams'.",
+        ]
+    if e.against("total") or len(e.losses):
+        names = listed(e.losses["label"]) if len(e.losses) else "an aspect of work"
+        return [
+            "A scale turns out to be read the wrong way round, a high number meaning bad.",
+            f"A trial raises {names} in some teams, and their customers' ratings rise or their exits fall.",
+        ]
+    seen = e.money(float(e.stream("total")["mde"].median()) / 2)
+    return [f"Four times as many answers, from which gains of about {seen} a year for {e.step} could be seen, "
+            "show one."]  # fmt: skip
+
+
+def _cheap_leavers(e: Evidence, lever: Lever) -> list[str]:
     """Say what is left if replacing people is as cheap as the published median."""
-    cheap = (e.fact("money").get("total_at_21") or {}).get(best["aspect"])
+    cheap = (e.fact("money").get("total_at_21") or {}).get(lever.aspect) if lever.stream == "total" else None
     if not cheap:
         return []
+    amount = e.money(abs(cheap) * e.scale)
     return [f"Replacing a leaver costs 21% of a yearly salary, the published median of Boushey & Glynn (2012), and not "
-            f"what is assumed here: {best['label']} would then bring {e.money(cheap * e.scale)} a year instead of "
-            f"{e.money(best['estimate'])}."]  # fmt: skip
+            f"what is assumed here: {lever.label} would then {'be worth' if cheap > 0 else 'lose'} {amount} a year "
+            f"instead of {e.money(lever.row['estimate'])}."]  # fmt: skip
 
 
-def _widest(e: Evidence, best: pd.Series) -> list[str]:
-    """Name the link on which the amount hangs most."""
-    hinges = e.table("tornado")
-    if not len(hinges):
+def _widest(e: Evidence, lever: Lever) -> list[str]:
+    """Name the link on which the amount hangs most, where step 05 looked at this lever's amount."""
+    hinges, amount = e.table("tornado"), lever.row["estimate"]
+    if not len(hinges) or not np.isclose(hinges["base"].iloc[0] * e.scale, amount):
         return []
     row = hinges.iloc[0]
+    low = row["low"] * e.scale
+    becomes = f"shrink to {e.money(low)}" if low >= 0 else f"turn into a loss of {e.money(-low)}"
     return [f"“{capital(row['link'])}” turns out at the lower end of what the data allow: the "
-            f"{e.money(best['estimate'])} would shrink to {e.money(row['low'] * e.scale)}. Measure this better first."]
-
+            f"{e.money(amount)} would {becomes}. Measure this better first."]  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from exlink.steps.executive_summary.signs import LINKS, Expected
+
 READ = {
     "00_readiness": (("verdicts",), ("readiness",)),
     "01_journey_mapping": ((), ()),
@@ -93,11 +95,71 @@ class Evidence:
         rows = frame[frame["stream"] == name].reset_index(drop=True)
         return rows.assign(**{column: rows[column] * self.scale for column in amounts})
 
+    def way(self, aspect: str, stream: str) -> pd.Series | None:
+        """Return one aspect's row of one stream, or None."""
+        rows = self.stream(stream)
+        rows = rows[rows["aspect"] == aspect] if len(rows) else rows
+        return rows.iloc[0] if len(rows) else None
+
+    def against(self, stream: str) -> list[Expected]:
+        """Return the links of a stream that clearly run the other way than its money rests on."""
+        through = ("customers", "saved") if stream == "total" else (stream,)
+        rows = [(link, self.link(link.name)) for link in LINKS if link.stream in through]
+        return [link for link, row in rows if row is not None and link.reads(row) == "opposite"]
+
     def clear(self, name: str) -> pd.DataFrame:
-        """Return the aspects of a stream whose money is clear of zero, the largest first."""
+        """Return the aspects of a stream with a gain clear of zero, the largest first; none where a link is against."""
         rows = self.stream(name)
-        rows = rows[rows["verdict"] == "higher"] if len(rows) else rows
+        rows = rows[(rows["verdict"] == "higher") & (not self.against(name))] if len(rows) else rows
         return rows.sort_values("estimate", ascending=False, kind="stable", ignore_index=True) if len(rows) else rows
+
+    @property
+    def losses(self) -> pd.DataFrame:
+        """Return the aspects whose total is clearly a loss, the largest first."""
+        rows = self.stream("total")
+        rows = rows[rows["verdict"] == "lower"] if len(rows) else rows
+        return rows.sort_values("estimate", kind="stable", ignore_index=True) if len(rows) else rows
+
+    @property
+    def gains(self) -> pd.DataFrame:
+        """Return aspects with a clear gain: those whose total is clear, then those clear through customers alone.
+
+        A gain through customers does not count where all in all the aspect is a clear loss.
+        """
+        total, customers = self.clear("total"), self.clear("customers")
+        for shown in (total, self.losses):
+            if len(shown) and len(customers):
+                customers = customers[~customers["aspect"].isin(shown["aspect"])]
+        there = [frame for frame in (total, customers) if len(frame)]
+        return pd.concat(there, ignore_index=True) if there else pd.DataFrame()
+
+    @property
+    def lever(self) -> Lever | None:
+        """Return the one lever the page speaks of, the best of those with a clear gain, or None."""
+        gains = self.gains
+        for stream in ("total", "customers"):
+            rows = gains[gains["stream"] == stream] if len(gains) else gains
+            plans = self.plans[self.plans["aspect"].isin(rows["aspect"])] if len(rows) else rows
+            if not len(plans):
+                continue
+            rows = rows[rows["aspect"].isin(plans["aspect"])]
+            # all in all the best plan is the dearest; through customers alone, the dearest row is
+            aspect = (plans if stream == "total" else rows)["aspect"].iloc[0]
+            plan = plans[plans["aspect"] == aspect].iloc[0]
+            return Lever(stream, rows[rows["aspect"] == aspect].iloc[0], plan)
+        return None
+
+    def joint(self, aspects: Iterable[str], *, sign: str = "higher") -> tuple[list[str], list[str], list[str]]:
+        """Return which aspects step 04, with all in one model, confirms, turns round, and no longer sees clearly."""
+        kind, rows = ("within" if len(self.slopes) else "between"), self.table("effects")
+        if len(rows):
+            rows = rows[(rows["outcome"] == self.kpi) & (rows["effect"] == kind)]
+            rows = rows[rows["specification"] == "mixed model"]
+        verdicts = dict(zip(rows["aspect"], rows["verdict"], strict=True)) if len(rows) else {}
+        names, turned = list(aspects), {"higher": "lower", "lower": "higher"}[sign]
+        same = [a for a in names if verdicts.get(a, sign) == sign]
+        other = [a for a in names if verdicts.get(a) == turned]
+        return same, other, [a for a in names if a not in same and a not in other]
 
     def link(self, name: str) -> pd.Series | None:
         """Return one link of the chain by its name, or None."""
@@ -167,6 +229,25 @@ class Evidence:
         return [line for line in lines if line]
 
 
+@dataclass(frozen=True)
+class Lever:
+    """The lever the decision is about: through which stream it is clear, its amounts there, its scenario."""
+
+    stream: str
+    row: pd.Series
+    plan: pd.Series
+
+    @property
+    def aspect(self) -> str:
+        """The aspect, by its name in the tables."""
+        return str(self.row["aspect"])
+
+    @property
+    def label(self) -> str:
+        """The aspect as the study calls it."""
+        return str(self.row["label"])
+
+
 def collect(session: Any) -> Evidence:
     """Return everything the earlier steps left in this run, read through the session."""
     tables, facts, manifests, missing = {}, {}, {}, []
@@ -179,6 +260,12 @@ def collect(session: Any) -> Evidence:
         tables |= {n: session.load(stem, n) for n in frames if f"{n}.parquet" in there}
         facts |= {n: session.load_facts(stem, n) for n in dicts if f"{n}.json" in there}
     return Evidence(session.money, tables, facts, manifests, tuple(missing))
+
+
+def named(rows: pd.DataFrame, verdict: str) -> list[str]:
+    """Return the aspects with a verdict, the strongest first, from rows sorted downwards."""
+    names = list(rows.loc[rows["verdict"] == verdict, "aspect"])
+    return names[::-1] if verdict == "lower" else names
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:

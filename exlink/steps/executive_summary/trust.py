@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from exlink.steps.executive_summary.evidence import Evidence, capital
+from exlink.steps.executive_summary.evidence import Evidence, capital, listed, named
+from exlink.steps.executive_summary.signs import LINKS, Expected
+from exlink.steps.executive_summary.verdict import jointly
 
 SIGNS = {  # the four warning signs of the misalignment audit
     "Do the best people become the flight risk?": "Exits of top performers after unresolved cases and workarounds.",
@@ -10,6 +12,7 @@ SIGNS = {  # the four warning signs of the misalignment audit
     "Is work done beside the systems?": "Hours in private spreadsheets and unofficial tools.",
     "Does feedback lead to change?": "Feedback that was acted on, and told back.",
 }
+WITHIN, BETWEEN = "moderate", "weak"  # no more, until which comes first and what else lies behind both are tested
 SAME_SURVEY = "Both are asked in the same survey: which comes first cannot be read, and a good day lifts both."
 
 
@@ -24,21 +27,18 @@ def signs_note(e: Evidence) -> str:
     return f"{looked or 'None'} of them has been looked at in this report."
 
 
+def certainty_note(e: Evidence) -> str:
+    """Return why no statement is called strong."""
+    return (
+        "No statement is called strong: whether one thing drives the other, or something else both, is not tested yet."
+    )
+
+
 def certainty(e: Evidence) -> list[dict[str, str]]:
-    """Return how sure each statement of the page is: strong, moderate, weak or not assessed, and why."""
-    lines = [
-        _work_to_contact(e),
-        _link(e, "contact → overall", "Better contacts make customers think better of us.", "strong",
-              "each customer compared with themselves"),
-        _link(e, "overall → revenue", "Customers who think better of us spend more.", "strong",
-              "each customer compared with themselves"),
-        _link(e, "overall → customers kept", "Customers who think better of us stay longer.", "moderate",
-              "customers compared with each other, so loyal people count in full"),
-        _link(e, "work satisfaction → exits avoided", "People who are content with their work stay.", "moderate",
-              "people compared with each other, so other reasons to stay play a part"),
-    ]  # fmt: skip
+    """Return how sure each statement of the page is: moderate, weak or not assessed, and why."""
+    lines = [_work_to_contact(e), *(_link(e, link) for link in LINKS)]
     if len(e.stream("saved")):
-        lines.append(_line("A better aspect of work makes people more content with it.", "weak", SAME_SURVEY))
+        lines.append(_line("Who rates an aspect of work better is more content with work.", "weak", SAME_SURVEY))
         lines.append(_line("What it costs to replace a leaver.", "weak", "Not measured here: a published range."))
     if e.level == "money":
         lines.append(_line("The improvement can be made, at the assumed cost.", "not assessed",
@@ -51,30 +51,39 @@ def _line(statement: str, level: str, why: str) -> dict[str, str]:
 
 
 def _work_to_contact(e: Evidence) -> dict[str, str]:
-    statement = "Better experience at work makes for better contacts."
-    if len(e.slopes):
-        n, units = int(e.slopes["n"].max()), int(e.slopes["n_units"].max())
-        clear = int((e.slopes["verdict"] == "higher").sum())
-        before = bool(e.fact("linkage").get("ex_before_cx"))
-        when = "Experience was asked before the contact." if before else "Which came first cannot be read."
-        level = "weak" if not clear else "strong" if before else "moderate"
-        why = f"{clear} of {len(e.slopes)} aspects are clear, in {n:,} answers about {units:,} {e.people}, each " \
-              f"compared with themselves. {when}{_models(e)}"  # fmt: skip
-        return _line(statement, level, why)
-    if len(e.between):
-        return _line(statement, "weak", f"{capital(e.people)} were only compared with each other, which mixes in "
-                                        "everything else in which they differ.")  # fmt: skip
-    return _line(statement, "not assessed", "The link between the two sides has not been analysed.")
+    expected = "Better experience at work goes with better-rated contacts."
+    rows = e.slopes if len(e.slopes) else e.between
+    if not len(rows):
+        return _line(expected, "not assessed", "The link between the two sides has not been analysed.")
+    better, worse = (named(rows, word) for word in ("higher", "lower"))
+    parts = [f"{listed(names)} with {word}-rated contacts" for names, word in ((better, "better"), (worse, "worse"))
+             if len(names)]  # fmt: skip
+    statement = f"Better ratings of {' and of '.join(_go(part) for part in parts)}." if parts else expected
+    if not len(e.slopes):
+        _, turned, faded = e.joint(better)
+        return _line(statement, BETWEEN, f"{capital(e.people)} were only compared with each other, which mixes in "
+                     f"everything else in which they differ.{jointly(turned, faded)}")  # fmt: skip
+    n, units = int(rows["n"].max()), int(rows["n_units"].max())
+    before = bool(e.fact("linkage").get("ex_before_cx"))
+    when = "Experience was asked before the contact." if before else "Which came first cannot be read."
+    against = f", {len(worse)} of them the opposite of what was expected" if len(worse) else ""
+    why = f"{len(better) + len(worse)} of {len(rows)} aspects are clear{against}, in {n:,} answers about {units:,} " \
+          f"{e.people}, each compared with themselves. {when}{_models(e)}"  # fmt: skip
+    return _line(statement, WITHIN if parts and before else BETWEEN, why)
+
+
+def _go(part: str) -> str:
+    return part.replace(" with ", " go with ", 1)
 
 
 def _models(e: Evidence) -> str:
     """Say whether the models of step 04 see what the simple comparison sees."""
     rows = e.table("effects")
-    clear = set(e.slopes.loc[e.slopes["verdict"] == "higher", "aspect"])
+    clear = dict(e.slopes.loc[e.slopes["verdict"].isin(("higher", "lower")), ["aspect", "verdict"]].to_numpy())
     if not len(rows) or not clear:
         return ""
     rows = rows[(rows["outcome"] == e.kpi) & (rows["effect"] == "within") & rows["aspect"].isin(clear)]
-    against = sorted(set(rows.loc[rows["verdict"] != "higher", "aspect"]))
+    against = sorted(set(rows.loc[rows["verdict"] != rows["aspect"].map(clear), "aspect"]))
     models = rows["specification"].nunique()
     if not models:
         return ""
@@ -83,14 +92,18 @@ def _models(e: Evidence) -> str:
     return " Further models agree." if models > 1 else " A further model agrees."
 
 
-def _link(e: Evidence, name: str, statement: str, level: str, how: str) -> dict[str, str]:
-    row = e.link(name)
+def _link(e: Evidence, link: Expected) -> dict[str, str]:
+    row = e.link(link.name)
     if row is None:
-        return _line(statement, "not assessed", _reason((e.fact("money").get("why_not") or {}).get(name)))
-    found = f"{int(row['n']):,} observations of {int(row['n_people']):,} {row['who']}, {how}."
-    if row["conf_low"] <= 0 <= row["conf_high"]:
-        return _line(statement, "weak", f"Inconclusive, zero is not ruled out: {found}")
-    return _line(statement, level, found)
+        return _line(link.statement, "not assessed", _reason((e.fact("money").get("why_not") or {}).get(link.name)))
+    found = f"{int(row['n']):,} observations of {int(row['n_people']):,} {row['who']}, {link.how}."
+    read = link.reads(row)
+    if read == "inconclusive":
+        return _line(link.statement, "weak", f"Inconclusive, zero is not ruled out: {found}")
+    level = WITHIN if link.within else BETWEEN
+    if read == "opposite":
+        return _line(link.opposite, level, f"The data say the opposite of what was expected: {found}")
+    return _line(link.statement, level, found)
 
 
 def _reason(line: str | None) -> str:
@@ -125,7 +138,8 @@ def glossary(e: Evidence) -> dict[str, str]:
         words["Through customers"] = (
             f"{capital(e.benefit)} from customers who spend more and stay longer. The base is "
             f"{e.money(base['revenue'])} of yearly revenue from customers who had contact with employees "
-            f"({base['first']} to {base['last']}).{e.recorded}")
+            f"({base['first']} to {base['last']}).{e.recorded}"
+        )
         words["Fewer people leave"] = "Replacement cost saved because fewer employees leave of their own accord."
         words["Chance that it pays"] = "Share of all resamples of employees and customers in which a year brings " \
                                        "more than the cost."  # fmt: skip
