@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from exlink.publish import style
 from exlink.publish.charts.layout import (
     canvas,
+    name_ends,
     nothing_left,
     released_frame,
-    spread,
     styled,
     unique,
     value_grid,
@@ -93,20 +93,7 @@ def _lane(ax: Axes, part: pd.DataFrame, stages: list, names: list, columns: tupl
         seen = own[value].dropna()
         if len(seen):
             ends.append((seen.iloc[-1], str(name), color))
-    low_end, high_end = ax.get_ylim()
-    for (_, name, color), at in zip(ends, spread([e[0] for e in ends], 0.13 * (high_end - low_end)), strict=True):
-        ax.annotate(
-            wrapped(name, 14),
-            (1.0, at),
-            xycoords=("axes fraction", "data"),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=color,
-            fontsize=style.SMALL_PT,
-            fontweight="bold",
-            annotation_clip=False,
-        )
+    name_ends(ax, ends, gap=0.13, width=14)
     ax.spines[:].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
     ax.tick_params(axis="x", labelbottom=False)

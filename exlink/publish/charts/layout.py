@@ -197,6 +197,29 @@ def spread(positions: list[float], gap: float) -> list[float]:
     return placed
 
 
+def name_ends(ax: Axes, ends: list[tuple[float, str, str]], *, gap: float, width: int) -> None:
+    """Write each series' name at the right end of the axes, moved apart where two would touch.
+
+    ``ends`` holds the last value, the name and the colour of every series; ``gap`` is the least distance as a share
+    of the axis, ``width`` the characters of a line.
+    """
+    bottom, top = ax.get_ylim()
+    placed = spread([end[0] for end in ends], gap * (top - bottom))
+    for (_, name, color), at in zip(ends, placed, strict=True):
+        ax.annotate(
+            wrapped(name, width),
+            (1.0, at),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=color,
+            fontsize=style.SMALL_PT,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+
+
 def png(fig: Figure) -> bytes:
     """Return the figure as PNG; the same figure gives the same bytes on every run."""
     buffer = io.BytesIO()

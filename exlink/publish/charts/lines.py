@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from exlink.publish import style
 from exlink.publish.charts.layout import (
     canvas,
+    name_ends,
     nothing_left,
     reference_line,
     released_frame,
-    spread,
     styled,
     unique,
     value_grid,
@@ -127,7 +127,7 @@ def profile(
     value_grid(ax, "y", spec)
     reference_line(ax, reference, axis="y")
     along = frame[x] if pd.api.types.is_numeric_dtype(frame[x]) else pd.Series(pd.factorize(frame[x])[0])
-    ends: list[tuple[float, float, str, str]] = []
+    ends: list[tuple[float, str, str]] = []
     for k, name in enumerate(unique(frame[group]) if group else [None]):
         chosen = (frame[group] == name) if group else pd.Series(True, index=frame.index)
         part, at, color = frame[chosen], along[chosen], style.SERIES[k % 5]
@@ -136,30 +136,11 @@ def profile(
         ax.plot(at, part[y].astype(float), color=color, marker=style.MARKERS[k % 5], markersize=5.5)
         seen = part[y].notna()
         if name is not None and seen.any():
-            ends.append((at[seen].iloc[-1], part[y][seen].iloc[-1], str(name), color))
+            ends.append((part[y][seen].iloc[-1], str(name), color))
     if not pd.api.types.is_numeric_dtype(frame[x]):
         _time_ticks(ax, unique(frame[x]), 1)
-    _name_ends(ax, ends)
+    name_ends(ax, ends, gap=0.075, width=16)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
     ax.set(xlabel=wrapped(xlabel, 60), ylabel=wrapped(ylabel, 34))
     return fig
-
-
-def _name_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
-    """Write each line's name beside its last point, moved apart where two would touch."""
-    bottom, top = ax.get_ylim()
-    placed = spread([end[1] for end in ends], 0.075 * (top - bottom))
-    for (_, _, name, color), at in zip(ends, placed, strict=True):
-        ax.annotate(
-            wrapped(name, 16),
-            (1.0, at),
-            xycoords=("axes fraction", "data"),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=color,
-            fontsize=style.SMALL_PT,
-            fontweight="bold",
-            annotation_clip=False,
-        )
