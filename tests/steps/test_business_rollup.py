@@ -171,6 +171,15 @@ def test_unknown_role_gets_the_nearest_word(sample):
         step.group(sample, "bank adviser")
 
 
+def test_a_role_of_few_people_is_refused_without_their_number():
+    data = rewritten(min_group=40)
+    people = data.frame("employees").query("left_on.isna()")["role"].value_counts()
+    assert 1 < people["field technician"] < 40
+    with pytest.raises(ParameterError, match="fewer than 40 people") as refused:
+        step.group(data, "field technician")
+    assert str(people["field technician"]) not in str(refused.value)
+
+
 def test_replacement_at_21_percent_is_cheaper(rolled, values):
     cheap = words.total_at(rolled, 0.1, 0.21).set_index("aspect")["estimate"]
     usual = values[values["stream"] == "total"].set_index("aspect")["estimate"]

@@ -35,7 +35,7 @@ def group(data: StudyData, role: str = "") -> Group:
     Raises
     ------
     ParameterError
-        The study has no such role.
+        The study has no such role, or too few people have it to be spoken of.
     """
     if data.unit != "employee_id" or not data.has("employees"):
         units = int(data.query(f"SELECT count(DISTINCT {data.unit}) AS n FROM exposures ORDER BY n")["n"].iloc[0])
@@ -46,8 +46,10 @@ def group(data: StudyData, role: str = "") -> Group:
         return Group("everyone", int(staff["n"].sum()), 1.0, 1.0)
     if role not in set(staff["role"]):
         raise ParameterError(f"group: no role '{role}' in this study.{did_you_mean(role, staff['role'])}")
-    contacts = data.query("SELECT role, count(*) AS n FROM linked GROUP BY role ORDER BY role").set_index("role")["n"]
     people = int(staff.set_index("role")["n"][role])
+    if people < (least := data.study.privacy.min_group):  # their number stands in a sentence, their cost tells it too
+        raise ParameterError(f"group: fewer than {least} people are '{role}'. Choose a role with more, or everyone.")
+    contacts = data.query("SELECT role, count(*) AS n FROM linked GROUP BY role ORDER BY role").set_index("role")["n"]
     return Group(role, people, float(contacts.get(role, 0) / contacts.sum()), people / float(staff["n"].sum()))
 
 
