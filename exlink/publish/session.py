@@ -12,7 +12,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from exlink.publish.identifiers import points_at_person
 from exlink.publish.parameters import SET_BY_THE_RUN, declared_parameters
 from exlink.publish.people import known_people
 from exlink.publish.places import as_typed, notebooks_folder, reports_folder, resolve_study
+from exlink.publish.prose import escaping, words_of
 from exlink.publish.rundir import new_private_folder
 from exlink.publish.steps_table import STEPS, step_named
 from exlink.publish.style import money
@@ -90,14 +92,17 @@ class Session:
             )
 
     def say(self, text: str) -> None:
-        """Display Markdown whose numbers come from the data; its HTML is shown as text, a blank text not at all."""
+        """Display Markdown whose numbers come from the data; a blank text not at all.
+
+        HTML, and labels of the data that look like markup, are shown as they were typed.
+        """
         from IPython.display import Markdown, display
 
         if not text.strip():
             return
         self._refuse_persons({"text": text})
-        text = _NEGATIVE.sub("−", text)
-        display(Markdown(text.replace("![", "!\\[")))  # a label must not fetch a picture
+        text = _NEGATIVE.sub("−", self._labels_as_typed(text))
+        display(Markdown(text.replace("![", "!\\[")))  # nothing said may fetch a picture
 
     def money(self, value: float | None) -> str:
         """Return an amount in the study's currency, ready to be read."""
@@ -165,6 +170,10 @@ class Session:
         seal = {key: before[key] for key in SEAL if key in before}
         same = to_json(before) == to_json(manifest | seal)
         self._artifacts.write_manifest(self.stem, manifest | seal if same else manifest)
+
+    @cached_property
+    def _labels_as_typed(self) -> Callable[[str], str]:
+        return escaping(words_of(self.data))
 
     def _refuse_persons(self, texts: Mapping[str, str]) -> None:
         for where, text in texts.items():
