@@ -11,7 +11,7 @@ import pandas as pd
 
 from exlink.errors import EstimationError, did_you_mean
 from exlink.stats.moments import UnitMoments
-from exlink.stats.tidy import check_level, draws_frame
+from exlink.stats.tidy import draws_frame
 
 BATCH_NUMBERS = 4_000_000  # weights held at a time: 32 MB, whatever the number of units
 MIN_CLUSTERS = 3
@@ -24,6 +24,7 @@ def _generator(seed: int, name: str = "") -> np.random.Generator:
 
 
 def _draw(rng: np.random.Generator, n_clusters: int, reps: int) -> np.ndarray:
+    # pairs cluster bootstrap (Cameron, Gelbach & Miller 2008): every row is a multinomial draw with equal chances;
     # drawing labels and counting them is faster than numpy's multinomial, and the same distribution
     picked = rng.integers(0, n_clusters, size=(reps, n_clusters))
     picked += np.arange(reps)[:, None] * n_clusters
@@ -33,24 +34,6 @@ def _draw(rng: np.random.Generator, n_clusters: int, reps: int) -> np.ndarray:
 def _hashed(labels: pd.Index, blocks: int) -> np.ndarray:
     """Return a block for each label that depends on the label alone."""
     return (pd.util.hash_array(labels.to_numpy(), categorize=False) % np.uint64(blocks)).astype(np.int64)
-
-
-def cluster_weights(n_clusters: int, reps: int, *, seed: int) -> np.ndarray:
-    """Return how often each cluster is drawn in each replicate: shape (reps, n_clusters).
-
-    Every row is a multinomial draw of ``n_clusters`` with equal chances (pairs cluster bootstrap,
-    Cameron, Gelbach & Miller 2008) and sums to ``n_clusters``.
-
-    Raises
-    ------
-    EstimationError
-        With fewer than 3 clusters, or no replicate.
-    """
-    if n_clusters < MIN_CLUSTERS:
-        raise EstimationError(f"bootstrap: {n_clusters} clusters; at least {MIN_CLUSTERS} are needed.")
-    if reps < 1:
-        raise EstimationError(f"bootstrap: {reps} replicates. Ask for 200 or more.")
-    return _draw(_generator(seed), n_clusters, reps)
 
 
 def batches(n_clusters: int, reps: int) -> list[int]:
@@ -72,17 +55,6 @@ def bootstrap(
     parts = [statistic(_draw(rng, n_clusters, b)) for b in batches(n_clusters, reps)]
     draws = np.concatenate([np.asarray(p, dtype=float) for p in parts])
     return draws[:, None] if draws.ndim == 1 else draws
-
-
-def percentile_interval(draws: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval of finite draws (NaN, NaN when fewer than two are left)."""
-    check_level(level)
-    draws = np.asarray(draws, dtype=float)
-    draws = draws[np.isfinite(draws)]
-    if len(draws) < 2:
-        return np.nan, np.nan
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,31 +27,6 @@ def collapse(cells: pd.DataFrame, y: str, x: Sequence[str], by: Sequence[str]) -
     return sums
 
 
-def within_correlation(
-    cells: pd.DataFrame,
-    y: str,
-    x: str | Sequence[str],
-    unit: str,
-    time: str | None = None,
-    *,
-    reps: int = 1000,
-    seed: int,
-    level: float = 0.95,
-) -> pd.DataFrame:
-    """Return within-unit correlations of unit × time means, with percentile intervals over units.
-
-    Means are weighted by their rows, and unit (and time) effects are taken out of both sides, as in the
-    repeated-measures correlation of Bland & Altman (1995). Without ``time`` every cell is one occasion.
-
-    Returns
-    -------
-    DataFrame, one row per x: tidy columns, ``n_units``. A correlation of means is larger than one of single
-    answers would be; it says how units' occasions move together.
-    """
-    names = [x] if isinstance(x, str) else list(x)
-    return _correlations(_Request("within", y, unit, time, "rows", reps, seed, level), cells, names, strict=True)
-
-
 def between_correlation(
     cells: pd.DataFrame,
     y: str,
@@ -90,6 +65,11 @@ def correlation_matrix(
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Return the within and the between correlation of every outcome with every covariate.
+
+    Within: of unit × time means weighted by their rows, unit (and time) effects taken out of both sides, as in the
+    repeated-measures correlation of Bland & Altman (1995); without ``time`` every cell is one occasion. A correlation
+    of means is larger than one of single answers would be: it says how units' occasions move together. Between: of
+    unit means, weighted likewise.
 
     Returns
     -------

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from exlink.errors import EstimationError, listed
-from exlink.stats.absorb import absorb, encode, group_sums, refuse_collinear, refuse_flat
+from exlink.errors import EstimationError
+from exlink.stats.absorb import absorb, group_sums, refuse_collinear, refuse_flat
 from exlink.stats.cells import Cells, complete_cells, unit_means
-from exlink.stats.tidy import need_columns
 
 MOST_NUMBERS = 40_000_000  # doubles kept for the nuisance blocks; beyond it time effects are held fixed
 SMALL = 1e-10  # ridge, relative to the diagonal, for periods that a draw leaves empty
@@ -163,45 +162,6 @@ def between_moments(
     ones = np.ones((len(centred), 1))
     rows = int(data.weights.sum())
     return _plain(data.units, data.names, centred, ones, weight, np.arange(len(centred)), rows)
-
-
-def pooled_moments(
-    frame: pd.DataFrame,
-    y: str,
-    x: str | Sequence[str],
-    unit: str,
-    *,
-    controls: Sequence[str] = (),
-    weights: str | None = None,
-) -> UnitMoments:
-    """Return moments of a plain regression of y on x, intercept and controls, clustered by unit.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        One row per observation, or per cell with the column ``weights`` as its number of rows.
-    controls : sequence of str
-        Numeric columns that are partialled out; they get no slope.
-    """
-    names = [x] if isinstance(x, str) else list(x)
-    columns = [y, *names, unit, *controls, *([weights] if weights else [])]
-    what = f"{y} on {listed(names)}"
-    need_columns(frame, columns, what)
-    used = frame.dropna(subset=columns)
-    codes, units = encode(used[unit])
-    if len(units) < 3:
-        raise EstimationError(f"{what}: {len(units)} values of {unit} with complete rows; at least 3 are needed.")
-    weight = np.ones(len(used)) if weights is None else used[weights].to_numpy(dtype=float)
-    values = used[[*names, y]].to_numpy(dtype=float)
-    centred = values - np.average(values, axis=0, weights=weight)
-    refuse_flat(centred, values, weight, [*names, y], "in the data")
-    nuisance = used[list(controls)].to_numpy(dtype=float)
-    nuisance = nuisance - np.average(nuisance, axis=0, weights=weight) if controls else nuisance
-    refuse_collinear(np.column_stack([centred[:, :-1], nuisance]), weight, [*names, *controls])
-    # unit-free controls: the ridge of `reduced` must mean the same for seconds and for shares
-    spread = np.sqrt(np.average(nuisance**2, axis=0, weights=weight)) if controls else np.ones(0)
-    design = np.column_stack([np.ones(len(used)), nuisance / spread])
-    return _plain(units, names, centred, design, weight, codes, int(weight.sum()))
 
 
 def _plain(

@@ -110,24 +110,6 @@ def group_shares(
     return pd.concat([out[by], tidy], axis=1).assign(n_clusters=out["n_clusters"].to_numpy())
 
 
-def top_box(
-    scores: Any, *, scale: tuple[float, float], boxes: int = 2, cluster: Any = None, level: float = 0.95
-) -> pd.DataFrame:
-    """Return the share of ``scores`` in the ``boxes`` highest points of an integer ``scale``.
-
-    Returns
-    -------
-    DataFrame, 1 row: tidy columns and ``n_clusters``; term ``top <boxes>``.
-    """
-    scores = _on_scale(scores, scale, "top box")
-    hit = (scores > scale[1] - boxes).astype(float)
-    frame = pd.DataFrame({"hit": hit, "n": 1.0}).assign(hit=lambda f: f["hit"].where(~np.isnan(scores)))
-    frame["cluster"] = np.arange(len(frame)) if cluster is None else np.asarray(cluster)
-    frame = frame.dropna()
-    result = group_shares(frame, "hit", "n", cluster=None if cluster is None else "cluster", level=level)
-    return result.assign(term=f"top {boxes}")
-
-
 def nps(
     scores: Any,
     *,

@@ -167,43 +167,6 @@ def between_slope(
     return replace(fit, table=table, n_rows=int(data.weights.sum()), n_cells=len(data.y), sigma=np.nan)
 
 
-def within_between(
-    cells: pd.DataFrame,
-    y: str,
-    x: str | Sequence[str],
-    unit: str,
-    time: str | None = None,
-    *,
-    level: float = 0.95,
-) -> pd.DataFrame:
-    """Return within slopes, between slopes and their difference (the contextual effect of Mundlak 1978).
-
-    The error of the difference uses both fits' influences unit by unit, so their covariance is in it.
-
-    Returns
-    -------
-    DataFrame: effect ('within', 'between', 'between − within'), tidy columns, n_units.
-    """
-    within = within_slope(cells, y, x, unit, time, level=level)
-    between = between_slope(cells, y, x, unit, level=level)
-    first = pd.DataFrame(within.influence, index=within.units)
-    second = pd.DataFrame(between.influence, index=between.units)
-    # a unit seen once has no within influence
-    gap = second.sub(first.reindex(second.index).fillna(0.0)).to_numpy()
-    contextual = tidy_frame(
-        list(within.table["term"]),
-        between.table["estimate"].to_numpy() - within.table["estimate"].to_numpy(),
-        np.sqrt((gap**2).sum(axis=0)),
-        between.n_rows,
-        df=min(within.n_units, between.n_units) - 1,
-        level=level,
-    ).assign(n_units=between.n_units)
-    parts = {"within": within.table, "between": between.table, "between − within": contextual}
-    rows = [table.assign(effect=effect) for effect, table in parts.items()]
-    out = pd.concat(rows, ignore_index=True)
-    return out[["effect", *[c for c in out.columns if c != "effect"]]]
-
-
 def _absorbed(data: Cells, unit: str, time: str | None) -> tuple[np.ndarray, int]:
     values = np.column_stack([data.x, data.y])
     residuals, free = absorb(values, data.unit, data.time, data.weights)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from exlink.stats.bootstrap import bootstrap
+
 
 def panel_rows(
     seed: int,
@@ -60,3 +62,8 @@ def compress(rows: pd.DataFrame, by: tuple[str, ...] = ("u", "t", "x", "z")) -> 
     return square.groupby(list(by), as_index=False).agg(
         n_y=("y", "count"), sum_y=("y", "sum"), sumsq_y=("square", "sum")
     )
+
+
+def cluster_weights(n_clusters: int, reps: int, *, seed: int) -> np.ndarray:
+    """Return how often each cluster is drawn in each replicate of the bootstrap: shape (reps, n_clusters)."""
+    return bootstrap(lambda weights: weights, n_clusters, reps=reps, seed=seed)

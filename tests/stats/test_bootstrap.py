@@ -8,14 +8,12 @@ from exlink.stats.bootstrap import (
     Link,
     bootstrap,
     bootstrap_chain,
-    cluster_weights,
     link_from_moments,
     links_from_moments,
-    percentile_interval,
 )
-from exlink.stats.moments import pooled_moments, within_moments
+from exlink.stats.moments import between_moments, within_moments
 from exlink.stats.within_between import within_slope
-from tests.stats.panels import compress, panel_rows
+from tests.stats.panels import cluster_weights, compress, panel_rows
 
 
 def mean_link(name: str, cluster: str, values: np.ndarray, units: np.ndarray) -> Link:
@@ -91,8 +89,8 @@ def test_tornado_orders_links_by_what_they_leave_open():
 def test_many_units_are_drawn_in_blocks_that_links_share():
     rows = panel_rows(6, units=300, within=0.5, rows=(1, 4))
     moments = within_moments(compress(rows), "y", ["x", "z"], "u", "t")
-    pooled = pooled_moments(rows, "y", "x", "u")
-    links = [*links_from_moments(["x", "z"], "customer", moments), link_from_moments("pooled", "customer", pooled)]
+    between = between_moments(compress(rows), "y", "x", "u")
+    links = [*links_from_moments(["x", "z"], "customer", moments), link_from_moments("between", "customer", between)]
     whole = bootstrap_chain(links, reps=600, seed=1).table.set_index("term")
     blocks = bootstrap_chain(links, reps=600, seed=1, most_units=150).table.set_index("term")
     np.testing.assert_allclose(blocks["estimate"], whole["estimate"])
@@ -113,15 +111,9 @@ def test_link_by_name_and_transform():
         link_from_moments("a", "employee", moments, term="tools")
 
 
-def test_percentile_interval_ignores_failed_draws():
-    low, high = percentile_interval(np.r_[np.arange(101), np.nan, np.inf])
-    assert (low, high) == pytest.approx((2.5, 97.5))
-    assert np.isnan(percentile_interval(np.array([np.nan, 1.0]))).all()
-
-
 def test_what_cannot_be_drawn_is_said():
     with pytest.raises(EstimationError, match="2 clusters"):
-        cluster_weights(2, 100, seed=1)
+        bootstrap(lambda w: w, 2, reps=100, seed=1)
     two = [mean_link("same", "a", np.ones(5), np.arange(5))] * 2
     with pytest.raises(EstimationError, match="different names"):
         bootstrap_chain(two, reps=10, seed=1)

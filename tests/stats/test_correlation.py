@@ -4,9 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exlink.stats.correlation import between_correlation, correlation_matrix, within_correlation
+from exlink.stats.correlation import between_correlation, correlation_matrix
 from tests.stats.panels import compress, panel_cells, panel_rows
 from tests.stats.reference import r_numbers, real
+
+
+def within_only(cells: pd.DataFrame, x: str, time: str | None = "t", **options: int) -> pd.DataFrame:
+    """Return the within rows of the matrix of ``y`` and ``x``."""
+    table = correlation_matrix(cells, ["y"], list(x), "u", time, **options)
+    return table[table["kind"] == "within"].reset_index(drop=True)
 
 
 def test_within_correlation_by_hand():
@@ -21,7 +27,7 @@ def test_within_correlation_by_hand():
 
     x, y = deviate(cells["x"]), deviate(mean)
     expected = (weight * x * y).sum() / np.sqrt((weight * x**2).sum() * (weight * y**2).sum())
-    row = within_correlation(cells, "y", "x", "u", seed=1).iloc[0]
+    row = within_only(cells, "x", None, seed=1).iloc[0]
     assert row["estimate"] == pytest.approx(expected, rel=1e-10)
     assert row["conf_low"] < row["estimate"] < row["conf_high"]
 
@@ -29,8 +35,8 @@ def test_within_correlation_by_hand():
 def test_finer_cells_do_not_change_the_occasion():
     rows = panel_rows(2, within=0.6).assign(part=lambda f: np.arange(len(f)) % 2)
     finer = compress(rows, ("u", "t", "x", "z", "part"))
-    one = within_correlation(finer, "y", "x", "u", "t", seed=1)
-    two = within_correlation(compress(rows), "y", "x", "u", "t", seed=1)
+    one = within_only(finer, "x", seed=1)
+    two = within_only(compress(rows), "x", seed=1)
     pd.testing.assert_frame_equal(one, two)
 
 
@@ -45,7 +51,7 @@ def test_confounding_shows_between_and_not_within():
 
 def test_no_effect_is_found_at_the_nominal_rate():
     """Truth: no association. Percentile intervals over 40 units exclude zero in about 5 % of samples."""
-    table = pd.concat([within_correlation(panel_cells(s), "y", "x", "u", "t", reps=200, seed=1) for s in range(120)])
+    table = pd.concat([within_only(panel_cells(s), "x", reps=200, seed=1) for s in range(120)])
     assert ((table["conf_low"] > 0) | (table["conf_high"] < 0)).mean() <= 0.11
     assert abs(table["estimate"].mean()) < 0.02
 
@@ -64,9 +70,9 @@ def test_schools():
 
 def test_same_seed_same_interval():
     cells = compress(panel_rows(4, within=0.2))
-    first = within_correlation(cells, "y", ["x", "z"], "u", "t", seed=7)
-    pd.testing.assert_frame_equal(first, within_correlation(cells, "y", ["x", "z"], "u", "t", seed=7))
-    assert not first.equals(within_correlation(cells, "y", ["x", "z"], "u", "t", seed=8))
+    first = within_only(cells, "xz", seed=7)
+    pd.testing.assert_frame_equal(first, within_only(cells, "xz", seed=7))
+    assert not first.equals(within_only(cells, "xz", seed=8))
 
 
 def test_shared_work_is_the_same_work():
@@ -75,7 +81,7 @@ def test_shared_work_is_the_same_work():
     xs = ["x", "twin", "z"]
     table = correlation_matrix(cells, ["y"], xs, "u", "t", seed=1, reps=100).set_index(["kind", "term"])
     for x in xs:
-        within = within_correlation(cells, "y", x, "u", "t", seed=1, reps=100).iloc[0]
+        within = within_only(cells, [x], seed=1, reps=100).iloc[0]
         between = between_correlation(cells, "y", x, "u", seed=1, reps=100).iloc[0]
         for row, kind in ((within, "within"), (between, "between")):
             for column in ("estimate", "conf_low", "conf_high", "n_units"):

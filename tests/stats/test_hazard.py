@@ -7,8 +7,9 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
 from exlink.errors import EstimationError
-from exlink.stats.bootstrap import bootstrap_chain, cluster_weights
+from exlink.stats.bootstrap import bootstrap_chain
 from exlink.stats.hazard import fit_hazard
+from tests.stats.panels import cluster_weights
 
 
 def careers(seed: int, *, people: int = 240, periods: int = 8, effect: float = 0.6) -> pd.DataFrame:

@@ -7,7 +7,6 @@ import statsmodels.formula.api as smf
 
 from exlink.errors import EstimationError
 from exlink.stats.mixed import SINGULAR, is_singular, mixed_model
-from exlink.stats.moments import pooled_moments
 from tests.stats.reference import OPTIMISER, r_numbers, real
 
 
@@ -55,10 +54,6 @@ def test_hospital_trusts():
     assert row["std_error"] == pytest.approx(r.loc["fixef:Engagement.Index", "se"], rel=OPTIMISER)
     assert fit.loglik == pytest.approx(r.loc["logLik", "estimate"], abs=1e-3)
     assert fit.n_rows == r.loc["nobs", "estimate"]
-    trusts["w"] = trusts["Survey_clinical_proportion"] * trusts["Responses"]
-    pooled = pooled_moments(trusts, "SHMI_Index", "Engagement_Index", "Code", weights="w")
-    wls = r_numbers("nhs_ebmgt", "WLS SHMI.Index~x (weights").loc["Engagement.Index", "estimate"]
-    assert pooled.slopes()[0, 0] == pytest.approx(wls, rel=1e-6)
 
 
 def test_no_variance_between_groups_is_singular():

@@ -3,14 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 
 from exlink.errors import EstimationError
 from exlink.stats import moments as moments_module
-from exlink.stats.bootstrap import cluster_weights
-from exlink.stats.moments import between_moments, pooled_moments, within_moments
+from exlink.stats.moments import between_moments, within_moments
 from exlink.stats.within_between import between_slope, within_slope
-from tests.stats.panels import compress, panel_rows
+from tests.stats.panels import cluster_weights, compress, panel_rows
 
 RIDGE = 1e-7  # the relative ridge of 1e-10 for periods that a draw leaves empty
 
@@ -67,13 +65,6 @@ def test_many_periods_hold_time_effects_fixed(monkeypatch):
     np.testing.assert_allclose(fixed.slopes(), full.slopes(), rtol=RIDGE)
     weights = cluster_weights(len(full.units), 500, seed=4)
     assert fixed.slopes(weights).std() == pytest.approx(full.slopes(weights).std(), rel=0.1)
-
-
-def test_pooled_is_least_squares_with_controls_in_any_unit():
-    rows = panel_rows(6, within=0.5, between=1.0).assign(seconds=lambda f: 1e6 * f["z"] + f["t"])
-    moments = pooled_moments(rows, "y", ["x"], "u", controls=["seconds", "t"])
-    ols = sm.OLS(rows["y"], sm.add_constant(rows[["x", "z", "t"]])).fit()
-    np.testing.assert_allclose(moments.slopes()[0, 0], ols.params["x"], rtol=1e-6)
 
 
 def test_wrong_number_of_weights_is_said():

@@ -12,7 +12,6 @@ from exlink.stats.proportions import (
     nps,
     nps_change,
     nps_from_counts,
-    top_box,
     wilson,
 )
 
@@ -46,14 +45,6 @@ def test_clustered_share_of_none_counts_clusters():
     row = group_shares(cells, "hit", "n", cluster="c").iloc[0]
     assert row["conf_low"] == 0
     assert 0.2 < row["conf_high"] < 0.35  # of 12 clusters, not of 600 rows
-
-
-def test_top_box_counts_the_highest_points():
-    row = top_box([1, 2, 3, 4, 5, 5, np.nan], scale=(1, 5)).iloc[0]
-    assert row["estimate"] == pytest.approx(3 / 6)
-    assert row["n"] == 6
-    with pytest.raises(EstimationError, match="1 of 2 scores outside 1–5"):
-        top_box([6, 5], scale=(1, 5))
 
 
 def test_nps_by_hand():
