@@ -59,7 +59,8 @@ def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float
     Fits; ``effects`` has aspect (label), term (``ex_<aspect>``), outcome, effect, specification, tidy columns with
     errors clustered by unit (``std_error``, interval, p value), ``model_error`` (the model's own error),
     n_units, message (lme4's words), p_adjusted (Benjamini–Hochberg within effect and specification), p_words,
-    verdict, clear, mde (of one test at 5 %, before the adjustment), planted_kind and planted (joint effect, for within rows of simulated data).
+    verdict, clear, mde (of one test at 5 %, before the adjustment), planted_kind and planted (joint
+    effect, for within rows of simulated data).
     """
     parts, mixed, without, failures = [], {}, {}, []
     for y in data.cx_kpis:
