@@ -119,11 +119,6 @@ class StudyData:
             f"CREATE VIEW exposures AS SELECT * FROM read_parquet({quoted(str(folder / 'exposures.parquet'))})"
         )
 
-    @property
-    def connection(self) -> duckdb.DuckDBPyConnection:
-        """The engine, with every validated table, ``linked`` and ``exposures`` as views."""
-        return self._con
-
     @cached_property
     def truth(self) -> dict[str, Any] | None:
         """What was planted in simulated data, or None for real data."""
