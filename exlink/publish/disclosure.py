@@ -4,11 +4,25 @@ What the gate does, in this order: refuses identifiers of persons; refuses table
 person; hides every row with fewer people than the study's minimum group; hides further rows so that
 totals cannot give those back (``suppression.py`` says how). Charts and tables take only a ``Released``.
 
+What it does where the caller says so:
+
+* ``hide`` names rows that another table of the same people hides, so that two tables cannot be
+  subtracted from each other; ``publish/touchpoints.py`` takes this decision for everything that is
+  shown by touchpoint. ``Released.part`` shows rows of a table again, elsewhere, without deciding twice.
+* ``together`` hides rows that agree in some labels as one: an answer hidden under one KPI is not to be
+  had under another that the same people were asked.
+* ``sides`` counts the people on either side of a share. 25 of 26 speaks of one person, so the count and
+  its complement are each protected like a table of their own: a row with 1 to ``min_group - 1`` people
+  on one side is hidden, and what would give it back. Nobody on one side is no small group.
+
 What it does not do, so that nobody relies on it:
 
-* Two tables released separately can be subtracted from each other (the same question with and without
-  one group). Within a table totals are protected; across tables they are so only as far as each
-  line's total was assumed known. Counts are not rounded and no noise is added.
+* Tables released separately without ``hide`` can be subtracted from each other: the same question with
+  and without one group, or this quarter's report and the last one's. Within a table totals are
+  protected; across tables they are so only as far as each line's total was assumed known. Counts are
+  not rounded and no noise is added.
+* A share released without ``sides`` can speak of the few on its other side; sentences use
+  ``data/wording.share_in_words``, which gives a bound instead.
 * Where a line of a table has one cell only, and that cell is needed to protect another one, a total
   published elsewhere would give both back; put totals into the same table as rows labelled ``all``.
 * Facts (``release_facts``) are single numbers: none is hidden to protect another.
@@ -81,6 +95,13 @@ class Released:
             return pd.Series(False, index=self.frame.index)
         return self.frame[self.people].isna()
 
+    def part(self, rows: Sequence[int]) -> Released:
+        """Return some rows, in the order given by their index: what may be shown once may be shown again."""
+        frame = self.frame.loc[list(rows)].reset_index(drop=True)
+        hidden = np.zeros(len(frame), dtype=bool) if self.people is None else frame[self.people].isna().to_numpy()
+        note = f"{int(hidden.sum())} of {len(hidden)} cells hidden, as in the table these are taken from."
+        return Released(frame, int(hidden.sum()), note if hidden.any() else self.note, self.people, gate=_GATE)
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -110,6 +131,9 @@ def release(
     margin: str = "all",
     over: Sequence[str] | None = None,
     complement: bool = True,
+    hide: Sequence[bool] | None = None,
+    together: Sequence[str] = (),
+    sides: Sequence[str] = (),
     reason: str = "",
 ) -> Released:
     """Return the table with everything hidden that must not be read, or refuse it.
@@ -136,10 +160,22 @@ def release(
         Those of ``by`` along which rows add up, all when left out. Narrowing needs a ``reason``.
     complement : bool
         False publishes without complementary suppression. Needs a ``reason``.
+    hide : sequence of bool, optional
+        Rows that are hidden whatever their count, because another table of the same people hides them.
+    together : sequence of str
+        Those of ``by`` in which rows agree that are hidden as one: too few under one label, hidden under all.
+    sides : sequence of str
+        Columns that count the people on either side of a share. They are looked at, never published.
     reason : str
         Why one of the protections does not apply.
     """
     columns = _columns(frame, people, by, values, additive, over)
+    apart = _sides(frame, people, sides)
+    if unknown := [name for name in together if name not in by]:
+        raise DisclosureError(f"together names '{unknown[0]}', which is not one of by.{did_you_mean(unknown[0], by)}")
+    if hide is not None and len(hide) != len(frame):
+        raise DisclosureError(f"hide speaks of {len(hide)} rows, and the table to be released has {len(frame)}.")
+    columns = [c for c in columns if c not in sides]
     _check_waivers(people, by, additive, over, complement, reason)
     if not isinstance(frame.index, pd.RangeIndex):
         raise DisclosureError(
@@ -163,17 +199,32 @@ def release(
             f"every row of the table has one person behind it (column '{people}'): a table or ranking of "
             "persons cannot be released. Aggregate to groups, or publish the distribution."
         )
-    hidden = hidden_cells(
-        counts.tolist(),
-        labels,
-        min_group=policy.min_group,
-        margin=margin,
-        over=None if over is None else [list(by).index(o) for o in over],
-        complement=complement,
-    )
+    along = None if over is None else [list(by).index(o) for o in over]
+    rules = {"min_group": policy.min_group, "margin": margin, "over": along, "complement": complement}
+    hidden = hidden_cells(counts.tolist(), labels, already=None if hide is None else list(hide), **rules)
+    if together and hidden.any():
+        # Hiding more only leaves fewer sums to a reader, so the rows need no second search.
+        as_one = list(zip(*(frame[name].astype(str) for name in together), strict=True))
+        concealed = {label for label, is_hidden in zip(as_one, hidden, strict=True) if is_hidden}
+        hidden = np.array([label in concealed for label in as_one], dtype=bool)
+    by_people = int(hidden.sum())
+    for side in apart:
+        hidden = hidden | hidden_cells(side.tolist(), labels, already=hidden.tolist(), **rules)
     for name in frame.columns.difference(list(by), sort=False):
         frame[name] = _blank(frame[name], hidden)
-    return Released(frame, int(hidden.sum()), _note(hidden, policy.min_group), people, gate=_GATE)
+    note = _note(hidden, policy.min_group, one_side=int(hidden.sum()) > by_people)
+    return Released(frame, int(hidden.sum()), note, people, gate=_GATE)
+
+
+def _sides(frame: pd.DataFrame, people: str | None, sides: Sequence[str]) -> list[np.ndarray]:
+    """Return the counts of people on either side of a share, after checking that they are counts."""
+    if sides and people is None:
+        raise DisclosureError("sides count people, so the table has a people column: name it in people='…'.")
+    for name in sides:
+        if name not in frame.columns:
+            known = [c for c in frame.columns if isinstance(c, str)]
+            raise DisclosureError(f"the table to be released has no column '{name}'.{did_you_mean(name, known)}")
+    return [_counts(frame[name], name) for name in sides]
 
 
 def _columns(
@@ -265,13 +316,13 @@ def _blank(column: pd.Series, hidden: np.ndarray) -> pd.Series:
     return column.mask(hidden)
 
 
-def _note(hidden: np.ndarray, min_group: int) -> str:
+def _note(hidden: np.ndarray, min_group: int, *, one_side: bool = False) -> str:
     """Return the sentence that goes under a table or figure."""
     if not hidden.any():
         return f"No cell is hidden: at least {min_group} people are behind each."
     return (
-        f"{int(hidden.sum())} of {len(hidden)} cells hidden: fewer than {min_group} people behind them, "
-        "or they would give a hidden cell away."
+        f"{int(hidden.sum())} of {len(hidden)} cells hidden: fewer than {min_group} people behind them"
+        f"{' or on one side of a share' if one_side else ''}, or they would give a hidden cell away."
     )
 
 

@@ -42,6 +42,7 @@ def hidden_cells(
     margin: str = "all",
     over: Sequence[int] | None = None,
     complement: bool = True,
+    already: Sequence[bool] | None = None,
 ) -> np.ndarray:
     """Return a boolean array, shape (cells,): which cells must be hidden.
 
@@ -59,11 +60,15 @@ def hidden_cells(
         Dimensions along which cells add up; all of them when left out.
     complement : bool
         Whether to hide further cells so that subtraction gives nothing back.
+    already : sequence of bool, optional
+        Cells that are hidden whatever their count, because another table of the same people hides them.
     """
     # The order of rows must not decide what is hidden, so the search runs in an order of its own.
     order = sorted(range(len(people)), key=lambda i: (labels[i], people[i]))
     counts = np.array([people[i] for i in order], dtype=np.int64)
     hidden = (counts > 0) & (counts < min_group)
+    if already is not None:
+        hidden |= np.array([bool(already[i]) for i in order], dtype=bool) & (counts > 0)
     if complement and len(counts):
         ordered = [labels[i] for i in order]
         dimensions = range(len(ordered[0])) if over is None else over
@@ -74,7 +79,7 @@ def hidden_cells(
             pass
     result = np.zeros(len(counts), dtype=bool)
     result[order] = hidden
-    return result
+    return result if already is None else result | np.asarray(already, dtype=bool)
 
 
 def _close_lines(

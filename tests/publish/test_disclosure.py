@@ -288,3 +288,57 @@ def test_a_csv_runs_no_formula_and_keeps_numbers():
 def test_only_released_tables_are_exported():
     with pytest.raises(DisclosureError, match="only a released table"):
         safe_csv(teams(9, 9))
+
+
+# -- what the caller says besides --------------------------------------------------------------------
+
+
+def test_a_share_of_all_but_one_is_hidden_with_a_neighbour_and_its_sides_are_not_published():
+    frame = teams(26, 40, 30, 50, yes=[25, 30, 30, 30], no=[1, 10, 0, 20])
+    released = release(frame, policy=POLICY, people="n", by=["team"], sides=["yes", "no"])
+    assert shown(released) == [False, False, True, True], "nobody on one side is no small group"
+    assert not {"yes", "no"} & set(released.frame)
+    assert "one side of a share" in released.note
+    assert release(frame.drop(columns=["yes", "no"]), policy=POLICY, people="n", by=["team"]).hidden == 0
+
+
+def test_rows_hidden_elsewhere_stay_hidden_here_and_what_gives_them_back_goes_too():
+    frame = teams(26, 40, 30)
+    assert shown(release(frame, policy=POLICY, people="n", by=["team"], hide=[True, True, False])) == [
+        False,
+        False,
+        True,
+    ]
+    assert release(frame, policy=POLICY, people="n", by=["team"], hide=[True, False, False]).hidden == 2
+    with pytest.raises(DisclosureError, match="2 rows"):
+        release(frame, policy=POLICY, people="n", by=["team"], hide=[True, False])
+
+
+def test_an_empty_row_may_be_hidden_elsewhere():
+    released = release(teams(0, 3, 9, 30), policy=POLICY, people="n", by=["team"], hide=[True, False, False, False])
+    assert shown(released) == [False, False, False, True]
+
+
+def test_rows_that_agree_are_hidden_as_one():
+    frame = pd.DataFrame({"kpi": ["a"] * 3 + ["b"] * 3, "at": ["x", "y", "z"] * 2, "n": [3, 9, 30, 12, 9, 30]})
+    options = {"policy": POLICY, "people": "n", "by": ["kpi", "at"], "over": ["at"], "reason": "KPIs repeat people"}
+    assert shown(release(frame, **options)) == [False, False, True, True, True, True]
+    assert shown(release(frame, **options, together=["at"])) == [False, False, True] * 2
+    with pytest.raises(DisclosureError, match="together names 'kp'"):
+        release(frame, **options, together=["kp"])
+
+
+def test_a_part_of_a_released_table_is_released_as_it_was():
+    released = release(teams(3, 9, 30, 40), policy=POLICY, people="n", by=["team"])
+    part = released.part([3, 0])
+    assert part.frame["team"].tolist() == ["t3", "t0"]
+    assert part.is_hidden.tolist() == [False, True]
+    assert part.hidden == 1
+    assert "1 of 2 cells hidden" in part.note
+
+
+def test_sides_need_people_and_columns_that_exist():
+    with pytest.raises(DisclosureError, match="no column 'yess'"):
+        release(teams(9, 9), policy=POLICY, people="n", by=["team"], sides=["yess"])
+    with pytest.raises(DisclosureError, match="sides count people"):
+        release(teams(9, 9), policy=POLICY, people=None, by=["team"], sides=["n"], reason="none")

@@ -47,6 +47,19 @@ def test_people_behind_a_row_are_those_who_answered(sample, moments):
     assert measured["n_units"].to_dict() == counted.to_dict()
 
 
+def test_people_on_either_side_of_a_response_rate_are_counted(sample, moments):
+    asked = sample.query("""
+        SELECT i.employee_id, i.invited_on, count(r.employee_id) > 0 AS answered FROM ex_invitations i
+        LEFT JOIN ex_responses r ON r.employee_id = i.employee_id AND r.touchpoint = i.touchpoint
+        AND r.responded_on >= i.invited_on WHERE i.touchpoint = 'hiring' GROUP BY ALL ORDER BY ALL""")
+    assert moments.loc["hiring", "n_yes"] == asked.loc[asked["answered"], "employee_id"].nunique()
+    assert moments.loc["hiring", "n_no"] == asked.loc[~asked["answered"], "employee_id"].nunique()
+    quarters = lifecycle.coverage(sample)
+    seen = quarters["value"].notna()
+    assert (quarters["n_yes"] + quarters["n_no"])[seen].equals(quarters["n_units"][seen])
+    assert (quarters.loc[~seen, ["n_yes", "n_no"]] == 0).all().all(), "nobody asked: no share, no sides"
+
+
 def test_a_touchpoint_outside_the_nine_is_kept(sample, monkeypatch):
     nine = tuple(name for name in lifecycle.LIFECYCLE if name != "coaching")
     monkeypatch.setattr(lifecycle, "LIFECYCLE", nine)

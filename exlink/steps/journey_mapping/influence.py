@@ -10,6 +10,7 @@ import pandas as pd
 from exlink.data import choices
 from exlink.data.answers import cx_answer_cells
 from exlink.data.dataset import StudyData
+from exlink.data.wording import with_article
 from exlink.errors import EstimationError
 from exlink.stats.reliability import icc_from_sums
 
@@ -50,8 +51,16 @@ def influence(data: StudyData, kpi: str, order: Sequence[str]) -> pd.DataFrame:
     for role, stage in product(sorted(cells["role"].unique()), order):
         part = groups.get((role, stage), cells.iloc[:0])
         icc = _icc(part, kpi)
-        rows.append({"role": role, "touchpoint": stage, "interactions": int(part["contacts"].sum()), **icc,
-                     "n": int(part[f"n_{kpi}"].sum()), "n_units": int(part[data.unit].nunique())})
+        rows.append(
+            {
+                "role": role,
+                "touchpoint": stage,
+                "interactions": int(part["contacts"].sum()),
+                **icc,
+                "n": int(part[f"n_{kpi}"].sum()),
+                "n_units": int(part[data.unit].nunique()),
+            }
+        )
     frame = pd.DataFrame(rows)
     frame["certain"] = frame["conf_low"] > 0
     frame["between"] = frame["icc"].clip(lower=0)
@@ -66,15 +75,19 @@ def influence_sentence(frame: pd.DataFrame, kpi: str, min_group: int) -> str:
     if shown.empty:
         return f"not assessed: no unit has two answers about {kpi} at the same touchpoint."
     mean = float((shown["between"] * shown["n"]).sum() / shown["n"].sum())
-    sure = shown[shown["certain"]]
-    said = (f"**On average {mean:.1%} of the variance of single customers' {kpi} lies between the people who served "
-            "them** (same role, same touchpoint); the rest lies between customers, cases and moments.")
+    sure = shown[shown["certain"].astype(bool)]
+    said = (
+        f"**On average {mean:.1%} of the variance of single customers' {kpi} lies between the people who served "
+        "them** (same role, same touchpoint); the rest lies between customers, cases and moments."
+    )
     if sure.empty:
         return f"{said} At no touchpoint does its interval exclude zero."
     top = sure.loc[sure["conf_low"].idxmax()]
-    where = top.touchpoint if top.role == EVERYBODY else f"{top.touchpoint} served by a {top.role}"
-    return (f"{said} It is clearest at {where}: {top.icc:.1%} ({top.conf_low:.1%} to {top.conf_high:.1%}). In "
-            f"{len(sure)} of {len(shown)} cells the interval excludes zero.")
+    where = top.touchpoint if top.role == EVERYBODY else f"{top.touchpoint} served by {with_article(top.role)}"
+    return (
+        f"{said} It is clearest at {where}: {top.icc:.1%} ({top.conf_low:.1%} to {top.conf_high:.1%}). In "
+        f"{len(sure)} of {len(shown)} cells the interval excludes zero."
+    )
 
 
 def _icc(part: pd.DataFrame, kpi: str) -> dict[str, float]:

@@ -7,12 +7,21 @@ import pandas as pd
 from exlink.data.answers import KPI_CONCEPTS, ex_answer_cells, ex_kpi_scales, percent_of_scale
 from exlink.data.asked import ex_asked, quarter_of
 from exlink.data.dataset import StudyData
+from exlink.data.touchpoints import units_on_either_side
 from exlink.stats.intervals import group_means
 from exlink.stats.proportions import group_shares
 
 LIFECYCLE = (  # METHOD M2: the moments every study is held against; a study may have others besides
-    "hiring", "initial training", "regular training", "after-training support", "everyday work", "coaching",
-    "performance improvement plan", "recognition", "promotion")
+    "hiring",
+    "initial training",
+    "regular training",
+    "after-training support",
+    "everyday work",
+    "coaching",
+    "performance improvement plan",
+    "recognition",
+    "promotion",
+)
 NEVER_ASKED, NOT_SEEN = "met, but nobody asks", "not in this study"
 
 
@@ -23,27 +32,46 @@ def touchpoints(data: StudyData) -> pd.DataFrame:
     -------
     DataFrame: touchpoint, measured, met (invitations; NaN where none are kept), estimate, conf_low, conf_high
     (share of invitations answered, clustered by unit), answers (to items about it), gap ('' or what is missing),
-    n_units (units who answered; where none did, units who met it).
+    n_units (units who answered; where none did, units who met it), and the units on either side of the share:
+    n_yes, n_no (with an invitation that was answered; with one that was not).
     """
-    answered = data.query(f"SELECT touchpoint, count(*) AS answers, count(DISTINCT {data.unit}) AS n_answering "
-                          "FROM ex_responses GROUP BY touchpoint ORDER BY touchpoint")
+    answered = data.query(
+        f"SELECT touchpoint, count(*) AS answers, count(DISTINCT {data.unit}) AS n_answering "
+        "FROM ex_responses GROUP BY touchpoint ORDER BY touchpoint"
+    )
     asked = ex_asked(data)
-    rates = pd.DataFrame(columns=["touchpoint", "met", "estimate", "conf_low", "conf_high", "n_meeting"])
+    rates = pd.DataFrame(
+        columns=["touchpoint", "met", "estimate", "conf_low", "conf_high", "n_meeting", "n_yes", "n_no"]
+    )
     if asked is not None:
         cells = asked.assign(met=1, answered=asked["answered"].astype(int))
         rates = group_shares(cells, "answered", "met", "touchpoint", cluster=data.unit)
         rates = rates.rename(columns={"n": "met", "n_clusters": "n_meeting"})
+        rates = rates.join(units_on_either_side(asked, ["touchpoint"], data.unit), on="touchpoint")
     seen = rates.merge(answered, on="touchpoint", how="outer")
     seen["touchpoint"] = seen["touchpoint"].astype(object)
     frame = pd.DataFrame({"touchpoint": _in_order(seen["touchpoint"])}).merge(seen, on="touchpoint", how="left")
-    counts = ["answers", "n_answering", "n_meeting"]
+    counts = ["answers", "n_answering", "n_meeting", "n_yes", "n_no"]
     frame[counts] = frame[counts].apply(pd.to_numeric).fillna(0).astype(int)
     frame["measured"] = frame["answers"] > 0
     never = (frame["n_meeting"] > 0) & ~frame["measured"]
     frame.loc[never, ["estimate", "conf_low", "conf_high"]] = float("nan")  # nobody asked: no rate, not a bad one
+    frame.loc[never, ["n_yes", "n_no"]] = 0
     frame["gap"] = [NEVER_ASKED if n else "" if m else NOT_SEEN for n, m in zip(never, frame["measured"], strict=True)]
     frame["n_units"] = frame["n_answering"].where(frame["n_answering"] > 0, frame["n_meeting"])
-    columns = ["touchpoint", "measured", "met", "estimate", "conf_low", "conf_high", "answers", "gap", "n_units"]
+    columns = [
+        "touchpoint",
+        "measured",
+        "met",
+        "estimate",
+        "conf_low",
+        "conf_high",
+        "answers",
+        "gap",
+        "n_units",
+        "n_yes",
+        "n_no",
+    ]
     return frame[columns].astype({"met": float, "estimate": float, "conf_low": float, "conf_high": float})
 
 
@@ -67,22 +95,31 @@ def coverage(data: StudyData) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: touchpoint, quarter, value, n_units (units who met it). ``value`` is the share of those asked who
-    answered, NaN where nobody asks; without invitations it is the number of units who answered.
+    DataFrame: touchpoint, quarter, value, n_units (units who met it), n_yes, n_no (of these, who answered and who
+    did not; with nobody asked, or no invitations kept, there is one side only). ``value`` is the share of those
+    asked who answered, NaN where nobody asks; without invitations it is the number of units who answered.
     """
     asked = ex_asked(data)
     if asked is None:
-        frame = data.query(f"SELECT touchpoint, {quarter_of('responded_on')} AS quarter, count(DISTINCT {data.unit}) "
-                           "AS n_units FROM ex_responses GROUP BY ALL ORDER BY ALL")
+        frame = data.query(
+            f"SELECT touchpoint, {quarter_of('responded_on')} AS quarter, count(DISTINCT {data.unit}) "
+            "AS n_units FROM ex_responses GROUP BY ALL ORDER BY ALL"
+        )
         frame["value"] = frame["n_units"].astype(float)
+        frame = frame.assign(n_yes=frame["n_units"], n_no=0)
     else:
         cells = asked.groupby([data.unit, "touchpoint", "quarter", "surveyed"])["answered"].max().reset_index()
         groups = cells.groupby(["touchpoint", "quarter", "surveyed"])
-        frame = groups["answered"].agg(value="mean", n_units="size").reset_index()
-        frame["value"] = frame["value"].astype(float).where(frame.pop("surveyed"))
+        frame = groups["answered"].agg(value="mean", n_units="size", n_yes="sum").reset_index()
+        surveyed = frame.pop("surveyed")
+        frame["value"] = frame["value"].astype(float).where(surveyed)
+        frame["n_yes"] = frame["n_yes"].astype(int)
+        frame["n_no"] = (frame["n_units"] - frame["n_yes"]).where(surveyed, 0)
     order = {name: i for i, name in enumerate(_in_order(frame["touchpoint"]))}
     frame["at"] = frame["touchpoint"].map(order)
-    return frame.sort_values(["at", "quarter"], ignore_index=True)[["touchpoint", "quarter", "value", "n_units"]]
+    return frame.sort_values(["at", "quarter"], ignore_index=True)[
+        ["touchpoint", "quarter", "value", "n_units", "n_yes", "n_no"]
+    ]
 
 
 def coverage_unit(data: StudyData) -> tuple[str, str]:
@@ -124,8 +161,10 @@ def kpis_sentence(frame: pd.DataFrame, min_group: int) -> str:
         return ""
     low, high = shown.loc[shown["estimate"].idxmin()], shown.loc[shown["estimate"].idxmax()]
     apart = low.conf_high < high.conf_low
-    said = (f"**{low.kpi.capitalize()} is lowest with {low.touchpoint} ({low.estimate:.0f} % of the scale) and highest "
-            f"with {high.touchpoint} ({high.estimate:.0f} %)**")
+    said = (
+        f"**{low.kpi.capitalize()} is lowest with {low.touchpoint} ({low.estimate:.0f} % of the scale) and highest "
+        f"with {high.touchpoint} ({high.estimate:.0f} %)**"
+    )
     return said + ("." if apart else "; their intervals overlap, so the order is inconclusive.")
 
 

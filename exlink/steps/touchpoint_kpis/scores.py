@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 
 from exlink.data.answers import EVERYWHERE, cx_answer_cells, cx_kpi_scales, ex_answer_cells, ex_kpi_scales
@@ -12,7 +14,20 @@ from exlink.stats.proportions import group_nps, group_shares
 from exlink.steps.touchpoint_kpis.dictionary import CX, EX, SIDES, measured
 
 NPS_SCALE = (0.0, 10.0)
-_COLUMNS = ["side", "kpi", "concept", "unit", "touchpoint", "estimate", "conf_low", "conf_high", "n", "n_units"]
+_COLUMNS = [
+    "side",
+    "kpi",
+    "concept",
+    "unit",
+    "touchpoint",
+    "estimate",
+    "conf_low",
+    "conf_high",
+    "n",
+    "n_units",
+    "n_yes",
+    "n_no",
+]
 _TOLERANCE = 1e-9  # of a whole-numbered score
 
 
@@ -25,7 +40,8 @@ def kpi_table(data: StudyData) -> pd.DataFrame:
     Returns
     -------
     DataFrame: side, kpi, concept, unit (score, %, points), touchpoint (``all`` first), estimate, conf_low,
-    conf_high, n (answers), n_units.
+    conf_high, n (answers), n_units, and the units on either side of a share: n_yes, n_no. Those of a net score are
+    the units with an answer that is no detractor's, and with one that is no promoter's; a mean has one side only.
     """
     cx, ex = cx_answer_cells(data), ex_answer_cells(data)
     parts = []
@@ -34,7 +50,7 @@ def kpi_table(data: StudyData) -> pd.DataFrame:
             continue
         cells = _cells_of(kpi, cx, ex)
         for by in ((), ("touchpoint",)):
-            frame = _estimate(kpi, cells, list(by), data.unit)
+            frame = _estimate(kpi, cells, list(by), data.unit).join(_sides(kpi, cells, list(by), data.unit))
             frame = frame if by else frame.assign(touchpoint=EVERYWHERE)
             parts.append(frame.assign(side=SIDES[kpi.side], kpi=kpi.name, concept=kpi.concept, unit=kpi.unit))
     if not parts:
@@ -67,17 +83,24 @@ def mirrored(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame: measure (concept and unit), customers, employees (value and interval in words, '–' if not measured),
-    answers (of customers), ex_answers, n_units (the smaller number of units behind the two).
+    answers (of customers), ex_answers, n_units (the smaller number of units behind the two). Takes the table as
+    released: a hidden side is called ``hidden``, a measure hidden on both sides has no row.
     """
     overall = table[table["touchpoint"] == EVERYWHERE]
     rows = []
     for (concept, unit), part in overall.groupby(["concept", "unit"], sort=False):
+        if part["n_units"].isna().all():
+            continue
         sides = {side: part[part["side"] == side] for side in (CX, EX)}
-        rows.append({
-            "measure": f"{concept.replace('recommend', 'recommendation')} ({unit})",
-            **{side: _words(own.iloc[0], unit) if len(own) else "–" for side, own in sides.items()},
-            "answers": int(sides[CX]["n"].sum()), "ex_answers": int(sides[EX]["n"].sum()),
-            "n_units": int(part["n_units"].min())})
+        rows.append(
+            {
+                "measure": f"{concept.replace('recommend', 'recommendation')} ({unit})",
+                **{side: _words(own.iloc[0], unit) if len(own) else "–" for side, own in sides.items()},
+                "answers": int(sides[CX]["n"].sum()),
+                "ex_answers": int(sides[EX]["n"].sum()),
+                "n_units": int(part["n_units"].min()),
+            }
+        )
     columns = ["measure", CX, EX, "answers", "ex_answers", "n_units"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -88,33 +111,35 @@ def mirrored_sentence(table: pd.DataFrame, min_group: int) -> str:
     net = overall[overall["unit"] == "points"].set_index("side")
     if {CX, EX} <= set(net.index):
         cx, ex = net.loc[CX], net.loc[EX]
-        return (f"**NPS is {_words(cx, 'points')} points, eNPS {_words(ex, 'points')}.** Both are shares of promoters "
-                "minus shares of detractors; a percent change of either would mean nothing.")
+        return (
+            f"**NPS is {_words(cx, 'points')} points, eNPS {_words(ex, 'points')}.** Both are shares of promoters "
+            "minus shares of detractors; a percent change of either would mean nothing."
+        )
     names = [f"{r.kpi} of {r.side}: {_words(r, r.unit)}" for r in overall.itertuples()]
     return f"**{'; '.join(names)}.**" if names else ""
 
 
-def at_touchpoints(table: pd.DataFrame, side: str) -> pd.DataFrame:
-    """Return a side's KPIs at each touchpoint, lowest first, on one axis.
+def at_touchpoints(table: pd.DataFrame, side: str) -> list[int]:
+    """Return which rows of the table, as released, are a side's KPIs at each touchpoint, lowest first, on one axis.
 
-    Shares and net scores share an axis from −100 to 100; where there are none, the means are shown.
-
-    Returns
-    -------
-    DataFrame: touchpoint, kpi, unit, estimate, conf_low, conf_high, n, n_units; touchpoints in order of the first KPI.
+    Shares and net scores share an axis from −100 to 100; where there are none, the means are shown. Touchpoints are
+    in order of the first KPI; hidden ones come last, so that their place says nothing.
     """
-    columns = ["touchpoint", "kpi", "unit", "estimate", "conf_low", "conf_high", "n", "n_units"]
     own = table[(table["side"] == side) & (table["touchpoint"] != EVERYWHERE)]
     on_axis = own[own["unit"].isin(["%", "points"])]
     own = on_axis if len(on_axis) else own
     if own.empty:
-        return own[columns]
+        return []
     first = own[own["kpi"] == own["kpi"].iloc[0]].sort_values(["estimate", "touchpoint"])["touchpoint"]
     rank = {name: i for i, name in enumerate(first)}
     kpis = {name: i for i, name in enumerate(dict.fromkeys(own["kpi"]))}
     own = own.assign(at=own["touchpoint"].map(rank).fillna(len(rank)), nth=own["kpi"].map(kpis))
-    own = own.sort_values(["at", "touchpoint", "nth"], ignore_index=True)
-    return own[columns]
+    return own.sort_values(["at", "touchpoint", "nth"]).index.tolist()
+
+
+def at_hidden(table: pd.DataFrame, hidden: Mapping[str, Sequence[str]]) -> list[bool]:
+    """Return which rows are at a touchpoint that ``hidden`` names for their side."""
+    return [touchpoint in hidden[side] for side, touchpoint in zip(table["side"], table["touchpoint"], strict=True)]
 
 
 def axis_label(frame: pd.DataFrame) -> str:
@@ -149,8 +174,14 @@ def _cells_of(kpi: Kpi, cx: pd.DataFrame, ex: pd.DataFrame) -> pd.DataFrame:
     if kpi.side == "ex":
         return ex[ex["kpi"] == kpi.concept].assign(hits=lambda f: f["top2"])
     k = kpi.concept
-    return cx.assign(n_score=cx[f"n_{k}"], sum_score=cx[f"sum_{k}"], sumsq_score=cx[f"sumsq_{k}"], hits=cx[f"top2_{k}"],
-                     promoters=cx[f"promoters_{k}"], detractors=cx[f"detractors_{k}"])
+    return cx.assign(
+        n_score=cx[f"n_{k}"],
+        sum_score=cx[f"sum_{k}"],
+        sumsq_score=cx[f"sumsq_{k}"],
+        hits=cx[f"top2_{k}"],
+        promoters=cx[f"promoters_{k}"],
+        detractors=cx[f"detractors_{k}"],
+    )
 
 
 def _estimate(kpi: Kpi, cells: pd.DataFrame, by: list[str], unit: str) -> pd.DataFrame:
@@ -164,6 +195,22 @@ def _estimate(kpi: Kpi, cells: pd.DataFrame, by: list[str], unit: str) -> pd.Dat
     return frame
 
 
+def _sides(kpi: Kpi, cells: pd.DataFrame, by: list[str], unit: str) -> pd.DataFrame:
+    """Return, in the order of :func:`_estimate`, how many units are on either side of a share: n_yes, n_no."""
+    used = cells[cells["n_score"] > 0]
+    columns = {"share": ("hits", "hits"), "top2": ("hits", "hits"), "net": ("promoters", "detractors")}
+    up, down = columns.get(kpi.statistic, ("n_score", "n_score"))
+    if kpi.statistic == "net":  # p − d near ±100 speaks of those who are no promoters, or no detractors
+        yes, no = used["n_score"] > used[down], used["n_score"] > used[up]
+    elif kpi.statistic == "mean":
+        yes, no = used["n_score"] > 0, used["n_score"] < 0
+    else:
+        yes, no = used[up] > 0, used["n_score"] > used[down]
+    sides = used[[*by, unit]].assign(n_yes=used[unit].where(yes), n_no=used[unit].where(no))
+    groups = sides.groupby(by, sort=True) if by else sides.groupby(lambda _: 0)
+    return groups[["n_yes", "n_no"]].nunique().reset_index(drop=True)
+
+
 def _averaged(data: StudyData, kpi: Kpi) -> bool:
     """Return whether the scores behind a KPI are averages: a share of answers cannot be read from them."""
     if kpi.side == "ex":
@@ -174,7 +221,9 @@ def _averaged(data: StudyData, kpi: Kpi) -> bool:
 
 
 def _words(row: object, unit: str) -> str:
-    """Return ``23 (20 to 26)`` or ``3.94 (3.91 to 3.97)``."""
+    """Return ``23 (20 to 26)`` or ``3.94 (3.91 to 3.97)``, or that it is hidden."""
+    if pd.isna(row.estimate):
+        return "hidden"
     spec = {"points": "+.0f", "%": ".1f"}.get(unit, ".2f")
     estimate, low, high = (_signed(v, spec) for v in (row.estimate, row.conf_low, row.conf_high))
     return f"{estimate} ({low} to {high})"

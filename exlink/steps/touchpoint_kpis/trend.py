@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from exlink.data.answers import (
@@ -15,6 +17,7 @@ from exlink.data.answers import (
 )
 from exlink.data.choices import choice
 from exlink.data.dataset import StudyData
+from exlink.data.wording import in_words
 from exlink.errors import EstimationError
 from exlink.stats.control import RUN, control_limits, linear_drift
 from exlink.stats.intervals import group_means
@@ -27,8 +30,12 @@ FEWEST = 6  # periods below which limits mean nothing
 COLUMNS = ["panel", "when", "value", "centre", "lower", "upper", "alarm", "n", "n_units"]
 
 
-def customers(data: StudyData, every: str = "month") -> pd.DataFrame:
+def customers(data: StudyData, every: str = "month", without: Sequence[str] = ()) -> pd.DataFrame:
     """Return customers' headline KPI per touchpoint and month or quarter, as % of its scale, with control limits.
+
+    Parameters
+    ----------
+    without : touchpoints whose rows are hidden elsewhere: their months would add up to those rows.
 
     Returns
     -------
@@ -40,11 +47,14 @@ def customers(data: StudyData, every: str = "month") -> pd.DataFrame:
     if kpi is None:
         return pd.DataFrame(columns=COLUMNS)
     cells = cx_answer_cells(data, ["when", "touchpoint"], every)
+    cells = cells[~cells["touchpoint"].isin(list(without))]
     return _charts(cells, kpi, "touchpoint", data.unit, dict.fromkeys(cells["touchpoint"], cx_kpi_scales(data)[kpi]))
 
 
-def employees(data: StudyData) -> pd.DataFrame:
+def employees(data: StudyData, without: Sequence[str] = ()) -> pd.DataFrame:
     """Return the EX KPIs at the touchpoint with most answers, per wave, as % of their scales, with control limits.
+
+    Touchpoints named in ``without`` are passed over.
 
     Returns
     -------
@@ -52,6 +62,7 @@ def employees(data: StudyData) -> pd.DataFrame:
     """
     scales = ex_kpi_scales(data)
     cells = ex_answer_cells(data, ["touchpoint", "quarter"])
+    cells = cells[~cells["touchpoint"].isin(list(without))]
     if cells.empty:
         return pd.DataFrame(columns=COLUMNS)
     cells = cells[cells["touchpoint"] == main_touchpoint(cells)].rename(columns={"quarter": "when"})
@@ -71,16 +82,36 @@ def trend_sentence(frame: pd.DataFrame, what: str, min_group: int) -> str:
     if frame.empty:
         return f"not assessed: {what} has fewer than {FEWEST} periods"
     shown = frame[frame["n_units"] >= min_group]
-    alarms = shown[shown["alarm"]]
+    alarms = shown[shown["alarm"].astype(bool)]
     chance = CHANCE * len(shown)
     expected = "fewer than one" if chance < 1 else f"about {chance:.0f}"
     if alarms.empty:
-        return (f"**No alarm for {what}**: none of {len(shown)} points leaves its limits (chance alone would put "
-                f"{expected} outside).")
+        return (
+            f"**No alarm for {what}**: none of {len(shown)} points leaves its limits (chance alone would put "
+            f"{expected} outside)."
+        )
     names = ", ".join(f"{panel} ({', '.join(part['when'].astype(str))})" for panel, part in alarms.groupby("panel"))
     raised = "point raises" if len(alarms) == 1 else "points raise"
-    return (f"**{len(alarms)} of {len(shown)} {raised} an alarm for {what}**: {names}. Chance alone would put "
-            f"{expected} outside the limits. An alarm says that something changed, not what.")
+    return (
+        f"**{len(alarms)} of {len(shown)} {raised} an alarm for {what}**: {names}. Chance alone would put "
+        f"{expected} outside the limits. An alarm says that something changed, not what."
+    )
+
+
+def alarms(frame: pd.DataFrame) -> int:
+    """Return how many points raise an alarm, of those that may be shown."""
+    return int(frame.loc[frame["n_units"].notna(), "alarm"].astype(bool).sum())
+
+
+def left_out_sentence(hidden: Sequence[str], min_group: int) -> str:
+    """Say which touchpoints have no chart because their rows are hidden; '' where none is."""
+    if not hidden:
+        return ""
+    are = "is" if len(hidden) == 1 else "are"
+    return (
+        f"{in_words(list(hidden))} {are} left out: fewer than {min_group} people, or what would give those away, "
+        "and a series would add up to the hidden row."
+    )
 
 
 def drift_sentence(frame: pd.DataFrame, what: str, min_group: int) -> str:
@@ -101,10 +132,13 @@ def drift_sentence(frame: pd.DataFrame, what: str, min_group: int) -> str:
     if lines.empty:
         return f"No steady drift either: no straight line through {what} rises or falls for certain."
     lines[["estimate", "conf_low", "conf_high"]] = lines[["estimate", "conf_low", "conf_high"]].mul(
-        lines["periods"] - 1, axis=0)
+        lines["periods"] - 1, axis=0
+    )
     moved = [f"{r.term} by {r.estimate:+.1f} % ({r.conf_low:+.1f} to {r.conf_high:+.1f})" for r in lines.itertuples()]
-    return ("A straight line shows what no single point does, a steady drift from first to last point, in per cent of "
-            f"the scale: {'; '.join(moved)}.")
+    return (
+        "A straight line shows what no single point does, a steady drift from first to last point, in per cent of "
+        f"the scale: {'; '.join(moved)}."
+    )
 
 
 def _charts(cells: pd.DataFrame, y: str, panel: str, unit: str, scales: dict[str, tuple[float, float]]) -> pd.DataFrame:
