@@ -227,6 +227,7 @@ def test_one_model_that_turns_an_association_round_is_named():
     turned = "With all aspects in one model, engagement points the other way and trust is no longer clear."
     assert turned in said["because"]
     assert turned in step.certainty(e)[0]["why"]
+    assert step.certainty(e)[0]["statement"] == "Better ratings of safety go with better-rated contacts."
     assert "With all aspects in one model it points the other way" in step.tiles(e)[0]["meaning"]
     alone = replace(e, tables={"slopes_between": between})
     assert "engagement, safety and trust are rated higher" in step.decision(alone)["sentence"]

@@ -55,12 +55,13 @@ def _work_to_contact(e: Evidence) -> dict[str, str]:
     rows = e.slopes if len(e.slopes) else e.between
     if not len(rows):
         return _line(expected, "not assessed", "The link between the two sides has not been analysed.")
-    better, worse = (named(rows, word) for word in ("higher", "lower"))
+    all_better, worse = (named(rows, word) for word in ("higher", "lower"))
+    better = all_better if len(e.slopes) else e.joint(all_better)[0] or all_better
     parts = [f"{listed(names)} with {word}-rated contacts" for names, word in ((better, "better"), (worse, "worse"))
              if len(names)]  # fmt: skip
     statement = f"Better ratings of {' and of '.join(_go(part) for part in parts)}." if parts else expected
     if not len(e.slopes):
-        _, turned, faded = e.joint(better)
+        _, turned, faded = e.joint(all_better)
         return _line(statement, BETWEEN, f"{capital(e.people)} were only compared with each other, which mixes in "
                      f"everything else in which they differ.{jointly(turned, faded)}")  # fmt: skip
     n, units = int(rows["n"].max()), int(rows["n_units"].max())
