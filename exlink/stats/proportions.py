@@ -233,7 +233,8 @@ def group_nps(
         k, (p, d) = out["n_clusters"], shares
         counted = nps_from_counts(p * k, (1 - p - d).clip(lower=0) * k, d * k, level=level)
         bounds = ["std_error", "conf_low", "conf_high", "p_value"]
-        tidy.loc[out["std_error"] <= 1e-9, bounds] = counted[bounds]
+        agree = (out["std_error"] <= 1e-9).to_numpy()
+        tidy[bounds] = np.where(agree[:, None], counted[bounds], tidy[bounds])
         return pd.concat([out[by], _clip_points(tidy)[TIDY]], axis=1).assign(n_clusters=out["n_clusters"].to_numpy())
     frame = used if by else used.assign(_all=0)
     sums = frame.groupby(by or ["_all"], observed=True, sort=True)[[promoters, detractors, n]].sum()

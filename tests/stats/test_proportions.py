@@ -91,6 +91,9 @@ def test_clusters_that_all_agree_do_not_mean_certainty():
     assert both.loc["alike", "conf_low"] < 90
     alone = group_nps(mixed, "p", "d", "n", "g", cluster="c").set_index("g")
     pd.testing.assert_series_equal(both.loc["mixed"], alone.loc["mixed"])
+    # several groups that agree, and a number of clusters of their own each
+    several = group_nps(pd.concat([alike, alike[:5].assign(g="few")]), "p", "d", "n", "g", cluster="c").set_index("g")
+    assert several.loc["few", "conf_low"] < several.loc["alike", "conf_low"] < 100
 
 
 def test_percent_change_of_nps_is_refused():
