@@ -47,8 +47,8 @@ def _priced(e: Evidence, lever: Lever) -> dict[str, str]:
         sentence = f"Do not spend this much on {label}: done everywhere it would be worth about {worth}, probably " \
                    "less than it costs."  # fmt: skip
     because = (
-        f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(plan['cost'])}, spent once, has a "
-        f"{chance:.0%} chance to pay back within a year. {_where_from(e, lever.aspect)}{_for_customers(e, label)}"
+        f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(plan['cost'])}, spent once, pays "
+        f"back within a year with a chance of {chance:.0%}. {_where_from(e, lever.aspect)}{_for_customers(e, label)}"
     )
     return {"verdict": verdict, "sentence": sentence, "because": because.strip()}
 
