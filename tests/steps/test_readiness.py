@@ -160,8 +160,8 @@ def test_without_invitations_the_ex_rate_is_not_invented(required_only):
     assert coverage.by_team(required_only) is None
     frame = coverage.by_quarter(required_only, cx_asked(required_only))
     assert set(frame["side"]) == {coverage.CX}
-    assert np.isnan(coverage.overall_rate(frame, coverage.EX))
-    assert "employees answered" not in coverage.coverage_sentence(required_only, frame)
+    assert np.isnan(coverage.overall_rate(frame, coverage.EX, 8))
+    assert "employees answered" not in coverage.coverage_sentence(required_only, frame, 8)
 
 
 def test_teams_come_lowest_first_and_small_ones_stay_unsaid(sample):
@@ -182,7 +182,7 @@ def test_withheld_share_is_found(sample):
 
 
 def test_a_handful_who_withhold_is_not_counted_in_words():
-    share = pd.DataFrame({"quarter": ["all"], "estimate": [0.955]})
+    share = pd.DataFrame({"quarter": ["all"], "estimate": [0.955], "n_yes": [149], "n_no": [7]})
     shift = pd.DataFrame({"mode": ["identified", "not identified", "difference"], "estimate": [3.8, 3.1, -0.7],
                           "conf_low": -1.0, "conf_high": 0.1, "n": 9, "n_units": [149, 7, 7]})
     said = coverage.identified_sentence(share, shift, 8)
@@ -253,3 +253,45 @@ def test_team_grain_speaks_of_teams(team_grain):
     assert "teams" in said
     assert frame.set_index("question").loc["Which roles move which part of the customer journey?", "verdict"] == (
         verdicts.NOT)
+
+
+def _rates(*sides):
+    rows = [(coverage.EX, f"2026Q{q + 1}", yes, no) for q, (yes, no) in enumerate(sides)]
+    frame = pd.DataFrame([*rows, (coverage.CX, "2026Q1", 40, 60)], columns=["side", "quarter", "n_yes", "n_no"])
+    frame["n"] = frame["n_yes"] + frame["n_no"]
+    return frame.assign(estimate=frame["n_yes"] / frame["n"])
+
+
+def test_a_rate_that_only_a_few_did_not_answer_is_a_bound(sample):
+    few, other, many = _rates((25, 1), (26, 0)), _rates((24, 2), (25, 1)), _rates((30, 10), (20, 20))
+    assert coverage.overall_rate(few, coverage.EX, 8) == coverage.overall_rate(other, coverage.EX, 8)
+    assert "at least 87%" in coverage.coverage_sentence(sample, few, 8)
+    assert coverage.coverage_sentence(sample, few, 8) == coverage.coverage_sentence(sample, other, 8)
+    assert coverage.overall_rate(many, coverage.EX, 8) == 0.62
+    assert "62% of the quarters" in coverage.coverage_sentence(sample, many, 8)
+    assert "between 50% (2026Q2) and 75% (2026Q1)" in coverage.coverage_sentence(sample, many, 8)
+    assert "after 40% of" in coverage.coverage_sentence(sample, few, 8)
+
+
+def test_sides_of_a_rate_are_people(sample):
+    teams, quarters = coverage.by_team(sample), coverage.by_quarter(sample, cx_asked(sample))
+    assert (teams[["n_yes", "n_no"]].le(teams["n_units"], axis=0)).all().all()
+    assert (teams["n_yes"] + teams["n_no"] >= teams["n_units"]).all()
+    ex = quarters[quarters["side"] == coverage.EX]
+    assert (ex["n_yes"] + ex["n_no"]).tolist() == ex["n_units"].tolist()
+
+
+def test_a_bound_is_said_in_the_verdict_and_one_role_meets(sample, slopes, monkeypatch):
+    table = verdicts.verdicts(sample, {"ex": 0.87, "cx": 0.4}, slopes, SMALLEST, {"ex": "at least 87%"})
+    assert table["why"].str.contains("at least 87% of those asked", regex=False).any()
+    query = sample.query
+    one = pd.DataFrame({"r": [1], "t": [3]})
+    monkeypatch.setattr(sample, "query", lambda sql: one if "DISTINCT role" in sql else query(sql))
+    assert verdicts._influence(sample).why == "1 role meets customers at 3 touchpoints."
+
+
+def test_few_without_a_name_are_not_counted_where_there_is_no_score_to_compare():
+    share = pd.DataFrame({"quarter": ["all"], "estimate": [25 / 26], "n_units": [26], "n_yes": [26], "n_no": [1]})
+    said = coverage.identified_sentence(share, pd.DataFrame(), 8)
+    assert "96" not in said
+    assert "fewer than 8 people" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -60,7 +61,13 @@ def detectable_slopes(data: StudyData) -> pd.DataFrame:
     return frame[columns]
 
 
-def verdicts(data: StudyData, coverage: dict[str, float], slopes: pd.DataFrame, smallest_slope: float) -> pd.DataFrame:
+def verdicts(
+    data: StudyData,
+    coverage: Mapping[str, float],
+    slopes: pd.DataFrame,
+    smallest_slope: float,
+    said: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """Return one row per question: question, notebook, verdict, why, detectable.
 
     Parameters
@@ -68,13 +75,15 @@ def verdicts(data: StudyData, coverage: dict[str, float], slopes: pd.DataFrame, 
     coverage : response rates ``ex`` and ``cx``, NaN where unknown.
     slopes : what :func:`detectable_slopes` returned.
     smallest_slope : % of the customers' scale per EX point that would matter to the reader.
+    said : the same two rates in words, where a rate is a bound.
     """
+    said = {side: f"{rate:.0%}" for side, rate in coverage.items()} | dict(said or {})
     if not smallest_slope > 0:
         raise EstimationError(f"smallest_slope is {smallest_slope}; it must be a positive share of the scale, in %.")
     rows = [
-        _journey(data, coverage["ex"]),
+        _journey(data, coverage["ex"], said["ex"]),
         _influence(data),
-        _kpis(data, coverage["cx"]),
+        _kpis(data, coverage["cx"], said["cx"]),
         _trend(data),
         _between(data),
         _within(slopes, smallest_slope),
@@ -110,13 +119,13 @@ def slopes_sentence(slopes: pd.DataFrame, smallest_slope: float) -> str:
     )
 
 
-def _journey(data: StudyData, ex_rate: float) -> Verdict:
+def _journey(data: StudyData, ex_rate: float, rate: str) -> Verdict:
     question, notebook = "Is the whole employee journey measured?", "01"
     if missing := data.missing("ex_invitations"):
         return Verdict(question, notebook, WEAK, f"Answers are counted; who was asked {_needs(missing)}.")
     if ex_rate < LOW_RESPONSE:
-        return Verdict(question, notebook, WEAK, f"Only {ex_rate:.0%} of those asked answer.")
-    return Verdict(question, notebook, READY, f"Invitations are kept; {ex_rate:.0%} of those asked answer.")
+        return Verdict(question, notebook, WEAK, f"Only {rate} of those asked answer.")
+    return Verdict(question, notebook, READY, f"Invitations are kept; {rate} of those asked answer.")
 
 
 def _influence(data: StudyData) -> Verdict:
@@ -131,11 +140,11 @@ def _influence(data: StudyData) -> Verdict:
         question,
         notebook,
         word,
-        f"{roles} role{'s' * (roles > 1)} meet customers at {stages} touchpoint{'s' * (stages > 1)}.",
+        f"{roles} {'roles meet' if roles > 1 else 'role meets'} customers at {stages} touchpoint{'s' * (stages > 1)}.",
     )
 
 
-def _kpis(data: StudyData, cx_rate: float) -> Verdict:
+def _kpis(data: StudyData, cx_rate: float, rate: str) -> Verdict:
     question, notebook = "How do both sides rate what they experience?", "02"
     ex = list(ex_kpi_scales(data))
     if not ex:
@@ -149,12 +158,12 @@ def _kpis(data: StudyData, cx_rate: float) -> Verdict:
     if absent:
         return Verdict(question, notebook, WEAK, f"Not on both sides: {_and(absent)}.")
     if cx_rate < LOW_RESPONSE:
-        return Verdict(question, notebook, WEAK, f"Customers answer after {cx_rate:.0%} of the contacts only.")
+        return Verdict(question, notebook, WEAK, f"Customers answer after {rate} of the contacts only.")
     return Verdict(
         question,
         notebook,
         READY,
-        f"Ease, recommendation and satisfaction on both sides; customers answer {cx_rate:.0%} of invitations.",
+        f"Ease, recommendation and satisfaction on both sides; customers answer {rate} of invitations.",
     )
 
 
