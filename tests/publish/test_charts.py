@@ -16,6 +16,7 @@ from matplotlib.transforms import Bbox
 
 from exlink.errors import DisclosureError, ParameterError
 from exlink.publish import charts, style
+from exlink.publish.disclosure import Policy, release
 
 NAMES = sorted(showcase.figures())
 
@@ -292,3 +293,36 @@ def test_numbers_are_written_for_reading(value, spec, said):
 )
 def test_money_is_written_with_a_word_for_its_size(value, currency, said):
     assert style.money(value, currency).replace("\u00a0", " ") == said
+
+
+def _histogram(*counts, groups=None):
+    frame = pd.DataFrame({"a": np.arange(len(counts), dtype=float), "n": counts}).assign(b=lambda f: f["a"] + 1)
+    by = ["a", "b"]
+    if groups:
+        frame, by = frame.assign(who=groups), ["who", *by]
+    released = release(frame, policy=Policy(8), people="n", by=by, complement=False, reason="bins of a figure")
+    return charts.distribution(
+        released, left="a", right="b", count="n", group="who" if groups else None, xlabel="score", ylabel="people"
+    )
+
+
+def test_a_histogram_without_a_bar_that_may_be_shown_is_words_and_places_nobody():
+    fig = _histogram(1, 0, 3, 0, 2, 2)
+    (ax,) = fig.axes
+    assert not ax.patches, "neither bars nor hatching"
+    assert not ax.axison
+    assert ax.texts[0].get_text().startswith("Nothing to draw")
+    upper, lower = _histogram(3, 2, 9, 20, groups=["few", "few", "many", "many"]).axes
+    assert not upper.patches
+    assert "hidden" in upper.texts[0].get_text()
+    assert len(lower.patches) == 2
+
+
+def test_the_ends_of_a_histogram_are_not_single_people_and_counts_are_whole():
+    fig = _histogram(1, 0, 9, 3, 10, 0, 2)
+    (ax,) = fig.axes
+    low, high = ax.get_xlim()
+    assert low > 1.5
+    assert high < 5.5
+    assert sum(bool(bar.get_hatch()) for bar in ax.patches) == 1, "the hidden bar between two shown ones stays"
+    assert all(float(tick).is_integer() for tick in ax.get_yticks())
