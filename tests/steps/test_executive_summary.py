@@ -75,7 +75,7 @@ def page(e):
         cards.decision(**step.decision(e)), cards.tiles([cards.Tile(**t) for t in step.tiles(e)]),
         cards.chain([cards.Link(**x) for x in step.chain(e)]),
         cards.changes([cards.Change(**c) for c in step.changes(e)]), cards.note(step.others(e)),
-        cards.badges([cards.Badge(**b) for b in step.badges(e)]),
+        cards.badges([cards.Badge(**b) for b in step.badges()]),
         cards.certainty([cards.Certainty(**c) for c in step.certainty(e)]), cards.not_assessed(step.gaps(e)),
         cards.mind_changers(step.mind_changers(e)), cards.glossary(step.glossary(e)),
         cards.provenance(step.provenance(e, "A study", "2026Q3", "employee", 8)),

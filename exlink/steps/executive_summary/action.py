@@ -37,7 +37,7 @@ def _lever(e: Evidence, row: pd.Series) -> dict[str, str]:
     return {"action": f"Improve {row['label']}", "gain": f"{e.money(row['estimate'])} a year",
             "interval": f"{e.money(row['conf_low'])} to {e.money(row['conf_high'])}",
             "why": f"{capital(', '.join(parts))}.{rests}",
-            "cost": f"up to {e.money(worth)} is justified" if worth > 0 else ""}  # fmt: skip
+            "cost": f"up to {e.money(worth)} pays with 90% certainty" if worth > 0 else ""}  # fmt: skip
 
 
 def ranking(e: Evidence) -> str:
@@ -107,7 +107,7 @@ def mind_changers(e: Evidence) -> list[str]:
         lines.append("What customers bring in becomes known: a clear effect can still be worth little.")
     answers = (e.fact("readiness").get("response_rate") or {}).get("cx")
     if answers is not None and answers < ALL:
-        lines.append(f"The {1 - answers:.0%} of invited customers who did not answer think unlike those who did.")
+        lines.append(f"Customers who did not answer ({1 - answers:.0%}) think unlike those who did.")
     if e.level == "nothing":
         lines.append("Any result: none is known yet.")
     return lines

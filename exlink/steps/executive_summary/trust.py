@@ -16,15 +16,14 @@ WITHIN, BETWEEN = "moderate", "weak"  # no more, until which comes first and wha
 SAME_SURVEY = "Both are asked in the same survey: which comes first cannot be read, and a good day lifts both."
 
 
-def badges(e: Evidence) -> list[dict[str, str]]:
+def badges() -> list[dict[str, str]]:
     """Return the four warning signs; their audit is not part of this report yet."""
     return [{"area": area, "verdict": "not assessed", "meaning": meaning} for area, meaning in SIGNS.items()]
 
 
-def signs_note(e: Evidence) -> str:
-    """Return how many of the warning signs were looked at."""
-    looked = sum(badge["verdict"] != "not assessed" for badge in badges(e))
-    return f"{looked or 'None'} of them has been looked at in this report."
+def signs_note() -> str:
+    """Return why no warning sign has a verdict."""
+    return "This version of exlink does not compute them yet; they come with the misalignment audit."
 
 
 def certainty_note(e: Evidence) -> str:
