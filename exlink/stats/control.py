@@ -48,9 +48,15 @@ def control_limits(value: Any, std_error: Any, n: Any, *, width: float = 3.0) ->
     stretch = max(float(np.abs(np.diff(z)).mean() / _MOVING_RANGE), 1.0)
     half = np.where(known, width * stretch * std_error, np.nan)
     outside = known & (np.abs(value - centre) > half)
-    return pd.DataFrame({
-        "centre": np.where(known, centre, np.nan), "lower": centre - half, "upper": centre + half,
-        "alarm": outside | _late_in_a_run(np.sign(value - centre), known), "sigma_z": stretch})
+    return pd.DataFrame(
+        {
+            "centre": np.where(known, centre, np.nan),
+            "lower": centre - half,
+            "upper": centre + half,
+            "alarm": outside | _late_in_a_run(np.sign(value - centre), known),
+            "sigma_z": stretch,
+        }
+    )
 
 
 def linear_drift(value: Any, n: Any, *, level: float = 0.95) -> pd.DataFrame:

@@ -41,8 +41,9 @@ def test_all_nine_touchpoints_have_a_row_and_the_planted_gap_is_found(sample, mo
 
 
 def test_people_behind_a_row_are_those_who_answered(sample, moments):
-    counted = sample.query("SELECT touchpoint, count(DISTINCT employee_id) AS n FROM ex_responses GROUP BY ALL "
-                           "ORDER BY ALL").set_index("touchpoint")["n"]
+    counted = sample.query(
+        "SELECT touchpoint, count(DISTINCT employee_id) AS n FROM ex_responses GROUP BY ALL ORDER BY ALL"
+    ).set_index("touchpoint")["n"]
     measured = moments[moments["measured"]]
     assert measured["n_units"].to_dict() == counted.to_dict()
 
@@ -83,8 +84,9 @@ def test_coverage_is_the_share_of_people_who_met_the_moment(sample):
 
 def test_kpis_are_per_cent_of_the_scale(sample):
     frame = lifecycle.kpis(sample).set_index(["touchpoint", "kpi"])
-    raw = sample.query("SELECT avg(score) AS m FROM ex_responses WHERE touchpoint = 'coaching' AND kpi = 'recommend' "
-                       "ORDER BY m")["m"].iloc[0]
+    raw = sample.query(
+        "SELECT avg(score) AS m FROM ex_responses WHERE touchpoint = 'coaching' AND kpi = 'recommend' ORDER BY m"
+    )["m"].iloc[0]
     assert frame.loc[("coaching", "recommend"), "estimate"] == pytest.approx(raw * 10)
     assert frame["estimate"].between(0, 100).all()
 
@@ -92,14 +94,24 @@ def test_kpis_are_per_cent_of_the_scale(sample):
 def test_recognition_was_planted_above_after_training_support(sample):
     """MOMENT_EFFECT is +0.30 against −0.15 points on 1–5, or 11 % of the scale."""
     frame = lifecycle.kpis(sample).set_index(["touchpoint", "kpi"])
-    gap = (frame.loc[("recognition", "satisfaction"), "estimate"]
-           - frame.loc[("after-training support", "satisfaction"), "estimate"])
+    gap = (
+        frame.loc[("recognition", "satisfaction"), "estimate"]
+        - frame.loc[("after-training support", "satisfaction"), "estimate"]
+    )
     assert gap == pytest.approx(0.45 / 4 * 100, abs=9)
 
 
 def test_overlapping_moments_are_not_put_in_order():
-    frame = pd.DataFrame({"touchpoint": ["a", "b"], "kpi": "satisfaction", "estimate": [60.0, 62.0],
-                          "conf_low": [50.0, 52.0], "conf_high": [70.0, 72.0], "n_units": [20, 20]})
+    frame = pd.DataFrame(
+        {
+            "touchpoint": ["a", "b"],
+            "kpi": "satisfaction",
+            "estimate": [60.0, 62.0],
+            "conf_low": [50.0, 52.0],
+            "conf_high": [70.0, 72.0],
+            "n_units": [20, 20],
+        }
+    )
     assert "inconclusive" in lifecycle.kpis_sentence(frame, 8)
     assert lifecycle.kpis_sentence(frame.assign(n_units=3), 8) == ""
 
@@ -118,14 +130,16 @@ def test_shares_of_a_role_add_up_and_every_role_has_every_stage(reach, order, sa
 
 def test_employees_share_is_about_what_was_planted(reach, sample):
     """Planted: employee, team and what EX does between persons, of the observed variance of single answers."""
-    planted = {v["component"]: v["observed_share"] for v in sample.truth["variance_components"]
-               if v["kpi"] == "satisfaction"}
+    planted = {
+        v["component"]: v["observed_share"] for v in sample.truth["variance_components"] if v["kpi"] == "satisfaction"
+    }
     found = (reach["between"] * reach["n"]).sum() / reach["n"].sum()
     assert planted["employee"] < found < planted["employee"] + planted["team"] + 0.04
 
 
 def test_no_share_where_scores_do_not_depend_on_who_serves(sample, order, monkeypatch):
     """Customers' answers dealt out to employees by a hash: about one cell in twenty looks certain, not more."""
+
     def shuffled(data, by):
         return data.query("""
             SELECT e.employee_id, role, touchpoint, count(*) AS contacts, count(satisfaction) AS n_satisfaction,
@@ -167,8 +181,9 @@ def test_journey_starts_with_onboarding_and_can_be_reordered(sample, order):
 
 def test_upper_lane_is_what_customers_said(both, sample):
     row = both[(both["lane"] == track.CUSTOMERS) & (both["stage"] == "claim") & (both["series"] == "ease")].iloc[0]
-    raw = sample.query("SELECT avg(ease) AS m, count(ease) AS n FROM interactions WHERE touchpoint = 'claim' "
-                       "ORDER BY m")
+    raw = sample.query(
+        "SELECT avg(ease) AS m, count(ease) AS n FROM interactions WHERE touchpoint = 'claim' ORDER BY m"
+    )
     assert row["value"] == pytest.approx((raw["m"].iloc[0] - 1) / 4 * 100)
     assert row["n"] == raw["n"].iloc[0]
     assert row["low"] < row["value"] < row["high"]
@@ -176,8 +191,10 @@ def test_upper_lane_is_what_customers_said(both, sample):
 
 def test_lower_lane_weighs_people_by_their_contacts(both, sample):
     row = both[(both["lane"] == track.EMPLOYEES) & (both["stage"] == "renewal") & (both["series"] == "satisfaction")]
-    raw = sample.query("SELECT avg(e.ex_satisfaction) AS m, count(e.ex_satisfaction) AS n FROM linked JOIN exposures e "
-                       "USING (employee_id, wave) WHERE touchpoint = 'renewal' ORDER BY m").iloc[0]
+    raw = sample.query(
+        "SELECT avg(e.ex_satisfaction) AS m, count(e.ex_satisfaction) AS n FROM linked JOIN exposures e "
+        "USING (employee_id, wave) WHERE touchpoint = 'renewal' ORDER BY m"
+    ).iloc[0]
     assert row["value"].iloc[0] == pytest.approx((raw["m"] - 1) / 4 * 100)
     assert row["n"].iloc[0] == raw["n"]
 

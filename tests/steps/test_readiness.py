@@ -36,7 +36,8 @@ def test_rejects_are_told_with_their_share(sample):
     sample_with = type("Data", (), {})()
     sample_with.accounting = pd.DataFrame({"table": ["cx_responses"], "rows_in": [200]})
     sample_with.rejects = pd.DataFrame(
-        {"table": ["cx_responses"], "reason": ["ease outside 1–5"], "rows": [14], "first_rows": ["88, 90"]})
+        {"table": ["cx_responses"], "reason": ["ease outside 1–5"], "rows": [14], "first_rows": ["88, 90"]}
+    )
     assert rows.rejects(sample_with)["share"].tolist() == [0.07]
 
 
@@ -91,11 +92,14 @@ def test_a_study_without_invitations_has_one_stage_less(required_only, sample):
 
 def test_standardised_difference_is_that_of_the_rows(sample):
     frame = rows.linked_against_lost(sample).set_index("characteristic")
-    raw = sample.query("SELECT wave IS NOT NULL AND has_cx AS kept, complexity, channel = 'phone' AS phone "
-                       "FROM interactions ORDER BY ALL")
+    raw = sample.query(
+        "SELECT wave IS NOT NULL AND has_cx AS kept, complexity, channel = 'phone' AS phone "
+        "FROM interactions ORDER BY ALL"
+    )
     yes, no = raw[raw["kept"]], raw[~raw["kept"]]
     want = (yes["complexity"].mean() - no["complexity"].mean()) / np.sqrt(
-        (yes["complexity"].var() + no["complexity"].var()) / 2)
+        (yes["complexity"].var() + no["complexity"].var()) / 2
+    )
     assert frame.loc["complexity", "difference"] == pytest.approx(want, abs=1e-9)
     assert frame.loc["channel: phone", "linked"] == pytest.approx(yes["phone"].mean())
 
@@ -108,9 +112,16 @@ def test_nothing_is_called_different_where_loss_is_random(sample):
 
 
 def test_a_real_difference_is_named_and_a_small_group_is_not():
-    frame = pd.DataFrame({
-        "characteristic": ["channel: phone", "role: rare"], "linked": [0.6, 0.1], "lost": [0.4, 0.0],
-        "difference": [0.41, 0.5], "noticeable": [True, True], "n_units": [100, 3]})
+    frame = pd.DataFrame(
+        {
+            "characteristic": ["channel: phone", "role: rare"],
+            "linked": [0.6, 0.1],
+            "lost": [0.4, 0.0],
+            "difference": [0.41, 0.5],
+            "noticeable": [True, True],
+            "n_units": [100, 3],
+        }
+    )
     said = rows.difference_sentence(frame, 8)
     assert "channel: phone (+0.41)" in said
     assert "rare" not in said
@@ -183,8 +194,16 @@ def test_withheld_share_is_found(sample):
 
 def test_a_handful_who_withhold_is_not_counted_in_words():
     share = pd.DataFrame({"quarter": ["all"], "estimate": [0.955], "n_yes": [149], "n_no": [7]})
-    shift = pd.DataFrame({"mode": ["identified", "not identified", "difference"], "estimate": [3.8, 3.1, -0.7],
-                          "conf_low": -1.0, "conf_high": 0.1, "n": 9, "n_units": [149, 7, 7]})
+    shift = pd.DataFrame(
+        {
+            "mode": ["identified", "not identified", "difference"],
+            "estimate": [3.8, 3.1, -0.7],
+            "conf_low": -1.0,
+            "conf_high": 0.1,
+            "n": 9,
+            "n_units": [149, 7, 7],
+        }
+    )
     said = coverage.identified_sentence(share, shift, 8)
     assert "95" not in said
     assert "fewer than 8" in said
@@ -252,7 +271,8 @@ def test_team_grain_speaks_of_teams(team_grain):
     assert "employees carry" not in said
     assert "teams" in said
     assert frame.set_index("question").loc["Which roles move which part of the customer journey?", "verdict"] == (
-        verdicts.NOT)
+        verdicts.NOT
+    )
 
 
 def _rates(*sides):

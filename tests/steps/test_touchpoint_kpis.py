@@ -22,8 +22,10 @@ def at(table):
 
 @pytest.fixture(scope="module")
 def contacts(sample):
-    return sample.query("SELECT employee_id, touchpoint, ease, recommend, satisfaction, resolved_first_contact "
-                        "FROM interactions ORDER BY interaction_id")
+    return sample.query(
+        "SELECT employee_id, touchpoint, ease, recommend, satisfaction, resolved_first_contact "
+        "FROM interactions ORDER BY interaction_id"
+    )
 
 
 # -- dictionary (M7) ---------------------------------------------------------------------------------
@@ -58,9 +60,13 @@ def test_mirror_tells_a_gap_in_the_study_from_a_gap_in_the_dictionary(sample, re
 def test_customers_kpis_follow_their_formulas(at, contacts):
     claims = contacts[contacts["touchpoint"] == "claim"]
     nps = 100 * ((claims["recommend"] >= 9).sum() - (claims["recommend"] <= 6).sum()) / claims["recommend"].count()
-    want = {"CES": claims["ease"].mean(), "NPS": nps,
-            "CSAT": 100 * (claims["satisfaction"].dropna() >= 4).mean(), "Satisfaction": claims["satisfaction"].mean(),
-            "FCR": 100 * claims["resolved_first_contact"].mean()}
+    want = {
+        "CES": claims["ease"].mean(),
+        "NPS": nps,
+        "CSAT": 100 * (claims["satisfaction"].dropna() >= 4).mean(),
+        "Satisfaction": claims["satisfaction"].mean(),
+        "FCR": 100 * claims["resolved_first_contact"].mean(),
+    }
     for kpi, value in want.items():
         row = at.loc[("customers", kpi, "claim")]
         assert row["estimate"] == pytest.approx(value), kpi
@@ -74,9 +80,11 @@ def test_employees_kpis_follow_their_formulas(at, sample):
     said = sample.query("SELECT kpi, score FROM ex_responses WHERE kpi IN ('recommend', 'satisfaction') ORDER BY ALL")
     recommend = said.loc[said["kpi"] == "recommend", "score"]
     assert at.loc[("employees", "eNPS", "all"), "estimate"] == pytest.approx(
-        100 * ((recommend >= 9).mean() - (recommend <= 6).mean()))
+        100 * ((recommend >= 9).mean() - (recommend <= 6).mean())
+    )
     assert at.loc[("employees", "ESAT", "all"), "estimate"] == pytest.approx(
-        100 * (said.loc[said["kpi"] == "satisfaction", "score"] >= 4).mean())
+        100 * (said.loc[said["kpi"] == "satisfaction", "score"] >= 4).mean()
+    )
 
 
 def test_clustered_intervals_are_wider_than_those_of_independent_answers(at, contacts):
@@ -126,16 +134,28 @@ def test_touchpoints_are_sorted_by_the_first_kpi_and_planted_low_ones_come_first
 
 
 def test_overlap_is_called_inconclusive():
-    frame = pd.DataFrame({"touchpoint": ["a", "b"], "kpi": "NPS", "unit": "points", "estimate": [1.0, 4.0],
-                          "conf_low": [-5.0, -2.0], "conf_high": [7.0, 10.0], "n": 50, "n_units": 20})
+    frame = pd.DataFrame(
+        {
+            "touchpoint": ["a", "b"],
+            "kpi": "NPS",
+            "unit": "points",
+            "estimate": [1.0, 4.0],
+            "conf_low": [-5.0, -2.0],
+            "conf_high": [7.0, 10.0],
+            "n": 50,
+            "n_units": 20,
+        }
+    )
     assert "inconclusive" in scores.touchpoint_sentence(frame, "customers", 8)
     assert scores.touchpoint_sentence(frame, "customers", 30) == ""
     assert "(1.00)" in scores.touchpoint_sentence(frame.assign(unit="score"), "customers", 8)
 
 
 def test_people_on_either_side_of_a_share_are_counted(at, sample):
-    said = sample.query("SELECT DISTINCT employee_id, score >= 4 AS top FROM ex_responses WHERE kpi = 'satisfaction' "
-                        "AND touchpoint = 'promotion' ORDER BY ALL")
+    said = sample.query(
+        "SELECT DISTINCT employee_id, score >= 4 AS top FROM ex_responses WHERE kpi = 'satisfaction' "
+        "AND touchpoint = 'promotion' ORDER BY ALL"
+    )
     row = at.loc[("employees", "ESAT", "promotion")]
     assert (row["n_yes"], row["n_no"]) == (said["top"].sum(), (~said["top"]).sum())
     said = sample.query("SELECT employee_id, score FROM ex_responses WHERE kpi = 'recommend' ORDER BY ALL")
@@ -242,8 +262,13 @@ def test_alpha_rests_on_one_answer_per_person(sample):
 
 def test_single_items_have_no_alpha_and_say_why(team_grain, monkeypatch):
     query = team_grain.query
-    monkeypatch.setattr(team_grain, "query", lambda sql: query(sql).pipe(
-        lambda f: f[f["item"].str.endswith("_1")].reset_index(drop=True) if "item" in f else f))
+    monkeypatch.setattr(
+        team_grain,
+        "query",
+        lambda sql: query(sql).pipe(
+            lambda f: f[f["item"].str.endswith("_1")].reset_index(drop=True) if "item" in f else f
+        ),
+    )
     frame = indices.indices(team_grain)
     assert frame["alpha"].isna().all()
     assert frame["note"].str.contains("at least 2 items").all()

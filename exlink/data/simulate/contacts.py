@@ -203,8 +203,7 @@ def _work(
     reopened = rng.random(n) < _logistic(-2.7 + 0.9 * ~resolved + _moved(x, OPS.reopened))
     faulty = scene.teams.site[team] == 2  # this site's systems fail more often
     strain = 0.40 * scene.effects.strain[who] + 0.5 * faulty
-    escalated = rng.random(n) < _logistic(
-        -3.7 + 0.35 * hard + 1.1 * ~resolved + strain + _moved(x, OPS.escalated))
+    escalated = rng.random(n) < _logistic(-3.7 + 0.35 * hard + 1.1 * ~resolved + strain + _moved(x, OPS.escalated))
     closes = rng.random(n) < np.where(faulty, 0.45, 0.68)
     closed = day + 1 + np.floor(rng.gamma(1.3, 7.0, n)).astype(int)
     known = escalated & closes & (closed < scene.world.starts[-1])

@@ -130,9 +130,7 @@ def apply_churn(rng: np.random.Generator, customers: Customers, quarter: int) ->
     customers.churned[here & (rng.random(len(here)) < hazard)] = quarter
 
 
-def value_table(
-    rng: np.random.Generator, world: World, customers: Customers, moods: Moods, quarter: int
-) -> pa.Table:
+def value_table(rng: np.random.Generator, world: World, customers: Customers, moods: Moods, quarter: int) -> pa.Table:
     """Return this quarter's rows of ``customer_value``, given the overall CX of the quarter before."""
     plan = Money()
     here = (customers.joined <= quarter) & (customers.churned >= quarter)

@@ -118,18 +118,20 @@ def employees_table(people: People, teams: Teams) -> pa.Table:
     gone = people.left < STAYS
     team = np.where(people.moved < people.left, people.team_last, people.team_first)
     manager = teams.manager[team]
-    return pa.table({
-        "employee_id": people.ids,
-        "role": pa.array([r.name for r in ROLES]).take(pa.array(people.role)),
-        "team_id": teams.ids.take(pa.array(team)),
-        "site": pa.array(SITES).take(pa.array(teams.site[team])),
-        "manager_id": people.ids.take(pa.array(manager, mask=manager == np.arange(len(team)))),
-        "hired_on": days(people.hired),
-        "left_on": days(people.left, gone),
-        "left_voluntarily": pa.array(people.voluntary, mask=~gone),
-        "annual_salary": people.salary,
-        "performance_rating": people.rating,
-    })
+    return pa.table(
+        {
+            "employee_id": people.ids,
+            "role": pa.array([r.name for r in ROLES]).take(pa.array(people.role)),
+            "team_id": teams.ids.take(pa.array(team)),
+            "site": pa.array(SITES).take(pa.array(teams.site[team])),
+            "manager_id": people.ids.take(pa.array(manager, mask=manager == np.arange(len(team)))),
+            "hired_on": days(people.hired),
+            "left_on": days(people.left, gone),
+            "left_voluntarily": pa.array(people.voluntary, mask=~gone),
+            "annual_salary": people.salary,
+            "performance_rating": people.rating,
+        }
+    )
 
 
 def assignments_table(people: People, teams: Teams) -> pa.Table:
@@ -143,11 +145,13 @@ def assignments_table(people: People, teams: Teams) -> pa.Table:
     moves_on = ~second & (people.moved < people.left)[who]
     ends = np.where(moves_on, people.moved[who] - 1, people.left[who])
     manager = teams.manager[team]
-    return pa.table({
-        "employee_id": people.ids.take(pa.array(who)),
-        "valid_from": days(np.where(second, people.moved[who], people.hired[who])),
-        "team_id": teams.ids.take(pa.array(team)),
-        "manager_id": people.ids.take(pa.array(manager, mask=manager == who)),
-        "role": pa.array([r.name for r in ROLES]).take(pa.array(people.role[who])),
-        "valid_to": days(ends, ends < STAYS),
-    })
+    return pa.table(
+        {
+            "employee_id": people.ids.take(pa.array(who)),
+            "valid_from": days(np.where(second, people.moved[who], people.hired[who])),
+            "team_id": teams.ids.take(pa.array(team)),
+            "manager_id": people.ids.take(pa.array(manager, mask=manager == who)),
+            "role": pa.array([r.name for r in ROLES]).take(pa.array(people.role[who])),
+            "valid_to": days(ends, ends < STAYS),
+        }
+    )

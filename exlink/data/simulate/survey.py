@@ -232,8 +232,10 @@ def invitations_table(people: People, states: States) -> pa.Table:
     """Return ``ex_invitations``: every moment met and recorded, also the one that nobody asks about."""
     here = states.asked & (states.opened[None, :] < people.left[:, None])
     i, w, m = np.nonzero(states.exposed & here[..., None])
-    return pa.table({
-        "employee_id": people.ids.take(pa.array(i)),
-        "invited_on": days(states.opened[w]),
-        "touchpoint": pa.array(MOMENTS).take(pa.array(m)),
-    })
+    return pa.table(
+        {
+            "employee_id": people.ids.take(pa.array(i)),
+            "invited_on": days(states.opened[w]),
+            "touchpoint": pa.array(MOMENTS).take(pa.array(m)),
+        }
+    )

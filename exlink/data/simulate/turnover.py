@@ -29,9 +29,7 @@ def apply_exits(
     people.voluntary[goes] = True
 
 
-def exit_logit(
-    people: People, satisfaction: np.ndarray, contacts: np.ndarray, unresolved: np.ndarray
-) -> np.ndarray:
+def exit_logit(people: People, satisfaction: np.ndarray, contacts: np.ndarray, unresolved: np.ndarray) -> np.ndarray:
     """Return the logit of a voluntary exit within the quarter."""
     plan = Exit()
     rate = 100 * unresolved / np.maximum(contacts, 1)

@@ -109,16 +109,18 @@ def desktop_table(
     switches, pastes = (rng.poisson(usual[:, c] * busier) for c in (1, 2))
     row, app = np.nonzero(minutes > 0)
     off = (minutes * ~managed).sum(1)
-    table = pa.table({
-        "employee_id": people.ids.take(pa.array(who[row])),
-        "day": days(day[row]),
-        "application": pa.array([a.name for a in APPLICATIONS]).take(pa.array(app)),
-        "category": pa.array([a.category for a in APPLICATIONS]).take(pa.array(app)),
-        "managed": managed[app],
-        "minutes": minutes[row, app],
-        "switches": switches[row, app].astype(np.int32),
-        "copy_pastes": pastes[row, app].astype(np.int32),
-    })
+    table = pa.table(
+        {
+            "employee_id": people.ids.take(pa.array(who[row])),
+            "day": days(day[row]),
+            "application": pa.array([a.name for a in APPLICATIONS]).take(pa.array(app)),
+            "category": pa.array([a.category for a in APPLICATIONS]).take(pa.array(app)),
+            "managed": managed[app],
+            "minutes": minutes[row, app],
+            "switches": switches[row, app].astype(np.int32),
+            "copy_pastes": pastes[row, app].astype(np.int32),
+        }
+    )
     return table, {"shadow_teams": float(off[shadow].mean()), "other_teams": float(off[~shadow].mean())}
 
 
@@ -160,18 +162,20 @@ def voc_table(rng: np.random.Generator, world: World) -> tuple[pa.Table, np.ndar
         if received.any():
             closure[q + 2] = acted[received].mean()
     action = np.unique(np.where(acted, theme * 100 + quarter, -1), return_inverse=True)[1]
-    return pa.table({
-        "feedback_id": numbered("V", n, 5),
-        "source": pa.array([t.source for t in THEMES]).take(by_theme),
-        "theme": pa.array([t.name for t in THEMES]).take(by_theme),
-        "received_on": days(day),
-        "acknowledged_on": days(seen, acknowledged | acted),
-        "owner": pa.array([t.owner for t in THEMES]).take(pa.array(theme, mask=~(owned | acted))),
-        "owner_can_act": pa.array([t.can_act for t in THEMES]).take(pa.array(theme, mask=~(owned | acted))),
-        "action_id": pa.array([f"A-{k:03d}" for k in range(action.max() + 1)]).take(pa.array(action, mask=~acted)),
-        "acted_on": days(done, acted),
-        "told_back_on": days(told, back),
-    }), closure
+    return pa.table(
+        {
+            "feedback_id": numbered("V", n, 5),
+            "source": pa.array([t.source for t in THEMES]).take(by_theme),
+            "theme": pa.array([t.name for t in THEMES]).take(by_theme),
+            "received_on": days(day),
+            "acknowledged_on": days(seen, acknowledged | acted),
+            "owner": pa.array([t.owner for t in THEMES]).take(pa.array(theme, mask=~(owned | acted))),
+            "owner_can_act": pa.array([t.can_act for t in THEMES]).take(pa.array(theme, mask=~(owned | acted))),
+            "action_id": pa.array([f"A-{k:03d}" for k in range(action.max() + 1)]).take(pa.array(action, mask=~acted)),
+            "acted_on": days(done, acted),
+            "told_back_on": days(told, back),
+        }
+    ), closure
 
 
 def initiatives_table(teams: Teams, plans: list[Plan]) -> pa.Table:

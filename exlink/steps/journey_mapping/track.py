@@ -37,8 +37,10 @@ def stage_order(data: StudyData, wanted: Sequence[str] = ()) -> list[str]:
         return found
     unknown = [w for w in wanted if w not in found]
     if unknown:
-        raise ParameterError(f"stages: '{unknown[0]}' is not a customer touchpoint.{did_you_mean(unknown[0], found)} "
-                             f"The study has {listed(found, 20)}.")
+        raise ParameterError(
+            f"stages: '{unknown[0]}' is not a customer touchpoint.{did_you_mean(unknown[0], found)} "
+            f"The study has {listed(found, 20)}."
+        )
     if absent := [f for f in found if f not in wanted]:
         raise ParameterError(f"stages leaves out {listed(absent, 20)}. Name every customer touchpoint once.")
     return list(dict.fromkeys(wanted))
@@ -74,16 +76,20 @@ def track_sentence(frame: pd.DataFrame, min_group: int) -> str:
     cx = cx[cx["series"] == cx["series"].iloc[-1]].set_index("stage")
     ex = ex[ex["series"] == ex["series"].iloc[-1]].set_index("stage")
     worst, best = cx["value"].idxmin(), cx["value"].idxmax()
-    said = (f"**Customers rate {worst} lowest ({cx.loc[worst, 'value']:.0f} % of the scale) and {best} highest "
-            f"({cx.loc[best, 'value']:.0f} %).**")
+    said = (
+        f"**Customers rate {worst} lowest ({cx.loc[worst, 'value']:.0f} % of the scale) and {best} highest "
+        f"({cx.loc[best, 'value']:.0f} %).**"
+    )
     if worst not in ex.index or best not in ex.index:
         return said
     gap = float(ex.loc[worst, "value"] - ex.loc[best, "value"])
     room = max(float(ex.loc[s, "high"] - ex.loc[s, "low"]) / 2 for s in (worst, best))
     what = f"{ex.loc[worst, 'value']:.0f} % against {ex.loc[best, 'value']:.0f} %"
     if pd.isna(room) or abs(gap) <= room:
-        return (f"{said} The EX of those who serve the two hardly differs ({what}): who serves which stage does not "
-                "account for the customers' gap.")
+        return (
+            f"{said} The EX of those who serve the two hardly differs ({what}): who serves which stage does not "
+            "account for the customers' gap."
+        )
     word = "lower" if gap < 0 else "higher"
     end = " as well" if gap < 0 else ", which does not account for the customers' gap"
     return f"{said} The EX of those who serve {worst} is {word} ({what}){end}."
@@ -116,7 +122,8 @@ def _employees(data: StudyData) -> pd.DataFrame:
     for series, column in columns.items():
         known = served.dropna(subset=column)
         cells = known[[data.unit, "touchpoint"]].assign(
-            n_ex=known["n"], sum_ex=known["n"] * known[column], sumsq_ex=known["n"] * known[column] ** 2)
+            n_ex=known["n"], sum_ex=known["n"] * known[column], sumsq_ex=known["n"] * known[column] ** 2
+        )
         means = group_means(cells, "ex", "touchpoint", cluster=data.unit)
         parts.append(_on_scale(means, scales[series]).assign(series=series, lane=lane))
     frame = pd.concat(parts, ignore_index=True)

@@ -15,9 +15,20 @@ NOT_DEFINED, NOT_MEASURED = "no such KPI", "not measured"
 
 def dictionary() -> pd.DataFrame:
     """Return every KPI exlink knows: side, name, concept, formula, unit, direction, source."""
-    return pd.DataFrame([{
-        "side": SIDES[k.side], "kpi": k.name, "concept": k.concept, "formula": k.formula, "unit": k.unit,
-        "direction": k.direction, "source": k.source} for k in KPIS])
+    return pd.DataFrame(
+        [
+            {
+                "side": SIDES[k.side],
+                "kpi": k.name,
+                "concept": k.concept,
+                "formula": k.formula,
+                "unit": k.unit,
+                "direction": k.direction,
+                "source": k.source,
+            }
+            for k in KPIS
+        ]
+    )
 
 
 def measured(data: StudyData, kpi: Kpi) -> bool:

@@ -35,12 +35,31 @@ def indices(data: StudyData) -> pd.DataFrame:
         items = part.pivot(index="who", columns="item", values="score")
         scale = scales[f"ex_{slug(aspect)}"]
         mean = mean_interval(percent_of_scale(items.mean(axis=1), scale)).iloc[0]
-        rows.append({
-            "aspect": data.label(slug(aspect)), "estimate": mean.estimate, "conf_low": mean.conf_low,
-            "conf_high": mean.conf_high, "items": items.shape[1], **_alpha(items), "n": int(mean.n),
-            "n_units": int(mean.n)})
-    columns = ["aspect", "estimate", "conf_low", "conf_high", "items", "alpha", "alpha_low", "alpha_high", "note", "n",
-               "n_units"]
+        rows.append(
+            {
+                "aspect": data.label(slug(aspect)),
+                "estimate": mean.estimate,
+                "conf_low": mean.conf_low,
+                "conf_high": mean.conf_high,
+                "items": items.shape[1],
+                **_alpha(items),
+                "n": int(mean.n),
+                "n_units": int(mean.n),
+            }
+        )
+    columns = [
+        "aspect",
+        "estimate",
+        "conf_low",
+        "conf_high",
+        "items",
+        "alpha",
+        "alpha_low",
+        "alpha_high",
+        "note",
+        "n",
+        "n_units",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -50,16 +69,20 @@ def indices_sentence(frame: pd.DataFrame, min_group: int) -> str:
     if shown.empty:
         return ""
     low, high = shown.loc[shown["estimate"].idxmin()], shown.loc[shown["estimate"].idxmax()]
-    said = (f"**Of {len(shown)} aspects, {low.aspect} is lowest ({low.estimate:.0f} % of the scale) and {high.aspect} "
-            f"highest ({high.estimate:.0f} %).**")
+    said = (
+        f"**Of {len(shown)} aspects, {low.aspect} is lowest ({low.estimate:.0f} % of the scale) and {high.aspect} "
+        f"highest ({high.estimate:.0f} %).**"
+    )
     known = shown["alpha"].dropna()
     if known.empty:
         return f"{said} Each aspect has one item, so its reliability cannot be judged from within."
     weak = shown.loc[shown["alpha"] < ENOUGH, "aspect"]
     if weak.empty:
         return f"{said} Alpha runs from {known.min():.2f} to {known.max():.2f}: all aspects reach {ENOUGH}."
-    return (f"{said} Alpha runs from {known.min():.2f} to {known.max():.2f}; below {ENOUGH} lie {', '.join(weak)}. "
-            "Associations with these are understated.")
+    return (
+        f"{said} Alpha runs from {known.min():.2f} to {known.max():.2f}; below {ENOUGH} lie {', '.join(weak)}. "
+        "Associations with these are understated."
+    )
 
 
 def _alpha(items: pd.DataFrame) -> dict[str, object]:
