@@ -19,7 +19,10 @@ SLUG = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
 STEM = re.compile(r"^\d\d_([a-z][a-z0-9_]*)$")
 MAGIC = re.compile(r"^\s*[%!?]|\?\s*$", re.MULTILINE)
 ABSOLUTE = re.compile(r"^(/|~|[A-Za-z]:[\\/]|file:|\\\\)")
-PUBLISH = ("exlink.publish.session", "exlink.publish.charts", "exlink.publish.tables", "exlink.publish.cards")
+PUBLISH = (
+    *("exlink.publish.session", "exlink.publish.charts", "exlink.publish.tables", "exlink.publish.cards"),
+    "exlink.publish.touchpoints",  # which touchpoints every table and chart of the notebook hides
+)
 READING = re.compile(r"reading this (figure|table|page)", re.IGNORECASE)
 SHOWING = {"show", "say", "display"}
 SILENCING = {"filterwarnings", "simplefilter", "catch_warnings"}
