@@ -54,6 +54,7 @@ def prepare(study: Study, folder: Path) -> Path:
             target = folder / "linked.parquet"
             con.execute(f"COPY ({linked.to_native().sql_query()}) TO {quoted(str(target))} (FORMAT parquet)")
         _refuse_no_overlap(con, target, unit, study)
+        notes += _note_on_period(con, target, study)
     finally:
         con.close()
     (folder / "interactions.parquet").unlink()  # `linked` holds every one of its rows and columns
@@ -140,7 +141,11 @@ class StudyData:
         ``needs`` are ``table`` or ``table.column``.
         """
         absent = [need for need in needs if not self.has(*need.split("."))]
-        return f"not assessed: needs {', '.join(f'`{need}`' for need in absent)}" if absent else ""
+        return f"not assessed: needs {', '.join(map(self._lacking, absent))}" if absent else ""
+
+    def _lacking(self, need: str) -> str:
+        table, _, column = need.partition(".")
+        return f"`{need}` (the column is empty)" if column in self._filled.get(table, {}) else f"`{need}`"
 
     def frame(self, table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return a validated table as a DataFrame, in key order.
@@ -240,6 +245,17 @@ def _history(con: duckdb.DuckDBPyConnection, filled: dict[str, dict[str, int]], 
     if unit == "team_id" or "assignments" not in filled:
         return None
     return con.execute("SELECT * FROM assignments ORDER BY employee_id, valid_from").df()
+
+
+def _note_on_period(con: duckdb.DuckDBPyConnection, linked: Path, study: Study) -> list[str]:
+    """Return a sentence when the data end before the study's period begins."""
+    last = con.execute(f"SELECT max(started_at)::DATE FROM read_parquet({quoted(str(linked))})").fetchall()[0][0]
+    if last >= study.period.first:
+        return []
+    return [
+        f"interactions: the last one is of {last}, before the period {study.period.label} begins. Everything up to it "
+        "is read; check `period`."
+    ]
 
 
 def _refuse_no_overlap(con: duckdb.DuckDBPyConnection, linked: Path, unit: str, study: Study) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.dataset import StudyData
-from exlink.data.panel import aspect_columns, column_label, overall_columns, panel_cells, smallest_slopes
+from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, overall_columns, panel_cells, smallest_slopes
 from exlink.data.panel import focus_outcome as focus_outcome
 from exlink.data.panel import within_reason as within_reason
 from exlink.data.planted import recovery as recovery
@@ -87,6 +87,9 @@ def slopes(data: StudyData, *, smallest_share: float, kind: str = "within") -> p
     (simulated data), note.
     """
     found = slope_matrix(panel_cells(data), data.cx_kpis, aspect_columns(data), data.unit, "wave", kind=kind)
+    few = found["n_units"] < MIN_UNITS  # a line through nine points looks clear by chance
+    found.loc[few, ["estimate", "std_error", "conf_low", "conf_high", "p_value", "p_adjusted", "mde"]] = np.nan
+    found.loc[few & (found["note"] == ""), "note"] = f"fewer than {MIN_UNITS} {data.people}"
     found.insert(0, "aspect", found["term"].map(lambda t: column_label(data, t)))
     found["smallest"] = found["outcome"].map(smallest_slopes(data, smallest_share))
     found["verdict"] = [
@@ -97,6 +100,11 @@ def slopes(data: StudyData, *, smallest_share: float, kind: str = "within") -> p
     found["p_words"] = found["p_adjusted"].map(p_in_words)
     found = with_planted(found, data, "marginal" if kind == "within" else "between")
     return found.rename(columns={"kind": "planted_kind"})
+
+
+def few_reason(data: StudyData) -> str:
+    """Return why no slope at all is shown: too few units for any."""
+    return f"not assessed: slopes need at least {MIN_UNITS} {data.people} with EX and customers' answers"
 
 
 def readings(within: pd.DataFrame, between: pd.DataFrame) -> pd.DataFrame:
@@ -166,7 +174,7 @@ def side_by_side(within: pd.DataFrame, between: pd.DataFrame, outcome: str) -> p
         frame[(frame["outcome"] == outcome) & frame["estimate"].notna()].assign(effect=effect)
         for effect, frame in (("within", within), ("between", between))
     ]
-    out = pd.concat([p for p in parts if len(p)], ignore_index=True)
+    out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
     order = parts[0] if len(parts[0]) else parts[1]
     places = {a: k for k, a in enumerate(order.sort_values("estimate", ascending=False, kind="stable")["aspect"])}
     rank = out["aspect"].map(places).fillna(len(places))

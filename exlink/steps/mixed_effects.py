@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from exlink.data.dataset import StudyData
-from exlink.data.panel import aspect_columns, column_label, panel_cells, smallest_slopes
+from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, panel_cells, smallest_slopes
 from exlink.data.panel import focus_outcome as focus_outcome
 from exlink.data.panel import within_reason as within_reason
 from exlink.data.planted import planted_variances, with_planted
@@ -65,6 +65,9 @@ def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float
     parts, mixed, without, failures = [], {}, {}, []
     for y in data.cx_kpis:
         rows = given.rows.dropna(subset=[y])
+        if rows[data.unit].nunique() < MIN_UNITS:  # a variance of nine units says nothing, their slopes little
+            failures.append(f"not assessed: models of {y} need at least {MIN_UNITS} {data.people} with answers")
+            continue
         try:
             mixed[y] = mixed_model(rows, _formula(y, given.terms), data.unit, reml=reml)
             without[y] = mixed_model(rows, _formula(y, given.circumstances), data.unit, reml=reml)

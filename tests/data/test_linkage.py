@@ -171,3 +171,15 @@ def test_gaps_and_overlaps_of_the_team_history_are_told(tmp_path):
     teams = {e: set(g["team_id"]) for e, g in rows.groupby("employee_id")}
     assert "T-0" in teams["E-000"]
     assert teams["E-001"] <= {"T-8", "T-9"} and teams["E-002"] <= {"T-8", "T-9"}
+
+
+def test_a_period_after_the_data_is_told(tmp_path):
+    data = open_data(load_study(write(tmp_path, tables(), period="2031Q1")))
+    assert any("before the period 2031Q1 begins" in note for note in data.notes)
+
+
+def test_what_is_missing_says_whether_it_is_empty(tmp_path):
+    data = open_data(load_study(write(tmp_path, tables())))
+    assert data.missing("employees.left_on") == "not assessed: needs `employees.left_on` (the column is empty)"
+    assert data.missing("employees.site", "claims") == "not assessed: needs `employees.site`, `claims`"
+    assert data.missing("employees.role") == ""

@@ -285,3 +285,10 @@ def test_a_contact_on_the_day_of_the_ex_answer_does_not_count_as_after_it(sample
     said = words.direction_sentence(facts)
     assert "Every linked contact follows" not in said
     assert "which came first is not known" in said
+
+
+def test_a_handful_of_people_carries_no_slope(tmp_path):
+    found = step.slopes(open_study(tmp_path, Plan(units=9)), smallest_share=0.0125, kind="between")
+    assert found["estimate"].isna().all()
+    assert set(found["verdict"]) == {"not assessed"}
+    assert set(found["note"]) == {"fewer than 10 employees"}

@@ -218,3 +218,10 @@ def test_in_a_reversed_world_the_sentence_says_falls(sample_fits, reversed_sampl
     slope = step.random_slope(reversed_sample, given, "satisfaction", fits, reml=True)
     assert slope["aspect"] == down["aspect"].iloc[0]
     assert slope["estimate"] < 0
+
+
+def test_a_handful_of_people_carries_no_model(tmp_path):
+    data = open_study(tmp_path, Plan(units=9))
+    fits = step.fit_all(data, step.design(data, [], max_rows=1000), reml=True, smallest_share=0.0125)
+    assert fits.mixed == {}
+    assert "not assessed: models of satisfaction need at least 10 employees with answers" in fits.failures
