@@ -41,8 +41,7 @@ def slope_matrix(
     DataFrame, one row per covariate and outcome, in the order given: ``outcome``, tidy columns,
     ``p_adjusted`` (Benjamini–Hochberg over the whole matrix), ``n_units``, ``n_cells``, ``sd_within``
     (of x, once effects are out; between units for kind='between'), ``mde`` (of one test at 5 %: ``p_adjusted`` needs
-    more than that) and ``note``: empty, or why a
-    slope could not be estimated.
+    more than that) and ``note``: empty, or why a slope could not be estimated.
     """
     if kind not in ("within", "between"):
         raise EstimationError(f"kind: '{kind}' is neither 'within' nor 'between'.")

@@ -82,9 +82,8 @@ def slopes(data: StudyData, *, smallest_share: float, kind: str = "within") -> p
     Returns
     -------
     DataFrame: aspect (label), outcome, tidy columns (term ``ex_<aspect>``), p_adjusted (Benjamini–Hochberg over
-    all rows), n_units, n_cells, sd_within, mde (of one test, before the
-    adjustment), smallest, verdict, clear, p_words, planted_kind and planted
-    (simulated data), note.
+    all rows), n_units, n_cells, sd_within, mde (of one test, before the adjustment), smallest,
+    verdict, clear, p_words, planted_kind and planted (simulated data), note.
     """
     found = slope_matrix(panel_cells(data), data.cx_kpis, aspect_columns(data), data.unit, "wave", kind=kind)
     few = found["n_units"] < MIN_UNITS  # a line through nine points looks clear by chance

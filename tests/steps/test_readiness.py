@@ -177,7 +177,11 @@ def test_without_invitations_the_ex_rate_is_not_invented(required_only):
 
 def test_teams_come_lowest_first_and_small_ones_stay_unsaid(sample):
     frame = coverage.by_team(sample)
-    assert frame["estimate"].is_monotonic_increasing
+    assert frame["team"].is_monotonic_increasing
+    shown = frame.assign(estimate=frame["estimate"].mask(frame["team"].isin(["T-04", "T-09"])))
+    order = shown.loc[coverage.lowest_first(shown)]
+    assert order["estimate"].dropna().is_monotonic_increasing
+    assert order["team"].tolist()[-2:] == ["T-04", "T-09"]  # the place of a hidden team says nothing
     small = frame.assign(n_units=3)
     assert "none is shown" in coverage.team_sentence(small, 8)
 

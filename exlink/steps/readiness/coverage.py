@@ -40,13 +40,12 @@ def by_quarter(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_team(data: StudyData) -> pd.DataFrame | None:
-    """Return the EX response rate per team over all quarters, lowest first; None without invitations.
+    """Return the EX response rate per team over all quarters, in order of names; None without invitations.
 
     Returns
     -------
     DataFrame: team, tidy share of person-quarters with an interval clustered by person, n_units, n_yes and n_no
-    (people who answered in some quarter; who did not in some); at most ``MOST_TEAMS`` teams, those with the lowest
-    rates.
+    (people who answered in some quarter; who did not in some).
     """
     people = _people_asked(data, ["team_id", "quarter"])
     if people is None:
@@ -54,8 +53,16 @@ def by_team(data: StudyData) -> pd.DataFrame | None:
     shares = group_shares(people, "answered", "asked", "team_id", cluster=data.unit)
     shares = shares.join(units_on_either_side(people, ["team_id"], data.unit), on="team_id")
     shares = shares.rename(columns={"team_id": "team", "n_clusters": "n_units"})
-    shares = shares.sort_values(["estimate", "team"], ignore_index=True).head(MOST_TEAMS)
+    shares = shares.sort_values("team", ignore_index=True)
     return shares[["team", "estimate", "conf_low", "conf_high", "n", "n_units", "n_yes", "n_no"]]
+
+
+def lowest_first(released: pd.DataFrame) -> list[int]:
+    """Return the rows of a released :func:`by_team` to draw: at most ``MOST_TEAMS``, the lowest rates first.
+
+    Hidden teams come last, in order of names: a place among the others would tell their rate.
+    """
+    return released.sort_values(["estimate", "team"], na_position="last").index[:MOST_TEAMS].tolist()
 
 
 def overall_rate(frame: pd.DataFrame, side: str, min_group: int) -> float:
