@@ -1,0 +1,97 @@
+"""What no mixed model can be fitted on, said before anything is fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from exlink.errors import EstimationError, listed
+from exlink.stats.lmm.formula import INTERCEPT
+from exlink.stats.lmm.products import Grouping, Products
+
+COLLINEAR = 1e-10  # share of a column's sum of squares that must be its own (R's lm: tolerance 1e-7 on its length)
+CONSTANT = 1e-20  # share of a column's scale, squared, below which it does not vary
+
+
+def check_products(text: str, products: Products) -> None:
+    """Raise EstimationError when the rows cannot carry the model: too few, constant, collinear, unidentifiable."""
+    rows = products.n_rows
+    if rows <= products.fixed:
+        raise EstimationError(f"{text}: {rows:,.0f} complete rows cannot carry {products.fixed} fixed effects.")
+    for grouping in products.groupings:
+        _check_grouping(text, grouping, products)
+    total = products.total
+    _check_response(text, products, total)
+    _check_collinear(text, products, total)
+
+
+def refuse_infinite(text: str, counts: dict[str, int], rows: int) -> None:
+    """Raise EstimationError when columns hold infinite or undefined values; ``counts`` says how many each."""
+    bad = {name: int(n) for name, n in counts.items() if n}
+    if bad:
+        each = listed(f"{name}: {n:,}" for name, n in bad.items())
+        raise EstimationError(
+            f"{text}: infinite or undefined values in {rows:,} rows ({each}). Correct the data, or leave these rows out "
+            "as missing; log and sqrt need positive values."
+        )
+
+
+def refuse_no_rows(text: str, seen: int) -> None:
+    """Raise EstimationError: no row is complete."""
+    raise EstimationError(f"{text}: none of {seen:,} rows is complete in all columns of the model.")
+
+
+def refuse_weights(text: str, name: str, bad: int, rows: int, kind: str) -> None:
+    """Raise EstimationError when weights or frequencies are not usable."""
+    if bad:
+        raise EstimationError(f"{text}: {bad:,} of {rows:,} values of {name} are no {kind}. Leave these rows out.")
+
+
+def _check_grouping(text: str, grouping: Grouping, products: Products) -> None:
+    name, levels = grouping.name, grouping.size
+    rows = products.n_rows
+    if levels < 2:
+        raise EstimationError(f"{text}: {name} has {levels} level; a random effect needs at least 2.")
+    if products.log_weights == 0 and levels >= rows:
+        raise EstimationError(
+            f"{text}: {name} has {levels:,} levels in {rows:,.0f} rows; the number of levels of each grouping factor "
+            "must be < number of observations, or its variance cannot be told from the residual."
+        )
+    widest = max(grouping.parts)
+    if products.log_weights == 0 and levels * widest >= rows:
+        raise EstimationError(
+            f"{text}: number of observations ({rows:,.0f}) <= number of random effects ({levels * widest:,}) of "
+            f"{name} with {widest} terms each. Leave a slope out, or use fewer, larger groups."
+        )
+
+
+def _check_response(text: str, products: Products, total: np.ndarray) -> None:
+    name, square = products.names[-1], total[-1, -1]
+    ones = _ones(products)
+    if ones is not None:
+        square = square - total[ones, -1] ** 2 / total[ones, ones]
+    if not square > CONSTANT * products.n_rows * max((products.shift[-1] / products.scale[-1]) ** 2, 1.0):
+        raise EstimationError(f"{text}: the response {name} is constant in {products.n_rows:,.0f} rows.")
+
+
+def _check_collinear(text: str, products: Products, total: np.ndarray) -> None:
+    p = products.fixed
+    gram = total[:p, :p].copy()
+    lengths = np.sqrt(np.diag(gram))
+    flat = [products.names[j] for j in range(p) if not lengths[j] > 0]
+    if flat:
+        raise EstimationError(f"{text}: {listed(flat)} is zero or constant in all rows. Leave it out.")
+    gram /= np.outer(lengths, lengths)
+    done: list[int] = []
+    for j in range(p):
+        weights = np.linalg.lstsq(gram[np.ix_(done, done)], gram[done, j], rcond=None)[0] if done else np.zeros(0)
+        own = gram[j, j] - gram[done, j] @ weights if done else 1.0
+        if own < COLLINEAR:
+            with_ = [products.names[k] for k, w in zip(done, weights, strict=True) if abs(w) > 1e-6]
+            raise EstimationError(
+                f"{text}: collinear columns: {products.names[j]} is a sum of multiples of {listed(with_)}. Leave one out."
+            )
+        done.append(j)
+
+
+def _ones(products: Products) -> int | None:
+    return products.names.index(INTERCEPT) if INTERCEPT in products.names[: products.fixed] else None

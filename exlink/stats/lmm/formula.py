@@ -1,0 +1,218 @@
+"""What a mixed model is asked for: fixed part by formula, random parts by grouping factor, read and checked as text."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from formulaic import Formula
+from formulaic.errors import FormulaicError
+from formulaic.parser.types import Factor, Term
+
+from exlink.errors import EstimationError, did_you_mean, listed
+
+INTERCEPT = "(Intercept)"
+RANDOM_EXAMPLE = 'random={"employee_id": "1"}'
+QUOTED = re.compile(r"`([^`]*)`")
+BAR = re.compile(r"\(([^()|]*)\|{1,2}\s*([\w.:/ ]+)\)")
+MODULES = ("np",)  # names in an expression that are no columns: np.log(wait)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomPart:
+    """Random effects of one grouping factor that vary together.
+
+    group : str            name of the factor, ``batch:cask`` for combinations of columns
+    keys : tuple of str    the columns whose combination is the level
+    terms : list of Term   right-hand side, formulaic terms
+    """
+
+    group: str
+    keys: tuple[str, ...]
+    terms: tuple[Term, ...]
+
+    @property
+    def has_intercept(self) -> bool:
+        """Return whether the part holds a random intercept."""
+        return has_intercept(self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A mixed model as it was asked for, before any data.
+
+    text : str                     the formula, for messages
+    response : tuple of Term       one term
+    fixed : tuple of Term
+    random : tuple of RandomPart   in the order given; parts of the same group are independent of each other
+    weights, frequencies : str or None   columns
+    variables : tuple of str       all columns that are needed, sorted
+    """
+
+    text: str
+    response: tuple[Term, ...]
+    fixed: tuple[Term, ...]
+    random: tuple[RandomPart, ...]
+    weights: str | None
+    frequencies: str | None
+    variables: tuple[str, ...]
+
+    @property
+    def has_intercept(self) -> bool:
+        """Return whether the fixed part holds an intercept."""
+        return has_intercept(self.fixed)
+
+    def centred(self, part: RandomPart) -> bool:
+        """Return whether columns of ``part`` may be centred without changing the model.
+
+        With a random intercept that varies freely beside it, a shift of a slope's column only re-expresses the
+        covariance; without one it would be another model.
+        """
+        return part.has_intercept
+
+
+def has_intercept(terms: Iterable[Term]) -> bool:
+    """Return whether ``terms`` hold the constant column."""
+    return any(str(t) == "1" for t in terms)
+
+
+def read_model(
+    formula: str,
+    random: Mapping[str, str | Sequence[str]] | None,
+    weights: str | None = None,
+    frequencies: str | None = None,
+) -> Model:
+    """Return a mixed model from its formula and its random parts.
+
+    Parameters
+    ----------
+    formula : str
+        ``"csat ~ tools + C(channel) + log(wait)"``, as formulaic reads it.
+    random : mapping
+        Grouping factor → right-hand side of its random effects, ``{"employee_id": "1 + tools"}``; a list of
+        right-hand sides are independent terms (lme4's ``||``). ``"site/team"`` is ``site`` and ``site:team``.
+    weights, frequencies : str, optional
+        Columns.
+
+    Raises
+    ------
+    EstimationError
+        A formula that cannot be read, a response that no linear model is for, no random part.
+    """
+    _refuse_bars(formula)
+    parsed = _parsed(formula, formula)
+    left, right = getattr(parsed, "lhs", None), getattr(parsed, "rhs", parsed)
+    if left is None:
+        raise EstimationError(f"{formula}: the formula has no response. Write it as 'outcome ~ term + term'.")
+    _refuse_not_linear(formula, left)
+    parts = _random_parts(formula, random)
+    if weights and frequencies:
+        raise EstimationError(
+            f"{formula}: both weights ({weights}) and frequencies ({frequencies}) are given. Use frequencies when a row "
+            "stands for several identical rows, weights when it is the mean of several."
+        )
+    named = [v for t in (*left, *right, *(t for p in parts for t in p.terms)) for f in t.factors for v in variables(f)]
+    keys = [k for p in parts for k in p.keys]
+    extra = [c for c in (weights, frequencies) if c]
+    return Model(
+        text=formula, response=tuple(left), fixed=tuple(right), random=parts, weights=weights,
+        frequencies=frequencies, variables=tuple(sorted({*named, *keys, *extra})),
+    )  # fmt: skip
+
+
+def variables(factor: Factor) -> list[str]:
+    """Return the columns a factor of a formula reads."""
+    expr = factor.expr
+    if factor.eval_method.value == "literal":
+        return []
+    if factor.eval_method.value == "lookup":
+        return [expr]
+    quoted = QUOTED.findall(expr)
+    tree = ast.parse(QUOTED.sub("0", expr), mode="eval")
+    called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    modules = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    names = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called | modules]
+    return [*quoted, *names]
+
+
+def check_columns(model: Model, columns: Iterable[str]) -> None:
+    """Raise EstimationError with the nearest match when the data lacks a column of the model."""
+    present = list(map(str, columns))
+    missing = [v for v in model.variables if v not in present]
+    if missing:
+        hint = did_you_mean(missing[0], present)
+        raise EstimationError(f"{model.text}: column {listed(missing)} is not in the data.{hint}")
+
+
+def _parsed(text: str, formula: str) -> Formula:
+    try:
+        return Formula(text)
+    except (FormulaicError, SyntaxError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+        raise EstimationError(f"{formula}: '{text}' cannot be read as a formula ({reason}).") from error
+
+
+def _refuse_bars(formula: str) -> None:
+    bars = BAR.findall(formula)
+    if bars:
+        wanted = ", ".join(f'"{group.strip()}": "{effects.strip()}"' for effects, group in bars)
+        raise EstimationError(f"{formula}: write random parts beside the formula, as random={{{wanted}}}.")
+    if "|" in QUOTED.sub("", formula):
+        raise EstimationError(f"{formula}: '|' has no meaning here; random parts go to {RANDOM_EXAMPLE}.")
+    if formula.count("~") > 1:
+        raise EstimationError(f"{formula}: a formula has one '~', between the response and its terms.")
+
+
+def _refuse_not_linear(formula: str, left: Iterable[Term]) -> None:
+    """Refuse counts out of a total and several responses: a linear model is for one measured outcome."""
+    terms = list(left)
+    side = formula.split("~")[0].strip()
+    counts = any(f.expr.replace(" ", "").startswith("cbind(") for t in terms for f in t.factors)
+    if counts or (len(terms) > 1 and "/" in side):
+        raise EstimationError(
+            f"{formula}: not linear: '{side}' is a number of cases out of a total, for which a linear mixed model has "
+            "the wrong variance. Use a logit (exlink.stats.hazard.fit_logit), or a measured outcome."
+        )
+    if len(terms) != 1 or str(terms[0]) == "1":
+        raise EstimationError(
+            f"{formula}: '{side}' is not one response. Write sums and ratios as I(a + b) or {{a / b}}."
+        )
+
+
+def _random_parts(formula: str, random: Mapping[str, str | Sequence[str]] | None) -> tuple[RandomPart, ...]:
+    if not random:
+        raise EstimationError(
+            f"{formula}: the model has no random part. Say which rows belong together, for example {RANDOM_EXAMPLE}; "
+            "without groups, use least squares."
+        )
+    if not isinstance(random, Mapping):
+        raise EstimationError(f"{formula}: random is {type(random).__name__}, not a mapping such as {RANDOM_EXAMPLE}.")
+    parts: list[RandomPart] = []
+    for group, wanted in random.items():
+        for text in [wanted] if isinstance(wanted, str) else list(wanted):
+            for keys in _nested(group):
+                terms = _right_side(text, formula, group)
+                parts.append(RandomPart(":".join(keys), keys, terms))
+    return tuple(parts)
+
+
+def _right_side(text: str, formula: str, group: str) -> tuple[Term, ...]:
+    if not isinstance(text, str):
+        raise EstimationError(f"{formula}: random effects of {group} are {text!r}, not a text such as '1 + tools'.")
+    parsed = _parsed(text.strip().removeprefix("~"), formula)
+    if not isinstance(parsed, Iterable) or hasattr(parsed, "lhs"):
+        raise EstimationError(
+            f"{formula}: random effects of {group} are '{text}'; write a right-hand side, '1 + tools'."
+        )
+    terms = tuple(parsed)
+    if not terms:
+        raise EstimationError(f"{formula}: random effects of {group} are empty ('{text}'). Write at least '1'.")
+    return terms
+
+
+def _nested(group: str) -> list[tuple[str, ...]]:
+    """Return the keys that ``site/team`` (both levels) or ``site:team`` (one) stands for."""
+    steps = [tuple(k.strip() for k in step.split(":")) for step in group.split("/")]
+    return [tuple(k for step in steps[: i + 1] for k in step) for i in range(len(steps))]

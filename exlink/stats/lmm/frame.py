@@ -1,0 +1,145 @@
+"""Rows in memory → cross-products: formulaic makes the columns, numpy the sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from formulaic import Formula
+from formulaic.errors import FormulaicError
+from formulaic.parser.types import Term
+
+from exlink.errors import EstimationError
+from exlink.stats.absorb import encode, group_sums
+from exlink.stats.lmm.checks import refuse_infinite, refuse_no_rows, refuse_weights
+from exlink.stats.lmm.formula import INTERCEPT, Model, RandomPart, check_columns
+from exlink.stats.lmm.layout import Layout, free_entries, lay_out
+from exlink.stats.lmm.products import Grouping, Pair, Products
+
+
+def from_frame(model: Model, frame: pd.DataFrame) -> Products:
+    """Return the cross-products of a model on a DataFrame, one row per observation.
+
+    Raises
+    ------
+    EstimationError
+        Unknown columns, no complete row, values that are infinite, weights that are not positive.
+    """
+    check_columns(model, frame.columns)
+    complete = frame[list(model.variables)].notna().all(axis=1)
+    used = _without_unused_categories(frame.loc[complete, list(model.variables)])
+    if not len(used):
+        refuse_no_rows(model.text, len(frame))
+    layout, values = _columns(model, used)
+    weights = _weights(model, used)
+    names = tuple(slot.name for slot in layout.slots)
+    bad = dict(zip(names, (~np.isfinite(values)).sum(axis=0), strict=True))
+    refuse_infinite(model.text, bad, len(used))
+    shift, scale = standardise(layout, values)
+    values = (values - shift) / scale
+    codes, groupings = [], []
+    for name, keys, columns, parts in layout.factors:
+        code, levels = _encode(used, keys)
+        codes.append(code)
+        groupings.append(Grouping(name, levels, columns, free_entries(parts), parts))
+    return Products(
+        names=names, fixed=layout.fixed, shift=shift, scale=scale, groupings=tuple(groupings),
+        first=_gram(values, weights, codes[0], groupings[0].size),
+        pairs={
+            (a, b): _pair(values, weights, codes, groupings, a, b)
+            for a in range(len(groupings)) for b in range(a + 1, len(groupings))
+        },
+        n_rows=float(weights.sum()) if model.frequencies else float(len(used)),
+        n_seen=len(frame), n_incomplete=int(len(frame) - len(used)),
+        log_weights=float(np.log(weights).sum()) if model.weights else 0.0,
+    )  # fmt: skip
+
+
+def standardise(layout: Layout, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return shift and scale of each design column, (K,): means where a shift is harmless, standard deviations."""
+    mean = values.mean(axis=0)
+    shift = np.where([slot.centred for slot in layout.slots], mean, 0.0)
+    size = np.sqrt(((values - shift) ** 2).mean(axis=0))
+    scale = np.where(size > 0, size, 1.0)
+    scale = np.where([slot.name == INTERCEPT for slot in layout.slots], 1.0, scale)
+    return shift, scale
+
+
+def _columns(model: Model, used: pd.DataFrame) -> tuple[Layout, np.ndarray]:
+    made = [_matrix(model.response, used, model.text), _matrix(model.fixed, used, model.text)]
+    random = {id(part): _matrix(part.terms, used, model.text) for part in model.random}
+    if made[0].shape[1] != 1:
+        raise EstimationError(f"{model.text}: the response is not a number but {made[0].shape[1]} categories.")
+
+    def names(part: RandomPart) -> Sequence[str]:
+        return list(random[id(part)].columns)
+
+    layout = lay_out(model, made[0].columns[0], list(made[1].columns), names)
+    known = {name: matrix[name] for matrix in (*random.values(), *reversed(made)) for name in matrix.columns}
+    return layout, np.column_stack([known[slot.name].to_numpy(dtype=float) for slot in layout.slots])
+
+
+def _matrix(terms: Sequence[Term], used: pd.DataFrame, text: str) -> pd.DataFrame:
+    """Return the columns of a right-hand side; names as formulaic writes them, the intercept as lme4 does."""
+    if not terms:
+        return pd.DataFrame(index=used.index)
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):  # what log makes of zero is counted and refused below
+            matrix = Formula(list(terms)).get_model_matrix(used, context=None, na_action="ignore")
+    except (FormulaicError, TypeError, ValueError) as error:
+        raise EstimationError(f"{text}: {_reason(error)}.") from error
+    return pd.DataFrame(matrix).rename(columns={"Intercept": INTERCEPT})
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _without_unused_categories(used: pd.DataFrame) -> pd.DataFrame:
+    categories = used.select_dtypes("category").columns
+    return used.assign(**{c: used[c].cat.remove_unused_categories() for c in categories})
+
+
+def _weights(model: Model, used: pd.DataFrame) -> np.ndarray:
+    name = model.weights or model.frequencies
+    if name is None:
+        return np.ones(len(used))
+    values = pd.to_numeric(used[name], errors="coerce").to_numpy(dtype=float)
+    good = np.isfinite(values) & (values > 0)
+    refuse_weights(model.text, name, int((~good).sum()), len(used), "positive numbers")
+    if model.frequencies:
+        refuse_weights(model.text, name, int((values != np.round(values)).sum()), len(used), "whole numbers")
+    return values
+
+
+def _encode(used: pd.DataFrame, keys: tuple[str, ...]) -> tuple[np.ndarray, pd.Index]:
+    if len(keys) == 1:
+        code, levels = encode(used[keys[0]].astype(object) if used[keys[0]].dtype == "category" else used[keys[0]])
+        return code, pd.Index(levels, name=keys[0])
+    label = used[keys[0]].astype(str).str.cat([used[k].astype(str) for k in keys[1:]], sep=":")
+    code, levels = encode(label)
+    return code, pd.Index(levels, name=":".join(keys))
+
+
+def _gram(values: np.ndarray, weights: np.ndarray, code: np.ndarray, levels: int) -> np.ndarray:
+    """Return weighted cross-products of all columns per level: (levels, K, K)."""
+    k = values.shape[1]
+    out = np.empty((levels, k, k))
+    for i in range(k):
+        weighted = weights * values[:, i]
+        for j in range(i, k):
+            out[:, i, j] = out[:, j, i] = np.bincount(code, weights=weighted * values[:, j], minlength=levels)
+    return out
+
+
+def _pair(
+    values: np.ndarray, weights: np.ndarray, codes: list[np.ndarray], groupings: list[Grouping], a: int, b: int
+) -> Pair:
+    key = codes[a].astype(np.int64) * groupings[b].size + codes[b]
+    met, place = np.unique(key, return_inverse=True)
+    left = values if a == 0 else values[:, groupings[a].columns]
+    right = values[:, groupings[b].columns] * weights[:, None]
+    products = [group_sums(left * column[:, None], place, len(met)) for column in right.T]
+    return Pair(met // groupings[b].size, met % groupings[b].size, np.stack(products, axis=2))

@@ -1,0 +1,86 @@
+"""Cross-products: all that a linear mixed model needs to know of its rows, however many there were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouping:
+    """One grouping factor and the random effects each of its levels has.
+
+    name : str                     as asked for, ``batch:cask`` for combinations
+    levels : Index, (J,)           sorted
+    columns : ndarray of int, (q,) positions of the random effects' columns among the design columns
+    free : ndarray of bool, (q, q) which entries of the relative covariance factor (lower triangle) are estimated
+    parts : tuple of int           how many effects each independent part has; sums to q
+    """
+
+    name: str
+    levels: pd.Index
+    columns: np.ndarray
+    free: np.ndarray
+    parts: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Return the number of levels J."""
+        return len(self.levels)
+
+    @property
+    def effects(self) -> int:
+        """Return the number of random effects q of a level."""
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """Sums over the rows in which a level of one factor meets a level of another.
+
+    left, right : ndarray of int, (P,)   codes of the levels that meet, sorted by (left, right), each pair once
+    products : ndarray, (P, a, b)        sums of w · left columns · right columns
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    products: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Products:
+    """Compressed rows of a linear mixed model.
+
+    A design column is shifted and scaled before it is multiplied: ``(raw - shift) / scale``. A shift only occurs
+    where a constant column beside it makes it harmless; both are undone when results are reported.
+
+    names : tuple of str, (K,)     fixed effects first, then columns of random effects only, the response last
+    fixed : int                    p, the number of fixed effects; 0 < p < K
+    shift, scale : ndarray, (K,)
+    groupings : tuple of Grouping  in the order asked for
+    first : ndarray, (J, K, K)     per level of the first factor: sums of w · row · row'
+    pairs : dict                   (a, b) with a < b → Pair. For a = 0 ``products`` is (P, K, q_b): all design columns
+                                   by the effects of b; otherwise (P, q_a, q_b)
+    n_rows : float                 rows used (the sum of frequencies where they are given)
+    n_seen, n_incomplete : int     rows read, and rows left out because something was missing
+    log_weights : float            sum of log precision weights; 0 without
+    """
+
+    names: tuple[str, ...]
+    fixed: int
+    shift: np.ndarray
+    scale: np.ndarray
+    groupings: tuple[Grouping, ...]
+    first: np.ndarray
+    pairs: dict[tuple[int, int], Pair]
+    n_rows: float
+    n_seen: int
+    n_incomplete: int
+    log_weights: float
+
+    @property
+    def total(self) -> np.ndarray:
+        """Return the cross-products of all rows, (K, K)."""
+        return self.first.sum(axis=0)
