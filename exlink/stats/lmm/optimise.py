@@ -1,0 +1,170 @@
+"""Damped Newton steps on the profiled criterion, in the entries of the relative covariance factors.
+
+The criterion depends on T through T T' only, so it has no edge in these entries: a variance of zero is an ordinary
+point where the curvature says whether zero is best (Bates et al. 2015 keep the same parametrisation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from exlink.stats.lmm.criterion import (
+    Factored, Solution, factor, gradient, information, inverse_of_rest, pulls, solve,
+)  # fmt: skip
+from exlink.stats.lmm.products import Products
+from exlink.stats.lmm.system import System
+
+Entries = list[tuple[int, int, int]]
+ENOUGH = 1e-9  # fall of the criterion that another Newton step would promise
+MOST_STEPS = 60
+LONGEST = 2.0  # a step at most, relative to the size of the entries
+EDGE = 1e-4  # lme4's isSingular: a diagonal entry of T below it
+FLAT = -1e-4  # curvature below which a resting point is a saddle, relative to the largest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum:
+    """Where the criterion is least.
+
+    values : ndarray, (k,)        free entries of T, in standardised columns
+    at : Factored
+    found : Solution
+    slope : ndarray, (k,)
+    curvature : ndarray, (k, k)   average information, residual variance profiled out
+    pull : list of ndarray
+    converged : bool
+    evaluations : int
+    """
+
+    values: np.ndarray
+    at: Factored
+    found: Solution
+    slope: np.ndarray
+    curvature: np.ndarray
+    pull: list[np.ndarray]
+    converged: bool
+    evaluations: int
+
+
+def free_of(products: Products) -> Entries:
+    """Return the free entries (factor, row, column) of all T, column by column as in lme4."""
+    return [
+        (f, a, b)
+        for f, g in enumerate(products.groupings)
+        for b in range(g.effects)
+        for a in range(b, g.effects)
+        if g.free[a, b]
+    ]
+
+
+def unpack(values: np.ndarray, entries: Entries, effects: Sequence[int]) -> list[np.ndarray]:
+    """Return the factors T of free entries."""
+    out = [np.zeros((q, q)) for q in effects]
+    for value, (f, a, b) in zip(values, entries, strict=True):
+        out[f][a, b] = value
+    return out
+
+
+def optimise(system: System, entries: Entries, *, reml: bool) -> Optimum:
+    """Return the least criterion; a second start only when the first ends on an edge, a saddle or nowhere."""
+    best = _descend(system, entries, _start(system, entries), reml=reml)
+    if best.converged and not _on_edge(best.values, entries):
+        return best
+    plain = np.array([float(a == b) for _, a, b in entries])
+    other = _descend(system, entries, plain, reml=reml)
+    spent = best.evaluations + other.evaluations
+    if other.found.criterion < best.found.criterion - ENOUGH or not best.converged:
+        best = other
+    return _settled(system, entries, best, spent, reml=reml)
+
+
+def evaluate(system: System, entries: Entries, values: np.ndarray, *, reml: bool) -> Optimum:
+    """Return criterion, slope and curvature at given entries of T."""
+    at = factor(system, unpack(values, entries, system.effects))
+    found = solve(system, at, reml=reml)
+    pull = pulls(system, at, found, inverse_of_rest(at), reml=reml)
+    curvature = information(system, at, found, pull, entries)
+    return Optimum(values, at, found, gradient(at, pull, entries), curvature, pull, False, 1)
+
+
+def _descend(system: System, entries: Entries, start: np.ndarray, *, reml: bool) -> Optimum:
+    here = evaluate(system, entries, start, reml=reml)
+    spent, converged = 1, False
+    for _ in range(MOST_STEPS):
+        step, promise, saddle = _newton(here)
+        if promise < ENOUGH and not saddle:
+            converged = True
+            break
+        there = None
+        for _ in range(12):
+            there = evaluate(system, entries, here.values + step, reml=reml)
+            spent += 1
+            if there.found.criterion <= here.found.criterion + 1e-12 * abs(here.found.criterion):
+                break
+            step, there = step / 4, None
+        if there is None:  # no fall however short the step: rounding is all that is left
+            converged = promise < 1e3 * ENOUGH
+            break
+        here = there
+    return Optimum(
+        here.values, here.at, here.found, here.slope, here.curvature, here.pull, converged, spent
+    )
+
+
+def _newton(here: Optimum) -> tuple[np.ndarray, float, bool]:
+    """Return the step, the fall it promises, and whether the point is a saddle (then the step leaves it)."""
+    sizes, axes = np.linalg.eigh(here.curvature)
+    largest = max(float(np.abs(sizes).max()), 1e-12)
+    safe = np.maximum(np.abs(sizes), 1e-10 * largest)
+    along = axes.T @ here.slope
+    promise = 0.5 * float((along**2 / safe).sum())
+    step = -(axes @ (along / safe))
+    saddle = bool(sizes.min() < FLAT * largest)
+    if saddle and promise < ENOUGH:
+        step = axes[:, 0] * 0.1
+    limit = LONGEST * max(float(np.abs(here.values).max()), 0.1)
+    longest = float(np.abs(step).max())
+    return (step * (limit / longest) if longest > limit else step), promise, saddle
+
+
+def _start(system: System, entries: Entries) -> np.ndarray:
+    """Return starting entries: diagonal, from the spread of the levels' residual sums under least squares."""
+    p = system.n_fixed
+    beta = np.linalg.solve(system.total[:p, :p], system.total[:p, p]) if p else np.zeros(0)
+    variance = max(float(system.total[p, p] - system.total[:p, p] @ beta) / system.n_rows, 1e-12)
+    contrast = np.append(-beta, 1.0)
+    values = np.zeros(len(entries))
+    for i, (f, a, b) in enumerate(entries):
+        if a != b:
+            continue
+        if f == system.first:
+            sums, own = system.data[:, a] @ contrast, system.square[:, a, a]
+        else:
+            where = system.rest.slices[system.rest.order.index(f)]
+            rows = np.arange(where.start, where.stop)[a :: system.effects[f]]
+            sums, own = system.rest.data[rows] @ contrast, system.rest.square.diagonal()[rows]
+        ratio = ((sums**2).sum() / variance - own.sum()) / max((own**2).sum(), 1e-12)
+        values[i] = np.sqrt(np.clip(ratio, 1e-3, 25.0))
+    return values
+
+
+def _on_edge(values: np.ndarray, entries: Entries) -> bool:
+    return any(abs(v) < EDGE for v, (_, a, b) in zip(values, entries, strict=True) if a == b)
+
+
+def _settled(system: System, entries: Entries, best: Optimum, spent: int, *, reml: bool) -> Optimum:
+    """Return the optimum with diagonal entries that are all but zero at zero, if that costs nothing."""
+    zero = np.array([a == b and abs(v) < EDGE for v, (_, a, b) in zip(best.values, entries, strict=True)])
+    if zero.any():
+        flat = evaluate(system, entries, np.where(zero, 0.0, best.values), reml=reml)
+        spent += 1
+        if flat.found.criterion <= best.found.criterion + 1e-7:
+            best = Optimum(
+                flat.values, flat.at, flat.found, flat.slope, flat.curvature, flat.pull, best.converged, spent
+            )
+    return Optimum(
+        best.values, best.at, best.found, best.slope, best.curvature, best.pull, best.converged, spent
+    )
