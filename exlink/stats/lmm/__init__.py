@@ -1,1 +1,69 @@
-"""Linear mixed models from cross-products: exact, and as cheap on ten million rows as on ten thousand."""
+"""Linear mixed models from cross-products: exact, and as cheap on ten million rows as on ten thousand.
+
+``formula`` and ``layout`` say which columns there are, ``frame`` or ``engine`` compress rows to ``products``, ``system``
+orders them for elimination, ``criterion`` and ``optimise`` find the variances, and ``inference``, ``robust``, ``modes``
+and ``varcorr`` read errors, effects and shares off the same numbers. ``fit`` puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from exlink.stats.lmm.fit import LmmFit, fit_products
+from exlink.stats.lmm.formula import read_model
+
+__all__ = ["LmmFit", "fit_lmm"]
+
+
+def fit_lmm(
+    formula: str,
+    data: Any,
+    random: Mapping[str, str | Sequence[str]],
+    *,
+    reml: bool = True,
+    weights: str | None = None,
+    frequencies: str | None = None,
+    level: float = 0.95,
+) -> LmmFit:
+    """Fit a linear mixed model with any number of grouping factors, nested or crossed.
+
+    Rows are compressed to cross-products first, inside the engine unless ``data`` is a DataFrame; the fit is exact
+    and costs as much as there are groups (Bates, Mächler, Bolker & Walker 2015, J. Stat. Softw. 67(1)).
+
+    Parameters
+    ----------
+    formula : str
+        Fixed part, as formulaic reads it: ``"csat ~ tools + C(channel) + log(wait)"``.
+    data : DataFrame, Narwhals LazyFrame, DuckDB relation, Polars or Spark frame, or Parquet path
+        One row per observation. Rows with a missing value are left out and counted.
+    random : mapping
+        Grouping factor → its random effects, ``{"employee_id": "1 + tools", "customer_id": "1"}``. Effects of one
+        text are correlated; a list of texts keeps them independent. ``"site/team"`` is ``site`` and ``site:team``.
+        Robust errors are clustered by the first factor: put the widest one first.
+    reml : bool
+        Restricted maximum likelihood (lme4's default), or maximum likelihood.
+    weights : str, optional
+        Column of precision weights: the row is a mean of so many answers, Var = sigma² / weight.
+    frequencies : str, optional
+        Column of counts: the row stands for so many identical rows.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    LmmFit
+
+    Raises
+    ------
+    EstimationError
+        A formula, column or design that no model can be fitted on; the message says which and what to do.
+
+    Examples
+    --------
+    >>> fit = fit_lmm("csat ~ tools", frame, random={"employee_id": "1 + tools"})  # doctest: +SKIP
+    """
+    from exlink.stats.lmm.source import compress
+
+    model = read_model(formula, random, weights, frequencies)
+    return fit_products(compress(model, data), formula, reml=reml, level=level)

@@ -30,8 +30,8 @@ def refuse_infinite(text: str, counts: dict[str, int], rows: int) -> None:
     if bad:
         each = listed(f"{name}: {n:,}" for name, n in bad.items())
         raise EstimationError(
-            f"{text}: infinite or undefined values in {rows:,} rows ({each}). Correct the data, or leave these rows out "
-            "as missing; log and sqrt need positive values."
+            f"{text}: infinite or undefined values in {rows:,} rows ({each}). Correct the data, or leave these rows "
+            "out as missing; log and sqrt need positive values."
         )
 
 
@@ -88,7 +88,8 @@ def _check_collinear(text: str, products: Products, total: np.ndarray) -> None:
         if own < COLLINEAR:
             with_ = [products.names[k] for k, w in zip(done, weights, strict=True) if abs(w) > 1e-6]
             raise EstimationError(
-                f"{text}: collinear columns: {products.names[j]} is a sum of multiples of {listed(with_)}. Leave one out."
+                f"{text}: collinear columns: {products.names[j]} is a sum of multiples of {listed(with_)}. "
+                "Leave one out."
             )
         done.append(j)
 

@@ -81,7 +81,9 @@ def factor(system: System, factors: Sequence[np.ndarray]) -> Factored:
     try:
         root = linalg.cholesky(gain + np.eye(len(gain)), lower=True, overwrite_a=True, check_finite=False)
     except linalg.LinAlgError as error:
-        raise EstimationError("the mixed-model equations are not positive definite; look for extreme values.") from error
+        raise EstimationError(
+            "the mixed-model equations are not positive definite; look for extreme values."
+        ) from error
     log_det += 2 * float(np.log(np.diag(root)).sum())
     return Factored(t, inverse, scaled, spread, gain, root, log_det)
 

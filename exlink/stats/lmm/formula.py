@@ -110,8 +110,8 @@ def read_model(
     parts = _random_parts(formula, random)
     if weights and frequencies:
         raise EstimationError(
-            f"{formula}: both weights ({weights}) and frequencies ({frequencies}) are given. Use frequencies when a row "
-            "stands for several identical rows, weights when it is the mean of several."
+            f"{formula}: both weights ({weights}) and frequencies ({frequencies}) are given. Use frequencies when a "
+            "row stands for several identical rows, weights when it is the mean of several."
         )
     named = [v for t in (*left, *right, *(t for p in parts for t in p.terms)) for f in t.factors for v in variables(f)]
     keys = [k for p in parts for k in p.keys]

@@ -54,7 +54,7 @@ def lay_out(
             if slot not in slots:
                 slots.append(slot)
             places.append(slots.index(slot))
-        keys, columns, sizes = factors.setdefault(part.group, (part.keys, [], []))
+        _, columns, sizes = factors.setdefault(part.group, (part.keys, [], []))
         columns += places
         sizes.append(len(places))
     slots.append(Slot(response, model.has_intercept))

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from exlink.stats.lmm.criterion import (
-    Factored, Solution, factor, gradient, information, inverse_of_rest, pulls, solve,
+    Factored,
+    Solution,
+    factor,
+    gradient,
+    information,
+    inverse_of_rest,
+    pulls,
+    solve,
 )  # fmt: skip
 from exlink.stats.lmm.products import Products
 from exlink.stats.lmm.system import System
@@ -109,9 +116,7 @@ def _descend(system: System, entries: Entries, start: np.ndarray, *, reml: bool)
             converged = promise < 1e3 * ENOUGH
             break
         here = there
-    return Optimum(
-        here.values, here.at, here.found, here.slope, here.curvature, here.pull, converged, spent
-    )
+    return Optimum(here.values, here.at, here.found, here.slope, here.curvature, here.pull, converged, spent)
 
 
 def _newton(here: Optimum) -> tuple[np.ndarray, float, bool]:
@@ -165,6 +170,4 @@ def _settled(system: System, entries: Entries, best: Optimum, spent: int, *, rem
             best = Optimum(
                 flat.values, flat.at, flat.found, flat.slope, flat.curvature, flat.pull, best.converged, spent
             )
-    return Optimum(
-        best.values, best.at, best.found, best.slope, best.curvature, best.pull, best.converged, spent
-    )
+    return Optimum(best.values, best.at, best.found, best.slope, best.curvature, best.pull, best.converged, spent)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+
+from exlink.stats.lmm.formula import INTERCEPT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,3 +87,32 @@ class Products:
     def total(self) -> np.ndarray:
         """Return the cross-products of all rows, (K, K)."""
         return self.first.sum(axis=0)
+
+    def without(self, terms: Collection[str]) -> Products:
+        """Return the same rows without some fixed effects; a column that a random effect needs stays for it."""
+        needed = {int(c) for g in self.groupings for c in g.columns}
+        stay = [k for k in range(self.fixed) if self.names[k] not in terms]
+        aside = [k for k in range(self.fixed) if self.names[k] in terms and k in needed]
+        order = [*stay, *aside, *range(self.fixed, len(self.names))]
+        place = {k: i for i, k in enumerate(order)}
+        return replace(
+            self, names=tuple(self.names[k] for k in order), fixed=len(stay), shift=self.shift[order],
+            scale=self.scale[order], first=self.first[np.ix_(range(len(self.first)), order, order)],
+            groupings=tuple(replace(g, columns=np.array([place[int(c)] for c in g.columns])) for g in self.groupings),
+            pairs={
+                (a, b): replace(pair, products=pair.products[:, order, :]) if a == 0 else pair
+                for (a, b), pair in self.pairs.items()
+            },
+        )  # fmt: skip
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return means (K,) and covariances (K, K) of the standardised columns over the rows, weights counted.
+
+        Without a constant column means are not known and taken as zero.
+        """
+        total = self.total
+        if INTERCEPT not in self.names:
+            return np.zeros(len(total)), total / self.n_rows
+        ones = self.names.index(INTERCEPT)
+        means = total[ones] / total[ones, ones]
+        return means, total / total[ones, ones] - np.outer(means, means)

@@ -8,6 +8,7 @@ and partly crossed factors are all the same to this ordering (Bates et al. 2015,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -123,7 +124,7 @@ def _rest(products: Products, first: int, left: list[int], keep: list[int]) -> R
             blocks[j][i] = blocks[i][j].T
     return Remainder(
         order=tuple(left),
-        slices=tuple(slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)),
+        slices=tuple(slice(int(a), int(b)) for a, b in pairwise(ends)),
         square=sparse.csr_matrix(sparse.block_array(blocks)),
         cross=sparse.csr_matrix(sparse.hstack([_between(products, first, f) for f in left])),
         data=np.vstack([data[:, :, keep].reshape(-1, len(keep)) for _, data in own]),

@@ -1,0 +1,209 @@
+"""A fitted linear mixed model, and how it is put together from its rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy import linalg
+
+from exlink.errors import EstimationError, did_you_mean
+from exlink.stats.lmm.checks import check_products
+from exlink.stats.lmm.criterion import factor, solve
+from exlink.stats.lmm.inference import degrees_of_freedom, parameter_covariance
+from exlink.stats.lmm.modes import conditional_modes
+from exlink.stats.lmm.optimise import Entries, Optimum, free_of, optimise, unpack
+from exlink.stats.lmm.products import Products
+from exlink.stats.lmm.robust import robust
+from exlink.stats.lmm.system import System, arrange
+from exlink.stats.lmm.units import Units, factors_of, theta_of, units_of
+from exlink.stats.lmm.varcorr import covariances, shares, spread_intervals, term_names
+from exlink.stats.tidy import check_level, tidy_frame
+
+SINGULAR = "boundary (singular) fit: see help('isSingular')"
+FEW_LEVELS = "grouping factors with < 5 sampled levels may give unreliable estimates"
+NOT_CONVERGED = "Model failed to converge"
+TOLERANCE = 1e-4  # lme4's isSingular()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workings:
+    """What later questions to a fit are answered from: the compressed rows and the optimum."""
+
+    products: Products
+    system: System
+    entries: Entries
+    best: Optimum
+    units: Units
+    covariance: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LmmFit:
+    """Fitted linear mixed model; numbers follow lme4's definitions.
+
+    formula : str
+    fixef, std_error : Series, (p,)       fixed effects and model-based errors, in units of the response per unit
+    robust_std_error : Series, (p,)       clustered by the first grouping factor; ``robust_kind`` says how
+    robust_kind : str                     'CR2', or 'CR1' where clusters share levels of another factor
+    vcov, robust_vcov : DataFrame, (p, p)
+    table, robust_table : DataFrame       tidy rows with a column ``df``: t intervals, Satterthwaite's df
+    varcorr : DataFrame                   group, term1, term2, value: variances (term1 == term2) and covariances
+    theta : ndarray, (t,)                 relative covariance factor in lme4's order, unitless
+    sigma : float                         residual standard deviation, in units of the response
+    objective, loglik : float             REML criterion, or −2 log-likelihood under ML; log-likelihood
+    icc : Series                          share of each grouping factor in the variance around the fixed part
+    r2_marginal, r2_conditional : float   variance of the fixed part, and of fixed and random parts, as shares
+    nobs : int                            rows used (sum of frequencies)
+    n_incomplete : int                    rows left out because a value was missing
+    ngroups : Series of int               levels per grouping factor
+    reml, is_singular, converged : bool
+    evaluations : int                     of the criterion
+    message : str                         warnings in lme4's words, empty when there are none
+    """
+
+    formula: str
+    fixef: pd.Series
+    std_error: pd.Series
+    robust_std_error: pd.Series
+    robust_kind: str
+    vcov: pd.DataFrame
+    robust_vcov: pd.DataFrame
+    table: pd.DataFrame
+    robust_table: pd.DataFrame
+    varcorr: pd.DataFrame
+    theta: np.ndarray
+    sigma: float
+    objective: float
+    loglik: float
+    icc: pd.Series
+    r2_marginal: float
+    r2_conditional: float
+    nobs: int
+    n_incomplete: int
+    ngroups: pd.Series
+    reml: bool
+    is_singular: bool
+    converged: bool
+    evaluations: int
+    message: str
+    workings: Workings = field(repr=False)
+
+    def ranef(self, group: str | None = None) -> pd.DataFrame:
+        """Return conditional modes of a grouping factor and their SDs (``<term>_sd``), one row per level.
+
+        Raises
+        ------
+        EstimationError
+            The model has no such grouping factor.
+        """
+        w = self.workings
+        names = [g.name for g in w.products.groupings]
+        group = names[0] if group is None else group
+        if group not in names:
+            raise EstimationError(f"{self.formula}: '{group}' is no grouping factor.{did_you_mean(group, names)}")
+        f = names.index(group)
+        back = w.units.spread * w.units.random[f]
+        grouping = w.products.groupings[f]
+        return conditional_modes(w.system, w.best.at, w.best.found, f, grouping, term_names(w.products, f), back)
+
+    def intervals(self, level: float = 0.95) -> pd.DataFrame:
+        """Return SDs and correlations of the random effects with Wald intervals, on log and Fisher's scales."""
+        w = self.workings
+        check_level(level)
+        return spread_intervals(w.products, w.units, w.entries, w.best.values, self.sigma, w.covariance, level)
+
+    def objective_at(self, theta: Sequence[float]) -> float:
+        """Return the criterion at a given theta (lme4's deviance function)."""
+        w = self.workings
+        raw = factors_of(theta, w.products.groupings, self.formula)
+        found = solve(
+            w.system, factor(w.system, [w.units.standardised(f, t) for f, t in enumerate(raw)]), reml=self.reml
+        )
+        return found.criterion + w.units.constant(found.degrees, w.products.log_weights, reml=self.reml)
+
+    def without(self, *terms: str) -> LmmFit:
+        """Return the same model refitted without some fixed effects, from the same cross-products.
+
+        Raises
+        ------
+        EstimationError
+            A term that is not in the model.
+        """
+        for term in terms:
+            if term not in self.fixef.index:
+                raise EstimationError(
+                    f"{self.formula}: '{term}' is no fixed effect.{did_you_mean(term, self.fixef.index)}"
+                )
+        kept = self.workings.products.without(terms)
+        return fit_products(kept, f"{self.formula} without {', '.join(terms)}", reml=self.reml)
+
+
+def fit_products(products: Products, text: str, *, reml: bool, level: float = 0.95) -> LmmFit:
+    """Return the fit of compressed rows.
+
+    Raises
+    ------
+    EstimationError
+        Rows that cannot carry the model (see ``checks``).
+    """
+    check_level(level)
+    check_products(text, products)
+    system, entries, units = arrange(products, text), free_of(products), units_of(products)
+    try:
+        best = optimise(system, entries, reml=reml)
+    except EstimationError as error:
+        raise EstimationError(f"{text}: {error}") from error
+    covariance = parameter_covariance(system, entries, best, reml=reml)
+    found, names = best.found, list(products.names[: products.fixed])
+    sigma = units.spread * np.sqrt(found.square / found.degrees)
+    inverse = linalg.solve_triangular(found.root, np.eye(products.fixed))
+    vcov = units.vcov(inverse @ inverse.T) * found.square / found.degrees
+    clustered = robust(products, best.at, found)
+    robust_vcov = units.vcov(clustered.vcov)
+    beta = units.beta(found.beta, names)
+    contrasts = units.fixed
+    df = degrees_of_freedom(system, entries, best, covariance, contrasts)
+    robust_df = np.array([clustered.degrees(c) for c in contrasts])
+    factors = unpack(best.values, entries, system.effects)
+    raw = [units.factor(f, t) for f, t in enumerate(factors)]
+    criterion = float(found.criterion + units.constant(found.degrees, products.log_weights, reml=reml))
+    parts = shares(products, factors, found.beta, found.square / found.degrees)
+    singular = any(np.any(np.abs(np.diag(t)) < TOLERANCE) for t in best.at.factors)
+    return LmmFit(
+        formula=text, fixef=pd.Series(beta, index=names), std_error=_errors(vcov, names),
+        robust_std_error=_errors(robust_vcov, names), robust_kind=clustered.kind,
+        vcov=pd.DataFrame(vcov, index=names, columns=names),
+        robust_vcov=pd.DataFrame(robust_vcov, index=names, columns=names),
+        table=_table(names, beta, vcov, products, df, level),
+        robust_table=_table(names, beta, robust_vcov, products, robust_df, level),
+        varcorr=covariances(products, units, factors, sigma), theta=theta_of(raw, products.groupings),
+        sigma=float(sigma), objective=criterion, loglik=-criterion / 2, icc=parts["icc"],
+        r2_marginal=parts["marginal"], r2_conditional=parts["conditional"], nobs=round(products.n_rows),
+        n_incomplete=products.n_incomplete,
+        ngroups=pd.Series({g.name: g.size for g in products.groupings}), reml=reml, is_singular=singular,
+        converged=best.converged, evaluations=best.evaluations, message=_message(products, best, singular),
+        workings=Workings(products, system, entries, best, units, covariance),
+    )  # fmt: skip
+
+
+def _errors(vcov: np.ndarray, names: list[str]) -> pd.Series:
+    return pd.Series(np.sqrt(np.maximum(np.diag(vcov), 0.0)), index=names)
+
+
+def _table(
+    names: list[str], beta: np.ndarray, vcov: np.ndarray, products: Products, df: np.ndarray, level: float
+) -> pd.DataFrame:
+    errors = np.sqrt(np.maximum(np.diag(vcov), 0.0))
+    return tidy_frame(names, beta, errors, round(products.n_rows), df=df, level=level).assign(df=df)
+
+
+def _message(products: Products, best: Optimum, singular: bool) -> str:
+    notes = [SINGULAR] if singular else []
+    if not best.converged:
+        notes.append(NOT_CONVERGED)
+    if any(g.size < 5 for g in products.groupings):
+        notes.append(FEW_LEVELS)
+    return "; ".join(notes)

@@ -1,0 +1,96 @@
+"""What the criterion says beyond its minimum: errors of variance parameters, degrees of freedom, intervals.
+
+Parameters are the free entries of T and the log of the residual variance; their covariance is twice the inverse of the
+curvature of −2 log-likelihood. Degrees of freedom of a fixed effect after Satterthwaite, as Kuznetsova, Brockhoff &
+Christensen (2017, J. Stat. Softw. 82(13), eq. 4), with the derivative of its variance in closed form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import linalg
+
+from exlink.stats.lmm.criterion import information
+from exlink.stats.lmm.optimise import EDGE, Entries, Optimum, evaluate
+from exlink.stats.lmm.system import System
+
+STEP = 1e-4  # of differences between gradients
+CHEAP = 1_000  # effects in the dense remainder up to which the curvature is observed, not averaged
+LOST = 1e-10  # curvature, relative to the largest, below which a direction is not known
+
+
+def parameter_covariance(system: System, entries: Entries, best: Optimum, *, reml: bool) -> np.ndarray:
+    """Return the covariance of the free entries of T and the log residual variance, (k + 1, k + 1).
+
+    Entries on the edge (a diagonal of zero) are taken as known: their rows and columns are zero.
+    """
+    full = information(system, best.at, best.found, best.pull, entries, profiled=False)
+    if system.rest is None or len(system.rest.data) <= CHEAP:
+        pressed = full[:-1, -1]
+        full[:-1, :-1] = _observed(system, entries, best, reml=reml) + np.outer(pressed, pressed) / full[-1, -1]
+    known = [a == b and abs(v) < EDGE for v, (_, a, b) in zip(best.values, entries, strict=True)]
+    free = np.flatnonzero(~np.array([*known, False]))
+    out = np.zeros_like(full)
+    scale = np.sqrt(np.maximum(np.abs(np.diag(full)[free]), 1e-300))
+    out[np.ix_(free, free)] = 2 * np.linalg.pinv(
+        full[np.ix_(free, free)] / np.outer(scale, scale), rcond=LOST, hermitian=True
+    ) / np.outer(scale, scale)  # fmt: skip
+    return out
+
+
+def degrees_of_freedom(
+    system: System, entries: Entries, best: Optimum, covariance: np.ndarray, contrasts: np.ndarray
+) -> np.ndarray:
+    """Return Satterthwaite's degrees of freedom of contrasts (c, p) of the fixed effects, shape (c,)."""
+    found = best.found
+    inverse = linalg.solve_triangular(found.root, np.eye(len(found.root)))
+    inner = inverse @ inverse.T
+    out = np.empty(len(contrasts))
+    for i, contrast in enumerate(contrasts):
+        weights = inner @ contrast
+        variance = float(contrast @ weights)
+        slope = [*_variance_slope(best, weights, entries), variance]
+        spread = float(np.asarray(slope) @ covariance @ np.asarray(slope))
+        out[i] = 2 * variance**2 / spread if spread > 0 else np.inf
+    return out
+
+
+def delta_errors(
+    function: Callable[[np.ndarray, float], np.ndarray], values: np.ndarray, covariance: np.ndarray
+) -> np.ndarray:
+    """Return standard errors of smooth functions of the variance parameters, by the delta method.
+
+    function : takes entries of T (k,) and the log of the residual variance relative to its estimate
+    """
+    k = len(values)
+    rows = []
+    for i in range(k + 1):
+        step = np.zeros(k + 1)
+        step[i] = 1e-5
+        up = function(values + step[:k], step[k])
+        down = function(values - step[:k], -step[k])
+        rows.append((up - down) / 2e-5)
+    jacobian = np.array(rows).T
+    return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian), 0.0))
+
+
+def _variance_slope(best: Optimum, weights: np.ndarray, entries: Entries) -> list[float]:
+    """Return the derivatives of a contrast's variance by the entries of T, the residual variance held fixed."""
+    loads = [v @ weights for v in best.found.loads]
+    forces = [linalg.solve_triangular(t.T, u.T, lower=False).T for t, u in zip(best.at.factors, loads, strict=True)]
+    return [2 * float(forces[f][:, a] @ loads[f][:, b]) for f, a, b in entries]
+
+
+def _observed(system: System, entries: Entries, best: Optimum, *, reml: bool) -> np.ndarray:
+    """Return the Hessian of the profiled criterion by central differences of its exact gradient."""
+    rows = []
+    for i in range(len(entries)):
+        step = np.zeros(len(entries))
+        step[i] = STEP * max(abs(best.values[i]), 0.1)
+        up = evaluate(system, entries, best.values + step, reml=reml).slope
+        down = evaluate(system, entries, best.values - step, reml=reml).slope
+        rows.append((up - down) / (2 * step[i]))
+    hessian = np.array(rows)
+    return (hessian + hessian.T) / 2

@@ -1,0 +1,59 @@
+"""Conditional modes of the random effects and how far they may be off."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from exlink.stats.lmm.criterion import Factored, Solution, inverse_of_rest
+from exlink.stats.lmm.products import Grouping
+from exlink.stats.lmm.system import System, block_diagonal
+
+CHUNK = 4_000  # rows of the eliminated factor whose conditional variances are worked out at a time
+
+
+def conditional_modes(
+    system: System, at: Factored, found: Solution, f: int, grouping: Grouping, terms: list[str], back: np.ndarray
+) -> pd.DataFrame:
+    """Return modes and conditional standard deviations of one factor.
+
+    Parameters
+    ----------
+    f : int
+        Position of the factor.
+    back : ndarray, (q, q)
+        From standardised effects to raw units of the response.
+
+    Returns
+    -------
+    DataFrame, (J, 2 q): per term its mode, and ``<term>_sd``, the SD given the variances and fixed effects (lme4's
+    ``condVar``).
+    """
+    to_raw = back @ at.factors[f]
+    modes = found.modes[f] @ to_raw.T
+    blocks = _blocks(system, at, f) * found.square / found.degrees
+    spread = np.sqrt(np.maximum(np.einsum("ab,jbc,ac->ja", to_raw, blocks, to_raw, optimize=True), 0.0))
+    values = {t: modes[:, i] for i, t in enumerate(terms)} | {f"{t}_sd": spread[:, i] for i, t in enumerate(terms)}
+    return pd.DataFrame(values, index=grouping.levels.rename(grouping.name))
+
+
+def _blocks(system: System, at: Factored, f: int) -> np.ndarray:
+    """Return the diagonal blocks of M⁻¹ of one factor, (J, q, q)."""
+    q = system.effects[f]
+    inverse = inverse_of_rest(at)
+    if f != system.first:
+        where = system.rest.slices[system.rest.order.index(f)]
+        rows = np.arange(where.start, where.stop).reshape(-1, q)
+        return inverse[rows[:, :, None], rows[:, None, :]]
+    back = np.swapaxes(at.inverse, 1, 2)
+    blocks = back @ at.inverse
+    if at.scaled is None:
+        return blocks
+    reach = sparse.csr_matrix(block_diagonal(back) @ at.scaled)
+    for start in range(0, len(blocks), CHUNK):
+        part = reach[start * q : (start + CHUNK) * q]
+        spread = (part @ inverse).reshape(-1, q, inverse.shape[1])
+        own = part.toarray().reshape(-1, q, inverse.shape[1])
+        blocks[start : start + CHUNK] += np.einsum("jam,jbm->jab", spread, own, optimize=True)
+    return blocks

@@ -1,0 +1,107 @@
+"""From standardised design columns back to the units of the data, and the other way for a given theta."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from exlink.errors import EstimationError
+from exlink.stats.lmm.formula import INTERCEPT
+from exlink.stats.lmm.products import Grouping, Products
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """How standardised columns relate to raw ones.
+
+    fixed : ndarray, (p, p)            A with beta_raw = spread · A beta + centre · e(Intercept)
+    random : tuple of ndarray (q, q)   B per factor with b_raw = spread · B b
+    spread, centre : float             of the response
+    log_scale : float                  sum of the logs of the fixed columns' scales
+    """
+
+    fixed: np.ndarray
+    random: tuple[np.ndarray, ...]
+    spread: float
+    centre: float
+    log_scale: float
+
+    def beta(self, standardised: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Return fixed effects in raw units."""
+        out = self.spread * (self.fixed @ standardised)
+        if self.centre:
+            out[list(names).index(INTERCEPT)] += self.centre
+        return out
+
+    def vcov(self, standardised: np.ndarray) -> np.ndarray:
+        """Return a covariance matrix of fixed effects in raw units."""
+        return self.spread**2 * self.fixed @ standardised @ self.fixed.T
+
+    def constant(self, degrees: float, log_weights: float, *, reml: bool) -> float:
+        """Return what standardising took from the criterion."""
+        return 2 * degrees * np.log(self.spread) + (2 * self.log_scale if reml else 0.0) - log_weights
+
+    def factor(self, f: int, standardised: np.ndarray) -> np.ndarray:
+        """Return the relative covariance factor of raw columns, lower triangular with a diagonal ≥ 0."""
+        return triangular(self.random[f] @ standardised)
+
+    def standardised(self, f: int, raw: np.ndarray) -> np.ndarray:
+        """Return the factor of standardised columns that ``raw`` stands for."""
+        return triangular(np.linalg.solve(self.random[f], raw))
+
+
+def units_of(products: Products) -> Units:
+    """Return the units of ``products``."""
+    p = products.fixed
+    shift, scale = products.shift, products.scale
+    fixed = np.diag(1 / scale[:p])
+    if np.any(shift[:p]):
+        fixed[products.names.index(INTERCEPT), :] -= shift[:p] / scale[:p]
+    return Units(
+        fixed=fixed, random=tuple(_random_units(products, g) for g in products.groupings),
+        spread=float(scale[-1]), centre=float(shift[-1]), log_scale=float(np.log(scale[:p]).sum()),
+    )  # fmt: skip
+
+
+def triangular(square: np.ndarray) -> np.ndarray:
+    """Return the lower triangular L with a diagonal ≥ 0 and L L' = S S'; exact for singular S too."""
+    lower = np.linalg.qr(square.T, mode="r").T
+    signs = np.where(np.diag(lower) < 0, -1.0, 1.0)
+    return lower * signs
+
+
+def theta_of(factors: Sequence[np.ndarray], groupings: Sequence[Grouping]) -> np.ndarray:
+    """Return theta in lme4's order: free entries column by column, factor by factor."""
+    return np.concatenate([t.T[g.free.T] for t, g in zip(factors, groupings, strict=True)])
+
+
+def factors_of(theta: Sequence[float], groupings: Sequence[Grouping], text: str) -> list[np.ndarray]:
+    """Return the relative covariance factors of a theta in lme4's order."""
+    values = np.asarray(theta, dtype=float)
+    wanted = sum(int(g.free.sum()) for g in groupings)
+    if values.shape != (wanted,):
+        raise EstimationError(f"{text}: theta has {values.size} entries; the model has {wanted}.")
+    out, at = [], 0
+    for g in groupings:
+        t = np.zeros((g.effects, g.effects))
+        count = int(g.free.sum())
+        t.T[g.free.T] = values[at : at + count]
+        out.append(t)
+        at += count
+    return out
+
+
+def _random_units(products: Products, grouping: Grouping) -> np.ndarray:
+    """Return B: raw column k is scale_k · standardised column + shift_k · ones, so effects go the other way."""
+    columns = grouping.columns
+    raw = np.diag(products.scale[columns])
+    at = 0
+    for size in grouping.parts:
+        for k in range(at, at + size):
+            if products.shift[columns[k]]:
+                ones = next(i for i in range(at, at + size) if products.names[columns[i]] == INTERCEPT)
+                raw[ones, k] += products.shift[columns[k]]
+        at += size
+    return np.linalg.inv(raw)
