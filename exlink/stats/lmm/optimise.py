@@ -25,7 +25,7 @@ from exlink.stats.lmm.products import Products
 from exlink.stats.lmm.system import System
 
 Entries = list[tuple[int, int, int]]
-ENOUGH = 1e-9  # fall of the criterion that another Newton step would promise
+ENOUGH = 1e-12  # fall of the criterion that another Newton step would promise: theta to about seven digits
 MOST_STEPS = 60
 LONGEST = 2.0  # a step at most, relative to the size of the entries
 EDGE = 1e-4  # lme4's isSingular: a diagonal entry of T below it
@@ -83,7 +83,7 @@ def optimise(system: System, entries: Entries, *, reml: bool) -> Optimum:
     plain = np.array([float(a == b) for _, a, b in entries])
     other = _descend(system, entries, plain, reml=reml)
     spent = best.evaluations + other.evaluations
-    if other.found.criterion < best.found.criterion - ENOUGH or not best.converged:
+    if other.found.criterion < best.found.criterion - 1e-9 or not best.converged:
         best = other
     return _settled(system, entries, best, spent, reml=reml)
 
@@ -113,7 +113,7 @@ def _descend(system: System, entries: Entries, start: np.ndarray, *, reml: bool)
                 break
             step, there = step / 4, None
         if there is None:  # no fall however short the step: rounding is all that is left
-            converged = promise < 1e3 * ENOUGH
+            converged = promise < 1e-8
             break
         here = there
     return Optimum(here.values, here.at, here.found, here.slope, here.curvature, here.pull, converged, spent)
