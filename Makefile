@@ -9,7 +9,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test lab lint format map lock clean clean-all
+.PHONY: help report test lab lint format map lock bench clean clean-all
 
 # Without bytecode every kernel would compile pandas and statsmodels again: seconds each time.
 export UV_COMPILE_BYTECODE := 1
@@ -24,6 +24,7 @@ help:
 	@echo 'make lab      open the notebooks in JupyterLab'
 	@echo 'make lint     check style          make format   correct it'
 	@echo 'make map      write the module map of ARCHITECTURE.md anew'
+	@echo 'make bench    time mixed models beside lme4, statsmodels and gpboost, up to an hour (ARGS="--quick": minutes)'
 	@echo 'make lock     resolve the lock files anew after a change of pyproject.toml'
 	@echo 'make clean    remove reports and caches (clean-all: the environment too)'
 
@@ -47,11 +48,16 @@ format: .venv/.for-test
 map: .venv/.for-test
 	@$(BIN)/python tests/test_architecture.py
 
+bench: .venv/.for-report .venv/.for-bench
+	@$(BIN)/python -m benchmarks.lmm $(ARGS)
+
 # The lock files hold versions and hashes only; where packages come from is the machine's affair.
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --extra build
 lock: | $(BIN)/pip $(UV)
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
+	$(COMPILE) --extra bench -c requirements.lock pyproject.toml -o benchmarks/requirements.lock \
+	    $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock | sort -u)
 
 clean:
 	rm -rf reports .pytest_cache .ruff_cache .hypothesis *.egg-info
@@ -73,10 +79,17 @@ clean-all: clean
 	$(call install,requirements-test.lock)
 	@touch .venv/.for-report $@
 
+# What only the benchmark needs stands apart: .venv itself stays what the locks above say.
+.venv/.for-bench: benchmarks/requirements.lock | $(BIN)/pip $(UV)
+	@echo 'exlink: installing gpboost into .venv/bench (once; benchmarks run beside whoever is there)'
+	@$(index) $(UV) pip install --quiet --python $(BIN)/python --target .venv/bench --no-deps --require-hashes -r $<
+	@touch $@
+
 # uv does not read pip's settings, so a mirror that is set for pip is handed on.
+index = index="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}}"; \
+	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi;
 define install
-	@index="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}}"; \
-	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	@$(index) \
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && \
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 endef
