@@ -191,7 +191,7 @@ def _random_parts(formula: str, random: Mapping[str, str | Sequence[str]] | None
         raise EstimationError(f"{formula}: random is {type(random).__name__}, not a mapping such as {RANDOM_EXAMPLE}.")
     parts: list[RandomPart] = []
     for group, wanted in random.items():
-        for text in [wanted] if isinstance(wanted, str) else list(wanted):
+        for text in wanted if isinstance(wanted, (list, tuple)) else [wanted]:
             for keys in _nested(group):
                 terms = _right_side(text, formula, group)
                 parts.append(RandomPart(":".join(keys), keys, terms))

@@ -7,7 +7,7 @@ point where the curvature says whether zero is best (Bates et al. 2015 keep the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +26,11 @@ from exlink.stats.lmm.system import System
 
 Entries = list[tuple[int, int, int]]
 ENOUGH = 1e-12  # fall of the criterion that another Newton step would promise: theta to about seven digits
+NEAR = 1e-2  # a promise below which steps are short enough to learn curvature from
+NOISE = 1e-8  # a promise that rounding of the criterion can hide
+ROUNDING = 1e-12  # of the criterion, relative
 MOST_STEPS = 60
+MOST_TRIES = 12
 LONGEST = 2.0  # a step at most, relative to the size of the entries
 EDGE = 1e-4  # lme4's isSingular: a diagonal entry of T below it
 FLAT = -1e-4  # curvature below which a resting point is a saddle, relative to the largest
@@ -99,29 +103,39 @@ def evaluate(system: System, entries: Entries, values: np.ndarray, *, reml: bool
 
 def _descend(system: System, entries: Entries, start: np.ndarray, *, reml: bool) -> Optimum:
     here = evaluate(system, entries, start, reml=reml)
+    correction = np.zeros_like(here.curvature)
     spent, converged = 1, False
     for _ in range(MOST_STEPS):
-        step, promise, saddle = _newton(here)
+        step, promise, saddle = _newton(here, correction)
         if promise < ENOUGH and not saddle:
             converged = True
             break
-        there = None
-        for _ in range(12):
-            there = evaluate(system, entries, here.values + step, reml=reml)
-            spent += 1
-            if there.found.criterion <= here.found.criterion + 1e-12 * abs(here.found.criterion):
-                break
-            step, there = step / 4, None
+        there, tried = _lower(system, entries, here, step, reml=reml)
+        spent += tried
         if there is None:  # no fall however short the step: rounding is all that is left
-            converged = promise < 1e-8
+            converged = promise < NOISE
             break
+        correction = _corrected(correction, here, there) if promise < NEAR else np.zeros_like(correction)
         here = there
-    return Optimum(here.values, here.at, here.found, here.slope, here.curvature, here.pull, converged, spent)
+    return replace(here, converged=converged, evaluations=spent)
 
 
-def _newton(here: Optimum) -> tuple[np.ndarray, float, bool]:
+def _lower(
+    system: System, entries: Entries, here: Optimum, step: np.ndarray, *, reml: bool
+) -> tuple[Optimum | None, int]:
+    """Return a point along ``step`` that is not higher, or None, and how many were tried."""
+    ceiling = here.found.criterion + ROUNDING * abs(here.found.criterion)
+    for tried in range(1, MOST_TRIES + 1):
+        there = evaluate(system, entries, here.values + step, reml=reml)
+        if there.found.criterion <= ceiling:
+            return there, tried
+        step = step / 4
+    return None, MOST_TRIES
+
+
+def _newton(here: Optimum, correction: np.ndarray) -> tuple[np.ndarray, float, bool]:
     """Return the step, the fall it promises, and whether the point is a saddle (then the step leaves it)."""
-    sizes, axes = np.linalg.eigh(here.curvature)
+    sizes, axes = np.linalg.eigh(here.curvature + correction)
     largest = max(float(np.abs(sizes).max()), 1e-12)
     safe = np.maximum(np.abs(sizes), 1e-10 * largest)
     along = axes.T @ here.slope
@@ -133,6 +147,20 @@ def _newton(here: Optimum) -> tuple[np.ndarray, float, bool]:
     limit = LONGEST * max(float(np.abs(here.values).max()), 0.1)
     longest = float(np.abs(step).max())
     return (step * (limit / longest) if longest > limit else step), promise, saddle
+
+
+def _corrected(correction: np.ndarray, here: Optimum, there: Optimum) -> np.ndarray:
+    """Return what the average information lacks, from the change of the gradient (symmetric rank one).
+
+    Only the part that the average information does not explain is learnt (Dennis, Gay & Welsch 1981), which turns
+    its linear convergence at the edge of small problems into a superlinear one.
+    """
+    step = there.values - here.values
+    missed = there.slope - here.slope - (there.curvature + correction) @ step
+    share = float(missed @ step)
+    if abs(share) < 1e-8 * float(np.linalg.norm(missed) * np.linalg.norm(step)) or share == 0:
+        return correction
+    return correction + np.outer(missed, missed) / share
 
 
 def _start(system: System, entries: Entries) -> np.ndarray:
@@ -167,7 +195,5 @@ def _settled(system: System, entries: Entries, best: Optimum, spent: int, *, rem
         flat = evaluate(system, entries, np.where(zero, 0.0, best.values), reml=reml)
         spent += 1
         if flat.found.criterion <= best.found.criterion + 1e-7:
-            best = Optimum(
-                flat.values, flat.at, flat.found, flat.slope, flat.curvature, flat.pull, best.converged, spent
-            )
-    return Optimum(best.values, best.at, best.found, best.slope, best.curvature, best.pull, best.converged, spent)
+            best = replace(flat, converged=best.converged)
+    return replace(best, evaluations=spent)

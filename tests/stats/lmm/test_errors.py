@@ -1,0 +1,104 @@
+"""What cannot be fitted is said in one sentence: what, where, how many, how to mend it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exlink.errors import EstimationError
+from exlink.stats.lmm import fit_lmm
+from tests.stats.lmm.worlds import grouped
+
+G = {"g": "1"}
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    made = grouped(1, [6] * 10)
+    return made.assign(twice=2 * made["x"], one=1.0, name="same", word=[f"w{k}" for k in range(60)], size=10)
+
+
+@pytest.mark.parametrize(
+    ("formula", "random", "said"),
+    [
+        ("y ~ tools", G, "y ~ tools: column tools is not in the data."),
+        ("y ~ X1", G, r"column X1 is not in the data\. Did you mean 'x'\?"),
+        ("y ~ x", {"gg": "1"}, r"column gg is not in the data\. Did you mean 'g'\?"),
+        ("y ~ x", {"g": "1 + xx"}, r"column xx is not in the data\. Did you mean 'x'\?"),
+        ("y ~ x", {"name": "1"}, "name has 1 level; a random effect needs at least 2"),
+        ("y ~ x", {"word": "1"}, "word has 60 levels in 60 rows; the number of levels"),
+        ("y ~ x + twice", G, "collinear columns: twice is a sum of multiples of x. Leave one out"),
+        ("y ~ x + one", G, "one is zero or constant in all rows|collinear columns: one is"),
+        ("one ~ x", G, "the response one is constant in 60 rows"),
+        ("y ~ x", {}, r"no random part. Say which rows belong together, for example random=\{\"employee_id\": \"1\"\}"),
+        ("y ~ x", None, "no random part"),
+        ("y ~ x", "g", "random is str, not a mapping"),
+        ("y ~ x", {"g": 1}, "random effects of g are 1, not a text"),
+        ("y ~ x + (1 + x | g)", G, r"write random parts beside the formula, as random=\{\"g\": \"1 \+ x\"\}"),
+        ("y ~ x +", G, "cannot be read as a formula"),
+        ("x", G, "the formula has no response"),
+        ("y + x ~ 1", G, "'y \\+ x' is not one response"),
+        ("cbind(y, size - y) ~ x", G, "not linear: 'cbind"),
+        ("y / size ~ x", G, "not linear: 'y / size' is a number of cases out of a total"),
+        ("word ~ x", G, "the response is not a number"),
+        ("y ~ log(x)", G, r"infinite or undefined values in 60 rows \(log\(x\): \d+\)"),
+        ("y ~ C(word)", G, "60 complete rows cannot carry 60 fixed effects"),
+    ],
+)  # fmt: skip
+def test_one_sentence_each(frame, formula, random, said):
+    with pytest.raises(EstimationError, match=said) as caught:
+        fit_lmm(formula, frame, random=random)
+    assert "\n" not in str(caught.value)
+
+
+def test_more_random_effects_than_rows(frame):
+    short = frame.groupby("g").head(2)
+    with pytest.raises(EstimationError, match=r"number of observations \(20\) <= number of random effects \(20\) of g"):
+        fit_lmm("y ~ x", short, random={"g": "1 + x"})
+
+
+def test_infinite_values_are_counted(frame):
+    frame.loc[[2, 7], "x"] = np.inf
+    with pytest.raises(EstimationError, match=r"infinite or undefined values in 60 rows \(x: 2\)"):
+        fit_lmm("y ~ x", frame, random=G)
+
+
+def test_no_complete_row(frame):
+    with pytest.raises(EstimationError, match="none of 60 rows is complete"):
+        fit_lmm("y ~ x", frame.assign(x=np.nan), random=G)
+
+
+@pytest.mark.parametrize(("column", "said"), [("weights", "positive numbers"), ("frequencies", "positive numbers")])
+def test_weights_that_are_not_positive(frame, column, said):
+    frame["w"] = 1.0
+    frame.loc[:2, "w"] = [0.0, -1.0, 2.0]
+    with pytest.raises(EstimationError, match=f"2 of 60 values of w are no {said}"):
+        fit_lmm("y ~ x", frame, random=G, **{column: "w"})
+
+
+def test_frequencies_that_are_not_whole(frame):
+    with pytest.raises(EstimationError, match="60 of 60 values of w are no whole numbers"):
+        fit_lmm("y ~ x", frame.assign(w=1.5), random=G, frequencies="w")
+
+
+def test_weights_and_frequencies_together(frame):
+    with pytest.raises(EstimationError, match="both weights"):
+        fit_lmm("y ~ x", frame.assign(w=1.0), random=G, weights="w", frequencies="w")
+
+
+def test_questions_to_a_fit_name_the_nearest(frame):
+    fit = fit_lmm("y ~ x", frame, random=G)
+    with pytest.raises(EstimationError, match="'G1' is no grouping factor. Did you mean 'g'?"):
+        fit.ranef("G1")
+    with pytest.raises(EstimationError, match="theta has 2 entries; the model has 1"):
+        fit.objective_at([1.0, 2.0])
+    with pytest.raises(EstimationError, match="level: 95 is not between 0 and 1"):
+        fit.intervals(95)
+
+
+def test_too_large_a_remainder_is_refused_before_memory_is():
+    draw = np.random.default_rng(1)
+    rows = 30_000
+    big = pd.DataFrame({"a": draw.integers(0, 14_000, rows), "b": draw.integers(0, 13_500, rows)})
+    big["y"] = draw.normal(size=rows)
+    with pytest.raises(EstimationError, match="random effects beside a; at most 12,000 can be solved together"):
+        fit_lmm("y ~ 1", big, random={"a": "1", "b": "1"})

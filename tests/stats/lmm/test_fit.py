@@ -1,0 +1,154 @@
+"""What a fit answers: properties that hold for any data, weights, shares, refits."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+
+from exlink.stats.lmm import fit_lmm
+from exlink.stats.mixed import mixed_model
+from tests.stats.lmm.worlds import crossed, grouped
+
+SAME = 1e-6  # two runs of the optimiser on data that differ by rounding
+
+
+def small(seed: int) -> pd.DataFrame:
+    return crossed(seed, rows=160, levels=(12, 7, 3))
+
+
+def fit(frame: pd.DataFrame, **options):
+    return fit_lmm("y ~ x + z", frame, random={"a": "1 + x", "b": "1"}, **options)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_order_of_rows_and_names_of_levels_change_nothing(seed):
+    frame = small(seed)
+    one = fit(frame)
+    draw = np.random.default_rng(seed)
+    names = draw.permutation(12)
+    other = fit(frame.assign(a=[f"id {names[k]}" for k in frame["a"]]).sample(frac=1, random_state=seed % 1000))
+    assert other.objective == pytest.approx(one.objective, abs=1e-7)
+    assert other.fixef.to_numpy() == pytest.approx(one.fixef.to_numpy(), abs=SAME)
+    modes = other.ranef("a").loc[[f"id {names[k]}" for k in range(12) if k in set(frame["a"])], "(Intercept)"]
+    assert modes.to_numpy() == pytest.approx(one.ranef("a")["(Intercept)"].to_numpy(), abs=1e-4)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000), c=st.floats(1e-4, 1e5))
+def test_a_response_in_other_units_scales_effects_and_sigma_and_leaves_theta(seed, c):
+    frame = small(seed)
+    one, other = fit(frame), fit(frame.assign(y=c * frame["y"]))
+    assert other.fixef.to_numpy() == pytest.approx(c * one.fixef.to_numpy(), rel=1e-5, abs=c * SAME)
+    assert other.sigma == pytest.approx(c * one.sigma, rel=SAME)
+    assert other.theta == pytest.approx(one.theta, abs=1e-4)
+    assert other.robust_std_error.to_numpy() == pytest.approx(c * one.robust_std_error.to_numpy(), rel=1e-4)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000), shift=st.floats(-1e6, 1e6), scale=st.floats(1e-3, 1e6))
+def test_a_shifted_and_scaled_covariate_costs_no_digits(seed, shift, scale):
+    """A random slope beside a random intercept: the model is the same, only its numbers are in other units."""
+    frame = small(seed)
+    moved = frame.assign(x=scale * frame["x"] + shift * scale)
+    one, other = fit(frame, reml=False), fit(moved, reml=False)
+    assert other.objective == pytest.approx(one.objective, abs=1e-6)
+    assert other.fixef["x"] * scale == pytest.approx(one.fixef["x"], rel=1e-5, abs=1e-5)
+    assert other.std_error["x"] * scale == pytest.approx(one.std_error["x"], rel=1e-4)
+    assert other.sigma == pytest.approx(one.sigma, rel=SAME)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_frequencies_are_repeated_rows(seed):
+    frame = small(seed)
+    frame["times"] = 1 + np.random.default_rng(seed).integers(0, 3, len(frame))
+    counted = fit(frame, frequencies="times")
+    repeated = fit(frame.loc[frame.index.repeat(frame["times"])])
+    assert counted.nobs == repeated.nobs == frame["times"].sum()
+    assert counted.objective == pytest.approx(repeated.objective, abs=1e-6)
+    assert counted.std_error.to_numpy() == pytest.approx(repeated.std_error.to_numpy(), rel=1e-5)
+    assert counted.robust_std_error.to_numpy() == pytest.approx(repeated.robust_std_error.to_numpy(), rel=1e-4)
+    assert counted.r2_marginal == pytest.approx(repeated.r2_marginal, rel=1e-5)
+
+
+def test_means_of_known_counts_carry_what_their_rows_say_about_effects():
+    """Answers averaged per person and wave, weighted by their number: same effects and between-person variance."""
+    draw = np.random.default_rng(2)
+    cells = pd.DataFrame({"g": np.repeat(np.arange(80), 6), "x": draw.normal(size=480), "n": draw.integers(1, 9, 480)})
+    cells["level"] = 1 + 0.3 * cells["x"] + 0.5 * draw.normal(size=80)[cells["g"]]
+    rows = cells.loc[cells.index.repeat(cells["n"])].reset_index(names="cell")
+    rows["y"] = rows["level"] + draw.normal(size=len(rows))
+    means = cells.assign(y=rows.groupby("cell")["y"].mean())
+    all_rows = fit_lmm("y ~ x", rows, random={"g": "1"})
+    weighted = fit_lmm("y ~ x", means, random={"g": "1"}, weights="n")
+    # the within-cell spread is the rows' alone, so sigma is estimated from other data: near, not equal
+    assert weighted.fixef.to_numpy() == pytest.approx(all_rows.fixef.to_numpy(), abs=0.01)
+    assert weighted.sigma == pytest.approx(all_rows.sigma, rel=0.1)
+    assert weighted.varcorr["value"].iloc[0] == pytest.approx(all_rows.varcorr["value"].iloc[0], rel=0.1)
+    assert weighted.nobs == 480
+
+
+def test_incomplete_rows_are_left_out_and_counted():
+    frame = small(1).assign(note=None)
+    frame.loc[[3, 5], "x"] = np.nan
+    frame.loc[5, "y"] = np.nan
+    frame["a"] = frame["a"].astype(object)
+    frame.loc[9, "a"] = None
+    found = fit(frame)
+    assert (found.nobs, found.n_incomplete) == (157, 3)
+    assert found.objective == pytest.approx(fit(frame.dropna(subset=["x", "y", "a"])).objective, abs=1e-9)
+
+
+def test_without_refits_from_the_same_cross_products():
+    frame = crossed(7)
+    full = fit(frame)
+    direct = fit_lmm("y ~ x", frame, random={"a": "1 + x", "b": "1"})
+    assert full.without("z").objective == pytest.approx(direct.objective, abs=1e-7)
+    # x stays for the random slope although its fixed effect goes
+    only = full.without("z", "x")
+    assert list(only.fixef.index) == ["(Intercept)"]
+    assert only.objective == pytest.approx(fit_lmm("y ~ 1", frame, random={"a": "1 + x", "b": "1"}).objective, abs=1e-6)
+    with pytest.raises(Exception, match="'zz' is no fixed effect. Did you mean 'z'?"):
+        full.without("zz")
+
+
+def test_modes_are_shrunken_group_means_in_closed_form():
+    frame = grouped(3, [1, 4, 25, 60, 9])
+    found = fit_lmm("y ~ 1", frame, random={"g": "1"})
+    variance = found.varcorr["value"].iloc[0]
+    means, counts = frame.groupby("g")["y"].mean() - found.fixef.iloc[0], frame.groupby("g").size()
+    weight = variance / (variance + found.sigma**2 / counts)
+    modes = found.ranef("g")
+    assert modes["(Intercept)"].to_numpy() == pytest.approx((weight * means).to_numpy(), rel=1e-9)
+    assert modes["(Intercept)_sd"].to_numpy() == pytest.approx(np.sqrt(variance * (1 - weight)).to_numpy(), rel=1e-9)
+    assert found.icc["g"] == pytest.approx(variance / (variance + found.sigma**2), rel=1e-9)
+
+
+def test_statsmodels_agrees():
+    """An independent implementation; its optimiser stops earlier."""
+    frame = grouped(9, [8] * 60)
+    theirs = mixed_model(frame, "y ~ x", "g", slopes="x")
+    ours = fit_lmm("y ~ x", frame, random={"g": "1 + x"})
+    assert ours.objective == pytest.approx(theirs.objective, abs=1e-4)
+    assert ours.fixef.to_numpy() == pytest.approx(theirs.fixef.to_numpy(), abs=1e-4)
+    assert ours.std_error.to_numpy() == pytest.approx(theirs.table["std_error"].to_numpy(), rel=1e-3)
+
+
+def test_intervals_of_variance_parameters_name_every_parameter():
+    table = fit(crossed(7)).intervals()
+    assert list(zip(table["group"], table["kind"], strict=True)) == [
+        ("a", "sd"), ("a", "correlation"), ("a", "sd"), ("b", "sd"), ("Residual", "sd")
+    ]  # fmt: skip
+    assert (table["conf_low"] < table["estimate"]).all()
+    assert (table["estimate"] < table["conf_high"]).all()
+
+
+def test_reml_is_on_and_tables_are_tidy():
+    found = fit(crossed(7))
+    assert found.reml
+    assert list(found.table.columns) == ["term", "estimate", "std_error", "conf_low", "conf_high", "p_value", "n", "df"]
+    assert (found.table["n"] == found.nobs).all()
+    assert found.loglik == pytest.approx(-found.objective / 2)
+    assert "(Intercept)" in str(found)
