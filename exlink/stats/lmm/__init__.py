@@ -1,8 +1,8 @@
 """Linear mixed models from cross-products: exact, and as cheap on ten million rows as on ten thousand.
 
-``formula`` and ``layout`` say which columns there are, ``frame`` or ``engine`` compress rows to ``products``, ``system``
-orders them for elimination, ``criterion`` and ``optimise`` find the variances, and ``inference``, ``robust``, ``modes``
-and ``varcorr`` read errors, effects and shares off the same numbers. ``fit`` puts them together.
+``formula`` and ``layout`` say which columns there are; ``frame`` or ``engine`` compress rows to ``products``;
+``system`` orders these for elimination; ``criterion`` and ``optimise`` find the variances; ``inference``, ``robust``,
+``modes`` and ``varcorr`` read errors, effects and shares off the same numbers. ``fit`` puts them together.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from exlink.stats.lmm.fit import LmmFit, fit_products
 from exlink.stats.lmm.formula import read_model
+from exlink.stats.lmm.threads import one_thread
 
 __all__ = ["LmmFit", "fit_lmm"]
 
@@ -66,4 +67,5 @@ def fit_lmm(
     from exlink.stats.lmm.source import compress
 
     model = read_model(formula, random, weights, frequencies)
-    return fit_products(compress(model, data), formula, reml=reml, level=level)
+    with one_thread():
+        return fit_products(compress(model, data), formula, reml=reml, level=level)

@@ -18,6 +18,7 @@ from exlink.stats.lmm.optimise import Entries, Optimum, free_of, optimise, unpac
 from exlink.stats.lmm.products import Products
 from exlink.stats.lmm.robust import robust
 from exlink.stats.lmm.system import System, arrange
+from exlink.stats.lmm.threads import one_thread
 from exlink.stats.lmm.units import Units, factors_of, theta_of, units_of
 from exlink.stats.lmm.varcorr import covariances, shares, spread_intervals, term_names
 from exlink.stats.tidy import check_level, tidy_frame
@@ -107,7 +108,8 @@ class LmmFit:
         f = names.index(group)
         back = w.units.spread * w.units.random[f]
         grouping = w.products.groupings[f]
-        return conditional_modes(w.system, w.best.at, w.best.found, f, grouping, term_names(w.products, f), back)
+        with one_thread():
+            return conditional_modes(w.system, w.best.at, w.best.found, f, grouping, term_names(w.products, f), back)
 
     def intervals(self, level: float = 0.95) -> pd.DataFrame:
         """Return SDs and correlations of the random effects with Wald intervals, on log and Fisher's scales."""
@@ -138,7 +140,8 @@ class LmmFit:
                     f"{self.formula}: '{term}' is no fixed effect.{did_you_mean(term, self.fixef.index)}"
                 )
         kept = self.workings.products.without(terms)
-        return fit_products(kept, f"{self.formula} without {', '.join(terms)}", reml=self.reml)
+        with one_thread():
+            return fit_products(kept, f"{self.formula} without {', '.join(terms)}", reml=self.reml)
 
 
 def fit_products(products: Products, text: str, *, reml: bool, level: float = 0.95) -> LmmFit:

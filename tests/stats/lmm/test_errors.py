@@ -87,7 +87,7 @@ def test_weights_and_frequencies_together(frame):
 
 def test_questions_to_a_fit_name_the_nearest(frame):
     fit = fit_lmm("y ~ x", frame, random=G)
-    with pytest.raises(EstimationError, match="'G1' is no grouping factor. Did you mean 'g'?"):
+    with pytest.raises(EstimationError, match=r"'G1' is no grouping factor\. Did you mean 'g'\?"):
         fit.ranef("G1")
     with pytest.raises(EstimationError, match="theta has 2 entries; the model has 1"):
         fit.objective_at([1.0, 2.0])

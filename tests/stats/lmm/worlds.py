@@ -24,7 +24,7 @@ def crossed(seed: int, rows: int = 600, levels: tuple[int, int, int] = (40, 15, 
 
 
 def grouped(seed: int, sizes: list[int], slope_sd: float = 0.3) -> pd.DataFrame:
-    """Return groups g of given sizes with random intercept (SD 0.6) and slope of x; y = 2 + 0.4 x + … + noise (SD 1)."""
+    """Return groups g of given sizes, random intercept (SD 0.6) and slope of x: y = 2 + 0.4 x + … + noise (SD 1)."""
     draw = np.random.default_rng(seed)
     g = np.repeat(np.arange(len(sizes)), sizes)
     x = draw.normal(size=len(g))
