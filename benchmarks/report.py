@@ -16,9 +16,9 @@ NOTES = """\
 - *peak*: the most memory the process held (10⁶ bytes), as the operating system counts it.
 - *× exlink*: its fit over exlink's. After "stopped", a lower bound.
 - *Δ*: against lme4 on the same data and model (against exlink where lme4 did not run): the largest relative difference
-  of a fixed effect and of a standard error, and the criterion's difference. lme4 stops where its default tolerance lets
-  it; a negative criterion difference is a better optimum. "At exlink's variances" lme4 says its own estimates where
-  exlink stopped, which compares the algebra alone.
+  of a fixed effect and of a standard error, and the criterion's difference; a negative one is a better optimum. lme4
+  stops where its default tolerance lets it. So agreement is also stated with what lme4 says *at exlink's variances*,
+  where only the algebra can differ, and with lme4 *tightened*: tolerances at the last digits, from its own start.
 - *scan*: DuckDB alone, from the same file: the sum of every number and of the length of every text. *scan by group*:
   the sum of every number per level (or pair of levels) of the grouping factors.
 - Everybody runs with its defaults. exlink keeps linear algebra to one thread and lets the engine use every core; R uses
@@ -73,7 +73,9 @@ def _row(result: Result, results: Sequence[Result]) -> dict:
         "runs": [asdict(run) for run in result.runs],
         "evaluations": result.answer.get("evaluations"),
         "message": result.answer.get("message", ""),
-        "estimates": {k: result.answer[k] for k in ("fixef", "std_error", "criterion", "at") if k in result.answer},
+        "estimates": {
+            k: result.answer[k] for k in ("fixef", "std_error", "criterion", "at", "tight") if k in result.answer
+        },
     }
     if result.runs:
         row |= {"fit": result.least, "peak": result.peak}
