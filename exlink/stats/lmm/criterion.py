@@ -77,13 +77,14 @@ def factor(system: System, factors: Sequence[np.ndarray]) -> Factored:
         return Factored(t, inverse, None, None, None, None, log_det)
     spread = sparse.block_diag([block_diagonal(_repeated(t[f], s)) for f, s in _places(system)], format="csr")
     scaled = sparse.csr_matrix(block_diagonal(inverse @ own.T) @ rest.cross @ spread)
-    gain = (spread.T @ rest.square @ spread - scaled.T @ scaled).toarray()
+    gain = (spread.T @ rest.square @ spread).toarray()
+    gain -= (scaled.T @ scaled).toarray()
+    whole = gain.T.copy(order="F")  # symmetric; LAPACK's order, so that it can be overwritten
+    whole[np.diag_indices(len(whole))] += 1.0
     try:
-        root = linalg.cholesky(gain + np.eye(len(gain)), lower=True, overwrite_a=True, check_finite=False)
+        root = linalg.cholesky(whole, lower=True, overwrite_a=True, check_finite=False)
     except linalg.LinAlgError as error:
-        raise EstimationError(
-            "the mixed-model equations are not positive definite; look for extreme values."
-        ) from error
+        raise EstimationError("the mixed-model equations cannot be solved; look for extreme values.") from error
     log_det += 2 * float(np.log(np.diag(root)).sum())
     return Factored(t, inverse, scaled, spread, gain, root, log_det)
 
@@ -149,7 +150,8 @@ def covered(system: System, at: Factored, inverse: np.ndarray | None) -> list[np
     for a in range(q):
         for b in range(a + 1):
             shared = sparse.csr_matrix(reach[a::q].T @ reach[b::q])
-            lost = float(np.vdot(shared.toarray(), inverse))
+            rows = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
+            lost = float(shared.data @ inverse[rows, shared.indices])
             sums[system.first][a, b] -= lost
             if a != b:
                 sums[system.first][b, a] -= lost
@@ -166,9 +168,11 @@ def inverse_of_rest(at: Factored) -> np.ndarray | None:
     """Return the remainder's block of M⁻¹, (m, m); None with one factor."""
     if at.lower is None:
         return None
-    inverse, _ = linalg.lapack.dpotri(at.lower, lower=1)
-    lower = np.tril(inverse)
-    return lower + np.tril(lower, -1).T
+    inverse, _ = linalg.lapack.dpotri(at.lower, lower=1)  # lower triangle; the upper one is zero, as in at.lower
+    diagonal = inverse.diagonal().copy()
+    inverse += inverse.T
+    np.fill_diagonal(inverse, diagonal)
+    return inverse
 
 
 def pulls(system: System, at: Factored, found: Solution, inverse: np.ndarray | None, *, reml: bool) -> list[np.ndarray]:
