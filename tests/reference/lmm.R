@@ -88,7 +88,7 @@ newton <- function(fn, par, lower) {
   free <- par > lower
   of_free <- function(p) fn(replace(par, free, p))
   if (!any(free)) return(par)
-  gradient <- numDeriv::grad(of_free, par[free])
+  gradient <- numDeriv::grad(of_free, par[free], method.args = list(d = 0.02)) # the default drowns in rounding
   hessian <- numDeriv::hessian(of_free, par[free])
   replace(par, free, pmax(par[free] - solve(hessian, gradient), lower[free]))
 }
@@ -223,26 +223,94 @@ modes_of <- function(model) {
   rbind(rows("ranef", modes$condval, group, term, modes$grp), rows("ranef_sd", modes$condsd, group, term, modes$grp))
 }
 
-# Nakagawa, Johnson & Schielzeth (2017): variance of X b, mean over rows of z' Sigma z, residual variance.
+# Nakagawa, Johnson & Schielzeth (2017): variance of X b, mean over rows of z' Sigma z, residual variance. A row of
+# weight w counts w times, since the residual variance is that of one answer (MuMIn counts rows).
 r_squared_of <- function(model) {
-  fixed <- var(as.vector(getME(model, "X") %*% fixef(model)))
-  loadings <- getME(model, "Lambdat") %*% getME(model, "Zt")
-  random <- sigma(model)^2 * sum(loadings@x^2) / nobs(model)
+  shares <- weights(model) / sum(weights(model))
+  mean_part <- as.vector(getME(model, "X") %*% fixef(model))
+  fixed <- sum(shares * (mean_part - sum(shares * mean_part))^2) * nobs(model) / (nobs(model) - 1)
+  random <- sigma(model)^2 * sum(shares * Matrix::rowSums(loadings_of(model)^2))
   total <- fixed + random + sigma(model)^2
   rbind(rows("r2m", fixed / total), rows("r2c", (fixed + random) / total))
 }
 
-# Clustered by the first factor. X_g' V^-1 (y - X b) = X_g' W (y - X b - Z u) / sigma^2 holds for crossed factors as
-# well, where clubSandwich gives no answer; CR1 is G / (G - 1) times the sum of squares.
+loadings_of <- function(model) Matrix::t(getME(model, "Lambdat") %*% getME(model, "Zt"))
+
+# Clustered by the first factor: scores A_g' (y - X b)_g with A = V^-1 X, for crossed factors as well, where
+# clubSandwich gives no answer. CR1 is G / (G - 1) times their sum of squares.
 cr1_of <- function(model, case) {
+  rows("cr1_se", robust_errors(model, case, cr1_middle(model, case)), term1 = names(fixef(model)))
+}
+
+cr1_middle <- function(model, case) {
+  residual <- as.vector(getME(model, "y") - getME(model, "X") %*% fixef(model))
+  scores <- rowsum(solved_by_v(model) * residual, getME(model, "flist")[[case$groups[1]]])
+  nrow(scores) / (nrow(scores) - 1) * crossprod(scores)
+}
+
+robust_errors <- function(model, case, middle) {
   A <- if (is.null(case$scaling)) diag(length(fixef(model))) else case$scaling
-  cluster <- getME(model, "flist")[[case$groups[1]]]
-  weighted <- weights(model) * (getME(model, "y") - fitted(model)) / sigma(model)^2
-  scores <- rowsum(getME(model, "X") * weighted, cluster)
-  G <- nrow(scores)
   bread <- as.matrix(vcov(model))
-  covariance <- A %*% (G / (G - 1) * bread %*% crossprod(scores) %*% bread) %*% t(A)
-  rows("cr1_se", sqrt(diag(covariance)), term1 = names(fixef(model)))
+  sqrt(diag(A %*% bread %*% middle %*% bread %*% t(A)))
+}
+
+# Crossed clusters are correlated through the other factors: CR1, plus what the model says of pairs of rows in
+# different clusters, A' Z_f Psi_f Z_f' A over all rows less its part within clusters.
+cr1_crossed_of <- function(model, case) {
+  cluster <- getME(model, "flist")[[case$groups[1]]]
+  solved <- solved_by_v(model)
+  between <- 0
+  for (other in case$groups[-1]) {
+    psi <- as.numeric(VarCorr(model)[[other]])
+    level <- getME(model, "flist")[[other]]
+    within <- rowsum(solved, as.integer(level) + nlevels(level) * as.numeric(as.integer(cluster)))
+    between <- between + psi * (crossprod(rowsum(solved, level)) - crossprod(within))
+  }
+  rows("cr1_crossed_se", robust_errors(model, case, cr1_middle(model, case) + between), term1 = names(fixef(model)))
+}
+
+solved_by_v <- function(model) {
+  X <- getME(model, "X")
+  loadings <- loadings_of(model) * weights(model)
+  inner <- Matrix::solve(getME(model, "L"), Matrix::crossprod(loadings, X), system = "A")
+  solved <- as.matrix(X * weights(model) - loadings %*% inner) / sigma(model)^2
+  bread <- solve(crossprod(X, solved))
+  stopifnot(all.equal(bread, as.matrix(vcov(model)), check.attributes = FALSE, tolerance = 1e-6))
+  solved
+}
+
+# CR2 of Bell & McCaffrey (2002) in whitened rows: scores X*' (I - H*)^{-1/2} r*, df by Satterthwaite. clubSandwich
+# takes another square root (Pustejovsky & Tipton 2018), unbiased under the model as well; the two differ slightly.
+cr2_white_of <- function(model, case) {
+  A <- if (is.null(case$scaling)) diag(length(fixef(model))) else case$scaling
+  M <- as.matrix(vcov(model))
+  parts <- lapply(split(seq_len(nobs(model)), getME(model, "flist")[[case$groups[1]]]), whitened(model, M))
+  middle <- Reduce(`+`, lapply(parts, function(p) tcrossprod(p$score)))
+  df <- apply(A, 1, function(L) {
+    own <- vapply(parts, function(p) drop(crossprod(p$root %*% p$X %*% M %*% L)), 0)
+    load <- vapply(parts, function(p) drop(crossprod(p$X, p$root %*% p$X %*% M %*% L)), L)
+    load <- matrix(load, nrow = length(L))
+    covariance <- diag(own) - crossprod(load, M %*% load)
+    sum(diag(covariance))^2 / sum(covariance^2)
+  })
+  terms <- names(fixef(model))
+  se <- robust_errors(model, case, middle)
+  rbind(rows("cr2_white_se", se, term1 = terms), rows("cr2_white_df", df, term1 = terms))
+}
+
+whitened <- function(model, M) {
+  loadings <- loadings_of(model)
+  residual <- getME(model, "y") - getME(model, "X") %*% fixef(model)
+  function(of_cluster) {
+    V <- diag(1 / weights(model)[of_cluster], length(of_cluster)) +
+      as.matrix(Matrix::tcrossprod(loadings[of_cluster, , drop = FALSE]))
+    upper <- chol(sigma(model)^2 * V)
+    X <- backsolve(upper, getME(model, "X")[of_cluster, , drop = FALSE], transpose = TRUE)
+    axes <- eigen(diag(length(of_cluster)) - X %*% M %*% t(X), symmetric = TRUE)
+    powers <- ifelse(axes$values > 1e-9, pmax(axes$values, 1e-9)^-0.5, 0)
+    root <- axes$vectors %*% (powers * t(axes$vectors))
+    list(X = X, root = root, score = crossprod(X, root %*% backsolve(upper, residual[of_cluster], transpose = TRUE)))
+  }
 }
 
 # CR2 and its Satterthwaite df by clubSandwich, whose CR1 has to be the one above.
@@ -251,9 +319,10 @@ cr2_of <- function(original, case) {
   A <- if (is.null(case$scaling)) diag(length(fixef(model))) else case$scaling
   cluster <- model@frame[[case$groups[1]]]
   if (!is.null(case$weights)) model <- with_weights_multiplied_in(model, case)
-  terms <- names(fixef(model))
+  terms <- names(fixef(original))
   cr1 <- clubSandwich::vcovCR(model, cluster = cluster, type = "CR1")
-  stopifnot(all.equal(unname(sqrt(diag(A %*% as.matrix(cr1) %*% t(A)))), cr1_of(original, case)$value, tolerance = 1e-8))
+  theirs <- unname(sqrt(diag(A %*% as.matrix(cr1) %*% t(A))))
+  stopifnot(all.equal(theirs, cr1_of(original, case)$value, tolerance = 1e-8))
   vcov <- clubSandwich::vcovCR(model, cluster = cluster, type = "CR2")
   tests <- clubSandwich::linear_contrast(model, vcov, contrasts = A, test = "Satterthwaite")
   rbind(rows("cr2_se", tests$SE, term1 = terms), rows("cr2_df", tests$df, term1 = terms))
@@ -279,7 +348,8 @@ is_nested <- function(model, groups) {
 
 intervals_of <- function(model) {
   names <- as.data.frame(VarCorr(model), order = "lower.tri")
-  limits <- confint(model, method = "profile", quiet = TRUE)
+  usual <- eval(bquote(update(.(model), control = lmerControl(optimizer = "bobyqa"))), globalenv())
+  limits <- confint(usual, method = "profile", quiet = TRUE)
   random <- limits[grepl("^.sig", rownames(limits)), , drop = FALSE]
   residual <- names$grp == "Residual"
   group <- factor_of(names$grp)
@@ -306,6 +376,8 @@ numbers <- function(name, reml) {
     r_squared_of(model),
     cr1_of(model, case),
     if (small_and_nested) cr2_of(model, case),
+    if (small_and_nested) cr2_white_of(model, case),
+    if (!is_nested(model, case$groups)) cr1_crossed_of(model, case),
     if (case$profile && !reml) intervals_of(model)
   )
   cbind(case = name, reml = as.numeric(reml), result)
