@@ -9,7 +9,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test lab lint format map lock bench clean clean-all
+.PHONY: help report test lab lint format map lock bench calibrate clean clean-all
 
 # Without bytecode every kernel would compile pandas and statsmodels again: seconds each time.
 export UV_COMPILE_BYTECODE := 1
@@ -25,6 +25,7 @@ help:
 	@echo 'make lint     check style          make format   correct it'
 	@echo 'make map      write the module map of ARCHITECTURE.md anew'
 	@echo 'make bench    time mixed models beside lme4, statsmodels and gpboost, up to an hour (ARGS="--quick": minutes)'
+	@echo 'make calibrate  simulate studies with known truth and count how often intervals hold it, about 10 minutes'
 	@echo 'make lock     resolve the lock files anew after a change of pyproject.toml'
 	@echo 'make clean    remove reports and caches (clean-all: the environment too)'
 
@@ -50,6 +51,9 @@ map: .venv/.for-test
 
 bench: .venv/.for-report .venv/.for-bench
 	@$(BIN)/python -m benchmarks.lmm $(ARGS)
+
+calibrate: .venv/.for-report
+	@$(BIN)/python -m benchmarks.calibration $(ARGS)
 
 # The lock files hold versions and hashes only; where packages come from is the machine's affair.
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --extra build
