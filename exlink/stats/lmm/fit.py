@@ -17,6 +17,7 @@ from exlink.stats.lmm.modes import conditional_modes
 from exlink.stats.lmm.optimise import Entries, Optimum, free_of, optimise, unpack
 from exlink.stats.lmm.products import Products
 from exlink.stats.lmm.robust import robust
+from exlink.stats.lmm.summary import summary
 from exlink.stats.lmm.system import System, arrange
 from exlink.stats.lmm.threads import one_thread
 from exlink.stats.lmm.units import Units, factors_of, theta_of, units_of
@@ -41,7 +42,7 @@ class Workings:
     covariance: np.ndarray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LmmFit:
     """Fitted linear mixed model; numbers follow lme4's definitions.
 
@@ -91,6 +92,11 @@ class LmmFit:
     evaluations: int
     message: str
     workings: Workings = field(repr=False)
+
+    def __str__(self) -> str:
+        return summary(self)
+
+    __repr__ = __str__
 
     def ranef(self, group: str | None = None) -> pd.DataFrame:
         """Return conditional modes of a grouping factor and their SDs (``<term>_sd``), one row per level.

@@ -17,7 +17,7 @@ from exlink.stats.lmm.optimise import EDGE, Entries, Optimum, evaluate
 from exlink.stats.lmm.system import System
 
 STEP = 1e-4  # of differences between gradients
-CHEAP = 1_000  # effects in the dense remainder up to which the curvature is observed, not averaged
+CHEAP = 2_000  # effects in the dense remainder up to which the curvature is observed, not averaged
 LOST = 1e-10  # curvature, relative to the largest, below which a direction is not known
 
 

@@ -100,8 +100,8 @@ def _sums(products: Products, moved: list[np.ndarray], columns: np.ndarray) -> n
 def _between(products: Products, at: Factored, found: Solution, moved: list[np.ndarray]) -> np.ndarray:
     """Return ``Σ_f A'Z_f Psi_f Z_f'A`` over pairs of rows in different clusters, (p, p).
 
-    Within a cluster ``Z_f'A`` needs the rows in which a level of f meets the cluster; what a third factor takes
-    from X there is known for all clusters together only, and left out.
+    Within a cluster ``Z_f'A`` needs the rows in which a level of f meets the cluster. What a third factor takes from X
+    there is known for all rows of the level together, and taken to be alike in all its clusters.
     """
     p = products.fixed
     out = np.zeros((p, p))
@@ -111,13 +111,31 @@ def _between(products: Products, at: Factored, found: Solution, moved: list[np.n
         loads = found.loads[b].reshape(-1, p)
         out += loads.T @ loads
         mine, theirs = products.groupings[0].columns, products.groupings[b].columns
+        taken = moved[b] + _of_others(products, moved, b)
         for part in _chunks(pair):
             met = pair.products[part]
             reach = met[:, :p] - np.swapaxes(moved[0][pair.left[part]], 1, 2) @ met[:, mine]
-            reach = reach - np.swapaxes(moved[b][pair.right[part]], 1, 2) @ met[:, theirs]
+            reach = reach - np.swapaxes(taken[pair.right[part]], 1, 2) @ met[:, theirs]
             flat = np.swapaxes(reach @ at.factors[b], 1, 2).reshape(-1, p)
             out -= flat.T @ flat
     return out
+
+
+def _of_others(products: Products, moved: list[np.ndarray], b: int) -> np.ndarray:
+    """Return what factors other than the first and b take from X, as effects of the levels of b: (J, q, p)."""
+    grouping = products.groupings[b]
+    own = np.zeros((grouping.size, grouping.effects, grouping.effects))
+    pair = products.pairs[0, b]
+    np.add.at(own, pair.right, pair.products[:, grouping.columns])
+    met = np.zeros_like(moved[b])
+    for h in range(1, len(moved)):
+        if h == b:
+            continue
+        between = products.pairs[min(b, h), max(b, h)]
+        here, there = (between.left, between.right) if b < h else (between.right, between.left)
+        sums = between.products if b < h else np.swapaxes(between.products, 1, 2)
+        np.add.at(met, here, sums @ moved[h][there])
+    return np.linalg.pinv(own, hermitian=True) @ met
 
 
 def _chunks(pair: Pair) -> list[slice]:
