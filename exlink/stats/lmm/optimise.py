@@ -31,7 +31,8 @@ NOISE = 1e-8  # a promise that rounding of the criterion can hide
 ROUNDING = 1e-12  # of the criterion, relative
 MOST_STEPS = 60
 MOST_TRIES = 12
-LONGEST = 2.0  # a step at most, relative to the size of the entries
+LONGEST = 1.0  # a step at most, relative to the size of the entries
+LEAST_LEFT = 0.3  # share of the variance that a start leaves to the residual
 EDGE = 1e-4  # lme4's isSingular: a diagonal entry of T below it
 FLAT = -1e-4  # curvature below which a resting point is a saddle, relative to the largest
 
@@ -103,21 +104,33 @@ def evaluate(system: System, entries: Entries, values: np.ndarray, *, reml: bool
 
 def _descend(system: System, entries: Entries, start: np.ndarray, *, reml: bool) -> Optimum:
     here = evaluate(system, entries, start, reml=reml)
-    correction = np.zeros_like(here.curvature)
+    correction, before = np.zeros_like(here.curvature), np.inf
     spent, converged = 1, False
     for _ in range(MOST_STEPS):
         step, promise, saddle = _newton(here, correction)
         if promise < ENOUGH and not saddle:
             converged = True
             break
+        if promise**2 / before < ENOUGH and promise < NEAR and not saddle:
+            # falling so fast that the next promise will be nothing: its derivatives need not be seen
+            last = _stepped(system, entries, here, step, reml=reml)
+            if last.found.criterion <= here.found.criterion:
+                return replace(last, converged=True, evaluations=spent + 1)
         there, tried = _lower(system, entries, here, step, reml=reml)
         spent += tried
         if there is None:  # no fall however short the step: rounding is all that is left
             converged = promise < NOISE
             break
         correction = _corrected(correction, here, there) if promise < NEAR else np.zeros_like(correction)
-        here = there
+        here, before = there, promise
     return replace(here, converged=converged, evaluations=spent)
+
+
+def _stepped(system: System, entries: Entries, here: Optimum, step: np.ndarray, *, reml: bool) -> Optimum:
+    """Return the point one step away with its criterion and solution; slope and curvature stay those of ``here``."""
+    values = here.values + step
+    at = factor(system, unpack(values, entries, system.effects))
+    return replace(here, values=values, at=at, found=solve(system, at, reml=reml))
 
 
 def _lower(
@@ -164,12 +177,12 @@ def _corrected(correction: np.ndarray, here: Optimum, there: Optimum) -> np.ndar
 
 
 def _start(system: System, entries: Entries) -> np.ndarray:
-    """Return starting entries: diagonal, from the spread of the levels' residual sums under least squares."""
+    """Return starting entries, a diagonal T: the levels' sums of least-squares residuals say how far levels differ."""
     p = system.n_fixed
     beta = np.linalg.solve(system.total[:p, :p], system.total[:p, p]) if p else np.zeros(0)
     variance = max(float(system.total[p, p] - system.total[:p, p] @ beta) / system.n_rows, 1e-12)
     contrast = np.append(-beta, 1.0)
-    values = np.zeros(len(entries))
+    shares = np.zeros(len(entries))
     for i, (f, a, b) in enumerate(entries):
         if a != b:
             continue
@@ -179,9 +192,10 @@ def _start(system: System, entries: Entries) -> np.ndarray:
             where = system.rest.slices[system.rest.order.index(f)]
             rows = np.arange(where.start, where.stop)[a :: system.effects[f]]
             sums, own = system.rest.data[rows] @ contrast, system.rest.square.diagonal()[rows]
-        ratio = ((sums**2).sum() / variance - own.sum()) / max((own**2).sum(), 1e-12)
-        values[i] = np.sqrt(np.clip(ratio, 1e-3, 25.0))
-    return values
+        shares[i] = np.clip(((sums**2).sum() / variance - own.sum()) / max((own**2).sum(), 1e-12), 1e-3, 0.95)
+    # each is a share of the variance around the fixed part; what they leave is the residual's
+    left = max(1.0 - shares.sum(), LEAST_LEFT)
+    return np.where(shares > 0, np.sqrt(shares / left), 0.0)
 
 
 def _on_edge(values: np.ndarray, entries: Entries) -> bool:
