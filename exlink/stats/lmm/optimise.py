@@ -26,6 +26,7 @@ from exlink.stats.lmm.system import System
 
 Entries = list[tuple[int, int, int]]
 ENOUGH = 1e-12  # fall of the criterion that another Newton step would promise: theta to about seven digits
+LITTLE = 1e-10  # a promise that one more step fulfils to seven digits of theta
 NEAR = 1e-2  # a promise below which steps are short enough to learn curvature from
 NOISE = 1e-8  # a promise that rounding of the criterion can hide
 ROUNDING = 1e-12  # of the criterion, relative
@@ -111,7 +112,7 @@ def _descend(system: System, entries: Entries, start: np.ndarray, *, reml: bool)
         if promise < ENOUGH and not saddle:
             converged = True
             break
-        if promise**2 / before < ENOUGH and promise < NEAR and not saddle:
+        if promise < LITTLE and promise**2 / before < ENOUGH and not saddle:
             # falling so fast that the next promise will be nothing: its derivatives need not be seen
             last = _stepped(system, entries, here, step, reml=reml)
             if last.found.criterion <= here.found.criterion:
