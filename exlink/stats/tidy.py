@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from exlink.errors import EstimationError
 
@@ -19,6 +19,23 @@ def check_level(level: float) -> float:
     if not 0 < level < 1:
         raise EstimationError(f"level: {level} is not between 0 and 1. Use 0.95 for a 95 % interval.")
     return level
+
+
+def t_quantile(probability: Any, df: Any) -> np.ndarray:
+    """Return quantiles of Student's t, of the normal distribution where ``df`` is infinite.
+
+    The functions behind ``scipy.stats.t``, without its import, which takes half a second and 40 MB.
+    """
+    df = np.asarray(df, dtype=float)
+    return np.where(
+        np.isinf(df), special.ndtri(probability), special.stdtrit(np.where(np.isinf(df), 1, df), probability)
+    )
+
+
+def t_tail(value: Any, df: Any) -> np.ndarray:
+    """Return the probability of Student's t beyond ``value``; of the normal distribution where ``df`` is infinite."""
+    df, value = np.asarray(df, dtype=float), np.asarray(value, dtype=float)
+    return np.where(np.isinf(df), special.ndtr(-value), special.stdtr(np.where(np.isinf(df), 1, df), -value))
 
 
 def need_columns(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
@@ -65,13 +82,12 @@ def tidy_frame(
     std_error = np.broadcast_to(np.asarray(std_error, dtype=float), estimate.shape)
     df = np.broadcast_to(np.asarray(df, dtype=float), estimate.shape)
     usable = np.where(df > 0, df, np.nan)
-    # scipy's t handles infinite df as the normal distribution
-    half = stats.t.ppf(0.5 + level / 2, usable) * std_error
+    half = t_quantile(0.5 + level / 2, usable) * std_error
     if null is None:
         p_value = np.full(estimate.shape, np.nan)
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
-            p_value = 2 * stats.t.sf(np.abs((estimate - null) / std_error), usable)
+            p_value = 2 * t_tail(np.abs((estimate - null) / std_error), usable)
     terms = [term] * len(estimate) if isinstance(term, str) else list(term)
     return pd.DataFrame(
         {

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from exlink.stats.lmm.inference import delta_errors
 from exlink.stats.lmm.optimise import EDGE, Entries, unpack
 from exlink.stats.lmm.products import Products
 from exlink.stats.lmm.units import Units
+from exlink.stats.tidy import t_quantile
 
 RESIDUAL = "Residual"
 COLUMNS = ["group", "term1", "term2", "value"]
@@ -67,7 +67,7 @@ def spread_intervals(
 
     labels, estimates = _spreads(products, units, unpack(values, entries, effects), sigma)
     errors = delta_errors(spreads, values, covariance)
-    z = stats.norm.ppf(0.5 + level / 2)
+    z = float(t_quantile(0.5 + level / 2, np.inf))
     rows = []
     for (group, one, two, kind), estimate, error in zip(labels, estimates, errors, strict=True):
         if kind == "sd":
