@@ -17,14 +17,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exlink.stats.lmm.cells import cell_sums, expand, products_by, split
+from exlink.stats.lmm.cells import Split, cell_sums, expand, products_by, split
 from exlink.stats.lmm.design import design, read_factors
 from exlink.stats.lmm.expressions import Column, complete
 from exlink.stats.lmm.formula import Model, check_columns
 from exlink.stats.lmm.layout import Layout, free_entries
 from exlink.stats.lmm.lazy import opened
+from exlink.stats.lmm.plan import choose_keys
 from exlink.stats.lmm.products import Grouping, Pair, Products
-from exlink.stats.lmm.survey import Standard, check_finite, key, standards, survey
+from exlink.stats.lmm.survey import Standard, Survey, check_finite, key, standards, survey
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +45,18 @@ class Task:
         return self.model.weights or self.model.frequencies
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scanned:
+    """What an engine has added up: sums by cells of the first factor, and by pairs of levels of two factors."""
+
+    found: Survey
+    task: Task
+    made: Split
+    varying: list[Standard]
+    cells: pa.Table
+    pairs: dict[tuple[int, int], pa.Table]
+
+
 def from_engine(model: Model, data: Any) -> Products:
     """Return the cross-products of a model on rows that stay in their engine.
 
@@ -57,10 +70,11 @@ def from_engine(model: Model, data: Any) -> Products:
         Unknown columns, no complete row, infinite values, weights that are not positive, terms no engine computes.
     """
     with opened(data) as frame:
-        return _compress(model, frame)
+        scanned = _scan(model, frame)
+    return _assemble(scanned)  # an engine of our own has given its memory back by now
 
 
-def _compress(model: Model, frame: nw.LazyFrame) -> Products:
+def _scan(model: Model, frame: nw.LazyFrame) -> Scanned:
     schema = frame.collect_schema()
     check_columns(model, schema)
     factors = read_factors(model, schema)
@@ -70,72 +84,75 @@ def _compress(model: Model, frame: nw.LazyFrame) -> Products:
     check_finite(model, columns, found, rows)
     standard = standards(columns, [slot.centred for slot in layout.slots], found, rows)
     task = Task(model, rows, schema, layout, columns, standard)
-    first, levels = _first(task, found)
-    pairs, levels = _pairs(task, levels)
+    first = layout.factors[0][1]
+    made = split(columns, choose_keys(columns, rows, found.rows, first, schema))
+    varying = standards([Column("", parts) for parts in made.varying], [True] * len(made.varying), found, rows)
+    return Scanned(
+        found=found, task=task, made=made, varying=varying,
+        cells=cell_sums(rows, made, varying, first, task.weight, schema),
+        pairs={
+            (a, b): _pair_sums(task, a, b) for a, b in itertools.combinations(range(len(layout.factors)), 2)
+        },
+    )  # fmt: skip
+
+
+def _assemble(scanned: Scanned) -> Products:
+    task, found = scanned.task, scanned.found
+    label = _labels(scanned.cells, len(task.layout.factors[0][1]))
+    levels = [_sorted_levels(label)]
+    first = expand(
+        scanned.cells, scanned.made, task.columns, task.standard, scanned.varying, _codes(label, levels[0]),
+        len(levels[0]),
+    )  # fmt: skip
+    pairs = {}
+    for a, b in sorted(scanned.pairs):
+        table = scanned.pairs.pop((a, b))
+        labels = [_labels(table, len(task.layout.factors[f][1]), prefix) for f, prefix in ((a, "f"), (b, "g"))]
+        if a == 0:
+            levels.append(_sorted_levels(labels[1]))
+        codes = [_codes(labels[0], levels[a]), _codes(labels[1], levels[b])]
+        pairs[a, b] = _pair(task, table, codes, a, b)
     groupings = tuple(
-        Grouping(
-            name, pd.Index(found_levels.to_numpy(zero_copy_only=False), name=name), places, free_entries(parts), parts
-        )
-        for (name, _, places, parts), found_levels in zip(layout.factors, levels, strict=True)
+        Grouping(name, pd.Index(labels.to_numpy(zero_copy_only=False), name=name), places, free_entries(parts), parts)
+        for (name, _, places, parts), labels in zip(task.layout.factors, levels, strict=True)
     )
     return Products(
-        names=tuple(slot.name for slot in layout.slots), fixed=layout.fixed,
-        shift=np.array([s.shift for s in standard]), scale=np.array([s.scale for s in standard]),
+        names=tuple(slot.name for slot in task.layout.slots), fixed=task.layout.fixed,
+        shift=np.array([s.shift for s in task.standard]), scale=np.array([s.scale for s in task.standard]),
         groupings=groupings, first=first, pairs=pairs,
-        n_rows=found.weight if model.frequencies else float(found.rows), n_seen=found.seen,
+        n_rows=found.weight if task.model.frequencies else float(found.rows), n_seen=found.seen,
         n_incomplete=found.seen - found.rows, log_weights=found.log_weight,
     )  # fmt: skip
 
 
-def _first(task: Task, found: Any) -> tuple[np.ndarray, pa.Array]:
-    made = split(task.columns, ())
-    varying = standards([Column("", parts) for parts in made.varying], [True] * len(made.varying), found, task.rows)
-    keys = task.layout.factors[0][1]
-    table = cell_sums(task.rows, made, varying, keys, task.weight, task.schema)
-    label = _labels(table, [f"f{i}" for i in range(len(keys))])
-    levels = _sorted_levels(label)
-    first = expand(table, made, task.columns, task.standard, varying, _codes(label, levels), len(levels))
-    return first, levels
-
-
-def _pairs(task: Task, first: pa.Array) -> tuple[dict[tuple[int, int], Pair], list[pa.Array]]:
-    """Return the sums of each pair of factors, and the levels of all factors."""
-    levels = [first]
-    pairs = {}
-    for a, b in itertools.combinations(range(len(task.layout.factors)), 2):
-        table, labels = _pair_sums(task, a, b)
-        if a == 0:
-            levels.append(_sorted_levels(labels[1]))
-        pairs[a, b] = _pair(task, table, [_codes(labels[0], levels[a]), _codes(labels[1], levels[b])], a, b)
-    return pairs, levels
-
-
-def _pair_sums(task: Task, a: int, b: int) -> tuple[pa.Table, list[pa.Array]]:
-    keys = [task.layout.factors[f][1] for f in (a, b)]
-    both = list(dict.fromkeys([*keys[0], *keys[1]]))
-    kept = {f"f{i}": key(c, task.schema) for i, c in enumerate(both)}
+def _pair_sums(task: Task, a: int, b: int) -> pa.Table:
+    """Return sums per pair of levels: ``f<i>`` keys of a, ``g<i>`` keys of b, ``s<r>_<t>`` the sums."""
+    kept = {
+        f"{prefix}{i}": key(c, task.schema)
+        for f, prefix in ((a, "f"), (b, "g")) for i, c in enumerate(task.layout.factors[f][1])
+    }  # fmt: skip
     names = list(kept)
     wanted = {_product(task, i, j) for i in _left(task, a) for j in task.layout.factors[b][2]}
     for i in sorted({i for pair in wanted for i in pair if i}):
         own = task.standard[i - 1]
         kept[f"u{i}"] = (task.columns[i - 1].expression() - own.shift) / own.scale
-    table = products_by(task.rows, kept, names, sorted(wanted), task.weight)
-    return table, [_labels(table, [f"f{both.index(c)}" for c in of]) for of in keys]
+    return products_by(task.rows, kept, names, sorted(wanted), task.weight)
 
 
 def _pair(task: Task, table: pa.Table, codes: Sequence[np.ndarray], a: int, b: int) -> Pair:
+    rows, columns = _left(task, a), task.layout.factors[b][2]
     order = np.lexsort((codes[1], codes[0]))
     left, right = codes[0][order], codes[1][order]
-    starts = np.flatnonzero(np.r_[True, (left[1:] != left[:-1]) | (right[1:] != right[:-1])])
-    rows, columns = _left(task, a), task.layout.factors[b][2]
-    products = np.empty((len(starts), len(rows), len(columns)))
+    products = np.empty((len(order), len(rows), len(columns)))
     for x, i in enumerate(rows):
         for y, j in enumerate(columns):
             r, t = _product(task, i, j)
-            sums = table[f"s{r}_{t}"].to_numpy()[order]
-            # keys that only differ before they were written as text share a label
-            products[:, x, y] = sums if len(starts) == len(order) else np.add.reduceat(sums, starts)
-    return Pair(left[starts], right[starts], products)
+            products[:, x, y] = table[f"s{r}_{t}"].to_numpy()[order]
+    new = np.r_[True, (left[1:] != left[:-1]) | (right[1:] != right[:-1])]
+    if not new.all():  # keys that differed only until they were written as text
+        starts = np.flatnonzero(new)
+        left, right, products = left[starts], right[starts], np.add.reduceat(products, starts)
+    return Pair(left, right, products)
 
 
 def _left(task: Task, a: int) -> Sequence[int]:
@@ -148,9 +165,9 @@ def _product(task: Task, i: int, j: int) -> tuple[int, int]:
     return max(r, t), min(r, t)
 
 
-def _labels(table: pa.Table, names: Sequence[str]) -> pa.Array:
+def _labels(table: pa.Table, keys: int, prefix: str = "f") -> pa.Array:
     """Return the labels of levels: the key itself, or several keys as ``batch:cask``."""
-    arrays = [table[name].combine_chunks() for name in names]
+    arrays = [table[f"{prefix}{i}"].combine_chunks() for i in range(keys)]
     if len(arrays) == 1:
         return arrays[0]
     texts = []

@@ -20,10 +20,13 @@ COMPILED = (
 )
 
 
+def _where(defined: nw.Expr, value: nw.Expr) -> nw.Expr:
+    """Return ``value`` where it is defined, else NaN: engines differ in what they make of log(0) and 1 / 0."""
+    return nw.when(defined).then(value).otherwise(nw.lit(float("nan")))
+
+
 def _log(value: nw.Expr, base: float | None = None) -> nw.Expr:
-    """Return the logarithm where there is one, else null: engines differ in what they make of log(0)."""
-    raw = value.log() if base is None else value.log(base)
-    return nw.when(value > 0).then(raw)
+    return _where(value > 0, value.log() if base is None else value.log(base))
 
 
 FUNCTIONS: dict[str, Callable[[nw.Expr], nw.Expr]] = {
@@ -33,14 +36,14 @@ FUNCTIONS: dict[str, Callable[[nw.Expr], nw.Expr]] = {
     "log2": lambda x: _log(x, 2),
     "log1p": lambda x: _log(x + 1),
     "exp": lambda x: x.exp(),
-    "sqrt": lambda x: nw.when(x >= 0).then(x.sqrt()),
+    "sqrt": lambda x: _where(x >= 0, x.sqrt()),
     "abs": lambda x: x.abs(),
 }
 OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
     ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: nw.when(b != 0).then(a / b),
+    ast.Div: lambda a, b: _where(b != 0, a / b),
     ast.Pow: lambda a, b: a**b,
 }
 
@@ -59,7 +62,7 @@ class Part:
     weights: tuple[tuple[Any, float], ...] | None = None
 
     def expression(self) -> nw.Expr:
-        """Return the part as a double, null where it is undefined."""
+        """Return the part as a double, NaN where it is undefined."""
         if self.weights is None:
             return numeric(self.text)
         (column,) = self.columns

@@ -98,8 +98,8 @@ def check_finite(model: Model, columns: Sequence[Column], found: Survey, rows: n
     if known:
         return
     made = [c for c in columns if c.parts]
-    bad = [(c.expression().is_null() | ~c.expression().is_finite()).fill_null(True) for c in made]
-    counted = rows.select(*[b.cast(nw.Int64).sum().alias(f"b{i}") for i, b in enumerate(bad)])
+    bad = [(~c.expression().is_finite()).cast(nw.Int64).sum().alias(f"b{i}") for i, c in enumerate(made)]
+    counted = rows.select(*bad)
     row = counted.collect(backend="pyarrow").to_native().to_pylist()[0]
     refuse_infinite(model.text, {c.name: row[f"b{i}"] for i, c in enumerate(made)}, found.rows)
     raise EstimationError(f"{model.text}: values beyond 1e150 cannot be squared. Use larger units.")
@@ -139,12 +139,11 @@ def _scan(model: Model, factors: Factors, frame: nw.LazyFrame, schema: Mapping[s
     sums = [nw.len().alias("n")]
     for i in range(len(factors.products)):
         value = nw.col(f"v{i}")
-        sums += [value.sum().alias(f"s{i}"), (value * value).sum().alias(f"q{i}"), value.count().alias(f"n{i}")]
+        sums += [value.sum().alias(f"s{i}"), (value * value).sum().alias(f"q{i}")]
     if name:
         sums += _weight_sums(nw.col("w"))
     keys = [k for k in kept if k == "complete" or k.startswith("c")]
-    table = narrow.group_by(*keys).agg(*sums).collect(backend="pyarrow").to_native()
-    return _undefined_as_nan(table, len(factors.products))
+    return narrow.group_by(*keys).agg(*sums).collect(backend="pyarrow").to_native()
 
 
 def _weight_sums(weight: nw.Expr) -> list[nw.Expr]:
@@ -160,15 +159,6 @@ def _weight_sums(weight: nw.Expr) -> list[nw.Expr]:
 def key(column: str, schema: Mapping[str, Any]) -> nw.Expr:
     """Return a column as a key of groups: text for all kinds of categories."""
     return nw.col(column).cast(nw.String) if schema[column] in (nw.Categorical, nw.Enum) else nw.col(column)
-
-
-def _undefined_as_nan(table: pa.Table, products: int) -> pa.Table:
-    """Return sums in which a null among the values (an undefined one: rows are complete) shows."""
-    for i in range(products):
-        short = table[f"n{i}"].to_numpy() < table["n"].to_numpy()
-        values = np.where(short, np.nan, table[f"s{i}"].to_numpy().astype(float))
-        table = table.set_column(table.column_names.index(f"s{i}"), f"s{i}", pa.array(values))
-    return table
 
 
 def _moments(column: Column, found: Survey) -> Moments:

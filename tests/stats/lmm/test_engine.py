@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exlink.errors import EstimationError
+from exlink.stats.lmm import plan
 from exlink.stats.lmm.engine import from_engine
+from exlink.stats.lmm.expressions import Column, Part
 from exlink.stats.lmm.formula import read_model
 from exlink.stats.lmm.frame import from_frame
 from exlink.stats.lmm.source import compress
@@ -250,3 +252,52 @@ def test_a_large_offset_costs_no_digits(engine):
     assert 0.5 < one.first.sum(axis=0)[place, place] / len(far) < 2
     slope = [np.linalg.solve(p.total[:2, :2], p.total[:2, -1])[1] * p.scale[-1] / p.scale[1] for p in (one, other)]
     np.testing.assert_allclose(slope[0], slope[1], rtol=1e-9)
+
+
+BY_CELL = [
+    "y ~ tools + load + wait + channel + C(grade)",
+    "log10(y + 10) ~ tools * load * wait + wait:channel + np.log(wait):tools",
+    "y ~ 0 + tools * load + seconds * channel + year + tools:C(flag)",
+]
+
+
+@pytest.mark.parametrize("formula", BY_CELL)
+@pytest.mark.parametrize("keys", [("load", "tools"), ("channel",), ("flag", "grade", "load", "channel")])
+@pytest.mark.parametrize("more", [{}, {"weights": "w"}, {"frequencies": "f"}])
+def test_grouping_by_cells_first_changes_no_sum(engine, monkeypatch, formula, keys, more):
+    monkeypatch.setattr("exlink.stats.lmm.engine.choose_keys", lambda *_: keys)
+    model = read_model(formula, {"employee": "1 + tools + wait"}, **more)
+    assert_same(from_engine(model, relation(engine, ROWS)), from_frame(model, ROWS))
+
+
+def test_scores_of_one_survey_become_keys_together(engine, monkeypatch):
+    monkeypatch.setattr(plan, "WORTH_A_LOOK", 0)
+    chosen = []
+
+    def choose(*given):
+        chosen.append(plan.choose_keys(*given))
+        return chosen[-1]
+
+    monkeypatch.setattr("exlink.stats.lmm.engine.choose_keys", choose)
+    model = read_model("y ~ (tools + load + I(tools ** 2) + I(load ** 2)) ** 2 + wait", {"employee": "1 + wait"})
+    products = from_engine(model, relation(engine, ROWS))
+    assert sorted(chosen[0]) == ["load", "tools"]
+    assert_same(products, from_frame(model, ROWS))
+
+
+def test_few_sums_are_made_without_a_look(engine, monkeypatch):
+    monkeypatch.setattr(plan, "WORTH_A_LOOK", 0)
+    model = read_model("y ~ tools + wait", {"employee": "1"})
+    assert from_engine(model, relation(engine, ROWS)).n_rows == len(ROWS)
+    columns = [Column(str(i), (Part(f"`{name}`", frozenset([name])),)) for i, name in enumerate(["tools", "wait"])]
+    frame = nw.from_native(relation(engine, ROWS))
+    assert plan.choose_keys(columns, frame, len(ROWS), ["employee"], frame.collect_schema()) == ()
+
+
+def test_cells_are_told_from_a_sample():
+    rng = np.random.default_rng(3)
+    level, wave = rng.integers(500, size=10_000), rng.integers(8, size=10_000)
+    seen = len(np.unique(level * 8 + wave))
+    assert seen < 3_750  # of 4,000, when each was drawn 2.5 times on average
+    assert plan.cells_in_all(level, [wave]) == pytest.approx(4_000, rel=0.03)
+    assert plan.cells_in_all(level, [np.arange(10_000)]) > 1e7
