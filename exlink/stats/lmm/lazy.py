@@ -61,12 +61,10 @@ def _existing(path: str | Path) -> str:
         folder = place.parent
         if not folder.is_dir():
             raise EstimationError(f"{text}: there is no folder {folder}.")
-        raise EstimationError(f"{text}: there is no such file.{did_you_mean(place.name, _names(folder))}")
+        raise EstimationError(
+            f"{text}: there is no such file.{did_you_mean(place.name, sorted(p.name for p in folder.iterdir()))}"
+        )
     return text
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir())
 
 
 def _lazy(data: Any) -> nw.LazyFrame:
@@ -77,4 +75,4 @@ def _lazy(data: Any) -> nw.LazyFrame:
     if isinstance(frame, nw.LazyFrame):
         return frame
     # rows in memory that are no pandas frame: an engine reads them where they are
-    return frame.lazy("duckdb") if frame.implementation.is_pyarrow() else frame.lazy()
+    return frame.lazy() if frame.implementation.is_polars() else frame.lazy("duckdb")

@@ -138,6 +138,7 @@ def test_narwhals_frames_and_arrow_tables(engine):
     expected = from_frame(MODEL, ROWS)
     assert_same(compress(MODEL, nw.from_native(relation(engine, ROWS))), expected)
     assert_same(compress(MODEL, pa.Table.from_pandas(ROWS)), expected)
+    assert_same(compress(MODEL, nw.from_native(ROWS)), expected)
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("polars"), reason="polars is not installed")
