@@ -1,5 +1,6 @@
-"""Rows in an engine → cross-products: two scans and one for each pair of factors; no row leaves the engine.
+"""Rows in an engine → cross-products: two scans and one for each pair of factors.
 
+Sums leave the engine, rows do not; only where many sums are due, ``plan`` looks at covariates of the first 20,000 rows.
 Sums of doubles depend on the order of their terms, and an engine with several threads has no fixed order: two runs may
 differ in the last bits (relative 1e-15 of a sum). Shifts and scales are rounded so that nothing else differs.
 """
