@@ -79,6 +79,23 @@ def few(employees: int = 12, rows: int = 40) -> World:
     )  # fmt: skip
 
 
+def few_crossed(employees: int = 12, customers: int = 200, rows: int = 800) -> World:
+    """``y = … + employee (SD .4) + customer (SD .5) + noise``: few employees, and customers who meet several."""
+
+    def draw(rng: np.random.Generator) -> pd.DataFrame:
+        codes = {"employee": rng.integers(0, employees, rows), "customer": rng.integers(0, customers, rows)}
+        columns = covariates(rng, {**codes, "row": np.arange(rows)})
+        parts = (each(rng, codes["employee"], 0.4), each(rng, codes["customer"], 0.5), rng.normal(size=rows))
+        return table(columns, codes, *parts)
+
+    terms = twins("employee", "customer", "row")
+    return World(
+        "few_crossed", f"{employees} employees × {customers} customers, {rows:,} rows", RIGHT, draw,
+        {"employee": "1", "customer": "1"}, terms, (INTERCEPT, *terms),
+        spread("employee", 0.4) | spread("customer", 0.5) | NOISE,
+    )  # fmt: skip
+
+
 def sizes_of(groups: int, largest: int = 300, singletons: float = 0.3) -> np.ndarray:
     """Return group sizes (groups,): a share of singletons, the others evenly spaced in their logs."""
     single = round(groups * singletons)

@@ -66,6 +66,11 @@ def crossed_slopes(employees: int = 100, customers: int = 800, rows: int = 4_000
     )
 
 
+def few_crossed_slopes(employees: int = 12, customers: int = 200, rows: int = 800) -> World:
+    """Return ``crossed_slopes`` with few employees."""
+    return replace(crossed_slopes(employees, customers, rows), name="few_crossed_slopes")
+
+
 def customer_slopes(employees: int = 100, customers: int = 400, rows: int = 4_000) -> World:
     """As ``crossed_slopes`` with effects that vary between customers (SD .5), clustered by employee."""
     return _crossed_with_slopes(

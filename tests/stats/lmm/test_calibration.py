@@ -17,7 +17,7 @@ from benchmarks.calibration.replicate import Replications, run
 from benchmarks.calibration.summary import ALPHA, ESTIMATE, LEVEL, P_VALUE, covers, truths
 from benchmarks.calibration.world import effect
 
-REPLICATIONS = 80
+REPLICATIONS = 60
 RARE = 1e-4  # chance that a correct method leaves its bounds
 RIGHT = {
     world.name: world
