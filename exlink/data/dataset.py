@@ -198,6 +198,10 @@ class StudyData:
         frame.attrs["share"] = share
         return frame
 
+    def lazily(self, frame: pd.DataFrame) -> nw.LazyFrame:
+        """Return a small frame as a relation of the engine, to be joined to lazy tables."""
+        return nw.from_native(self._con.from_df(frame))
+
     def funnel(self) -> pd.DataFrame:
         """Return the join-loss waterfall: stage, rows, lost, reason — from all interactions to linked with CX."""
         unit = self.unit

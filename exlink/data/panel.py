@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import narwhals.stable.v2 as nw
 import pandas as pd
 
 from exlink.data.choices import chosen_kpi
@@ -11,6 +12,7 @@ from exlink.data.dataset import StudyData
 from exlink.data.exposures import EX_KPIS
 
 MIN_UNITS = 10  # units with two waves; fewer cannot carry a within-unit analysis
+DRAWS = 1_000_000  # a row or a customer falls on one of so many numbers, by a hash of its id
 
 
 def panel_cells(data: StudyData, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -28,6 +30,20 @@ def panel_cells(data: StudyData, by: Sequence[str] = ()) -> pd.DataFrame:
     return cells.merge(exposures[[*key, *columns]], on=key, how="inner", validate="many_to_one").sort_values(
         [*key, *by], ignore_index=True
     )
+
+
+def answered_rows(data: StudyData, max_rows: int) -> tuple[nw.LazyFrame, float]:
+    """Return linked interactions with a customer's answer, lazily, and the share of them that is kept.
+
+    Beyond ``max_rows`` it is a fixed sample of customers, drawn by a hash of their ids, each with all of their answers.
+    A column ``draw`` (0 … 999,999, by interaction) is the same in every run: rows below a bound are a fixed sample of
+    single answers.
+    """
+    answered = int(data.query("SELECT count_if(has_cx) AS n FROM linked ORDER BY 1")["n"].iloc[0])
+    share = min(1.0, max_rows / max(answered, 1))
+    drawn = "" if share == 1 else f" AND hash(customer_id) % {DRAWS} < {int(share * DRAWS)}"
+    linked = data.linked().to_native().filter(f"has_cx{drawn}")
+    return nw.from_native(linked.project(f"*, hash(interaction_id) % {DRAWS} AS draw")), share
 
 
 def within_reason(data: StudyData) -> str:

@@ -1,12 +1,17 @@
 """Step 04 splits within from between, agrees with itself over specifications, and shows what a naive model claims."""
 
+from dataclasses import replace
+
+import duckdb
+import narwhals.stable.v2 as nw
 import numpy as np
 import pytest
 from linkage_world import Plan, open_study
 
 from exlink.steps import mixed_effects as step
-from exlink.steps import mixed_effects_words as words
-from exlink.steps.mixed_effects_rows import MEDIATORS, _columns, _independent
+from exlink.steps.mixed_effects import words
+from exlink.steps.mixed_effects.independent import independent_columns, independent_of
+from exlink.steps.mixed_effects.rows import MEDIATORS
 
 CONTROLS = ["touchpoint", "channel", "complexity"]
 
@@ -14,6 +19,16 @@ CONTROLS = ["touchpoint", "channel", "complexity"]
 def fitted(data, controls=CONTROLS, **options):
     given = step.design(data, controls, max_rows=60_000)
     return given, step.fit_all(data, given, **{"reml": True, "smallest_share": 0.05} | options)
+
+
+def rows_of(given):
+    """Return the rows of the models as a frame."""
+    return given.rows.sort("interaction_id").collect().to_pandas()
+
+
+def with_rows(given, frame):
+    """Return a design whose rows are those of ``frame``."""
+    return replace(given, rows=nw.from_native(duckdb.from_df(frame)))
 
 
 def of(fits, term, specification, effect="within", outcome="satisfaction"):
@@ -78,8 +93,9 @@ def test_within_and_between_add_up_to_the_aspect(planted_fits, planted):
     given, _ = planted_fits
     exposures = planted.exposures()
     rows = planted.sample_linked().merge(exposures[["employee_id", "wave", "ex_tools"]], on=["employee_id", "wave"])
-    np.testing.assert_allclose(given.rows["ex_tools_within"] + given.rows["ex_tools_between"], rows["ex_tools"])
-    assert given.rows.groupby("employee_id")["ex_tools_within"].mean().abs().max() < 1e-12
+    made = rows_of(given)
+    np.testing.assert_allclose(made["ex_tools_within"] + made["ex_tools_between"], rows["ex_tools"])
+    assert made.groupby("employee_id")["ex_tools_within"].mean().abs().max() < 1e-12
 
 
 def test_where_nothing_acts_nothing_is_clear(tmp_path):
@@ -95,9 +111,9 @@ def test_employees_who_do_not_differ_give_a_singular_fit_in_lme4s_words(tmp_path
     """Every employee's residuals are centred on purpose, so that the variance between them is at its boundary."""
     data = open_study(tmp_path / "alike", Plan(slope=0.0, trait=0.0, unit_sd=0.0, units=20, seed=2))
     given = step.design(data, [], max_rows=60_000)
-    by = given.rows.groupby("employee_id")["satisfaction"]
-    given.rows["satisfaction"] = given.rows["satisfaction"] - by.transform("mean") + 3.0
-    fits = step.fit_all(data, given, reml=True, smallest_share=0.05)
+    rows = rows_of(given)
+    rows["satisfaction"] += 3.0 - rows.groupby("employee_id")["satisfaction"].transform("mean")
+    fits = step.fit_all(data, with_rows(given, rows), reml=True, smallest_share=0.05)
     checked = step.checks(fits)
     assert "boundary (singular) fit" in checked["message"].iloc[0]
     assert "boundary (singular) fit" in words.errors_sentence(checked)
@@ -108,10 +124,10 @@ def test_slopes_that_differ_between_employees_are_found(planted, planted_fits):
     given, fits = planted_fits
     none = step.random_slope(planted, given, "satisfaction", fits, reml=True)
     assert none["p_value"] > 0.01
-    codes = given.rows["employee_id"].astype("category").cat.codes.to_numpy()
+    rows = rows_of(given)
+    codes = rows["employee_id"].astype("category").cat.codes.to_numpy()
     own = 0.4 * np.random.default_rng(4).standard_normal(codes.max() + 1)
-    rows = given.rows.assign(satisfaction=given.rows["satisfaction"] + own[codes] * given.rows["ex_tools_within"])
-    varied = step.Design(rows, given.within, given.between, given.circumstances, [], 1.0)
+    varied = with_rows(given, rows.assign(satisfaction=rows["satisfaction"] + own[codes] * rows["ex_tools_within"]))
     refitted = step.fit_all(planted, varied, reml=True, smallest_share=0.05)
     found = step.random_slope(planted, varied, "satisfaction", refitted, reml=True)
     assert found["aspect"] == "tools"
@@ -132,18 +148,14 @@ def test_a_control_that_is_not_there_costs_one_line(planted):
     assert [t for t in given.circumstances if t.startswith("c_touchpoint")] == ["c_touchpoint_1"]
 
 
-def test_numbers_are_centred_and_their_gaps_told(planted_fits):
-    given, _ = planted_fits
-    numbers, gap = _columns(given.rows["satisfaction"].mask(given.rows.index < 5), "wait")
-    assert numbers.mean() == pytest.approx(0, abs=1e-9)
-    assert gap.sum() == 5
-
-
 def test_columns_that_repeat_others_are_left_out(planted_fits):
     given, _ = planted_fits
-    wide = given.rows.assign(flat=1.0, twice=given.rows["ex_tools_within"] * 2 + given.rows["ex_tools_between"])
-    names = ["ex_tools_within", "ex_tools_between", "flat", "twice"]
-    assert _independent(wide, names) == {"ex_tools_within", "ex_tools_between"}
+    rows = rows_of(given)
+    wide = rows.assign(flat=1.0, twice=rows["ex_tools_within"] * 2 + rows["ex_tools_between"], noise=1e-17 * rows.index)
+    names = ["ex_tools_within", "ex_tools_between", "flat", "twice", "noise"]
+    assert independent_of(wide, names) == ["ex_tools_within", "ex_tools_between"]
+    lazily = nw.from_native(duckdb.from_df(wide))
+    assert independent_columns(lazily, given.cells, ["employee_id", "wave"], names) == names[:2]
 
 
 def test_a_single_wave_leaves_only_the_comparison_between_units(teams):
@@ -176,7 +188,8 @@ def test_the_sample_gives_back_the_joint_effects(sample_fits):
 
 
 def test_the_sample_s_employee_variance_is_the_planted_one(sample, sample_fits):
-    parts = step.variances(sample, sample_fits[1]).dropna(subset=["planted"])
+    parts = step.variances(sample, sample_fits[1])
+    parts = parts[parts["component"] == "employee"]
     assert len(parts) == 3
     np.testing.assert_allclose(parts["without"], parts["planted"], rtol=0.25)
     assert parts["accounted"].between(0.2, 0.8).all()
@@ -185,7 +198,7 @@ def test_the_sample_s_employee_variance_is_the_planted_one(sample, sample_fits):
 def test_a_fixed_sample_repeats(sample):
     first, second = (step.design(sample, CONTROLS, max_rows=4_000) for _ in range(2))
     assert 0 < first.share < 1
-    assert first.rows.equals(second.rows)
+    assert rows_of(first).equals(rows_of(second))
     assert "fixed sample of" in words.rows_sentence(sample, first)
 
 

@@ -1,38 +1,68 @@
-"""Step 04: multilevel models of single interactions, within and between apart, in several specifications (M23).
-
-The same question is put to the data four ways. A mixed model on single answers with every aspect split into
-within and between; two-way fixed effects on unit × wave means, which use the within part only; and, as a
-warning, plain least squares that does not split. Where the first two agree, the choice of model is not
-what drives the answer.
-"""
+"""The specifications of step 04: the mixed model, two-way fixed effects, and plain least squares as a warning."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from exlink.data.dataset import StudyData
 from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, panel_cells, smallest_slopes
-from exlink.data.panel import focus_outcome as focus_outcome
-from exlink.data.panel import within_reason as within_reason
-from exlink.data.planted import planted_variances, with_planted
-from exlink.data.planted import recovery as recovery
+from exlink.data.planted import with_planted
 from exlink.errors import EstimationError
-from exlink.stats.mixed import MixedFit, mixed_model
+from exlink.stats.lmm import LmmFit, fit_lmm
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.panel import panel_two_way
 from exlink.stats.power import adjusted_verdict, minimum_detectable, p_in_words
 from exlink.stats.tidy import TIDY
-from exlink.steps.mixed_effects_rows import Design
-from exlink.steps.mixed_effects_rows import design as design
-from exlink.steps.mixed_effects_rows import mediator_lines as mediator_lines
+from exlink.steps.mixed_effects.independent import independent_of
+from exlink.steps.mixed_effects.rows import CUSTOMER, Design
 
 MIXED, FIXED, NAIVE = "mixed model", "fixed effects", "naive pooled"
 LANES = {MIXED: "within, mixed model", FIXED: "within, fixed effects", NAIVE: "naive: not split"}
 COLUMNS = ["outcome", "effect", "specification", *TIDY, "model_error", "n_units", "message"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What is kept of a mixed model; the cross-products it came from are let go, because they are large.
+
+    terms : list of str            of the fixed part, without the intercept
+    table, robust_table : DataFrame    tidy rows by model error, and by errors clustered by unit
+    variances : Series             variance by grouping factor and 'Residual', in squared points
+    icc : Series                   share of each grouping factor
+    levels : Series of int         units, customers
+    r2_marginal, r2_conditional, loglik : float
+    n : int                        answers
+    is_singular, converged : bool
+    message : str                  lme4's words, empty when there is nothing to say
+    """
+
+    terms: list[str]
+    table: pd.DataFrame
+    robust_table: pd.DataFrame
+    variances: pd.Series
+    icc: pd.Series
+    levels: pd.Series
+    r2_marginal: float
+    r2_conditional: float
+    loglik: float
+    n: int
+    is_singular: bool
+    converged: bool
+    message: str
+
+    @property
+    def n_units(self) -> int:
+        """Return the number of units."""
+        return int(self.levels.iloc[0])
+
+    @property
+    def n_customers(self) -> int | None:
+        """Return the number of customers, None where they have no effect of their own."""
+        return int(self.levels[CUSTOMER]) if CUSTOMER in self.levels else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +76,8 @@ class Fits:
     """
 
     effects: pd.DataFrame
-    mixed: dict[str, MixedFit]
-    without: dict[str, MixedFit]
+    mixed: dict[str, Fitted]
+    without: dict[str, Fitted]
     failures: list[str]
 
 
@@ -64,15 +94,14 @@ def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float
     """
     parts, mixed, without, failures = [], {}, {}, []
     for y in data.cx_kpis:
-        rows = given.rows.dropna(subset=[y])
-        if rows[data.unit].nunique() < MIN_UNITS:  # a variance of nine units says nothing, their slopes little
+        answering = given.answered(y).select(nw.col(given.unit).n_unique()).collect().item()
+        if answering < MIN_UNITS:  # a variance of nine units says nothing, their slopes little
             failures.append(f"not assessed: models of {y} need at least {MIN_UNITS} {data.people} with answers")
             continue
         try:
-            mixed[y] = mixed_model(rows, _formula(y, given.terms), data.unit, reml=reml)
-            without[y] = mixed_model(rows, _formula(y, given.circumstances), data.unit, reml=reml)
+            mixed[y], without[y] = _mixed(given, y, reml=reml)
             parts += _of_mixed(mixed[y], given, y)
-            parts.append(_naive(rows, given, y, data))
+            parts.append(_naive(given, y))
         except EstimationError as error:
             failures.append(f"not assessed: {error}")
     if given.within:
@@ -85,34 +114,9 @@ def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float
     return Fits(_judged(data, found, smallest_share), mixed, without, failures)
 
 
-def random_slope(data: StudyData, given: Design, outcome: str, fits: Fits, *, reml: bool) -> dict[str, object] | str:
-    """Return whether the strongest aspect acts on everybody alike: a random slope, tested against none.
-
-    Returns
-    -------
-    dict: aspect, estimate, sd (of slopes between units), low, high (where 95 % of units' slopes lie), p_value
-    (mixture of χ² with 1 and 2 degrees of freedom), message, n_units. A string says why it is not assessed.
-    """
-    main = pd.concat([strongest(fits.effects, outcome, verdict) for verdict in ("higher", "lower")])
-    main = main.sort_values("estimate", ascending=False, kind="stable", key=lambda e: e.abs())
-    if main.empty or outcome not in fits.mixed:
-        return f"not assessed: no aspect is clear for {outcome}"
-    term = f"{main['term'].iloc[0]}_within"
-    rows = given.rows.dropna(subset=[outcome])
-    try:
-        fit = mixed_model(rows, _formula(outcome, given.terms), data.unit, slopes=term, reml=reml)
-    except EstimationError as error:
-        return f"not assessed: {error}"
-    by = fit.varcorr[(fit.varcorr["term1"] == term)]
-    sd = float(np.sqrt(max(by["value"].iloc[0], 0.0)))
-    gain = max(2 * (fit.loglik - fits.mixed[outcome].loglik), 0.0)
-    estimate = float(fit.fixef[term])
-    return {
-        "aspect": main["aspect"].iloc[0], "estimate": estimate, "sd": sd,
-        "low": estimate - 1.96 * sd, "high": estimate + 1.96 * sd,
-        "p_value": float(0.5 * stats.chi2.sf(gain, 1) + 0.5 * stats.chi2.sf(gain, 2)),
-        "message": fit.message, "n_units": fit.n_groups,
-    }  # fmt: skip
+def formula_of(outcome: str, terms: list[str]) -> str:
+    """Return the fixed part of a model as a formula."""
+    return f"{outcome} ~ {' + '.join(terms) if terms else '1'}"
 
 
 def strongest(effects: pd.DataFrame, outcome: str, verdict: str = "higher") -> pd.DataFrame:
@@ -137,98 +141,53 @@ def lanes(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
     return part.sort_values(["place", "turn"], ignore_index=True)[columns]
 
 
-def variances(data: StudyData, fits: Fits) -> pd.DataFrame:
-    """Return the variance components of every outcome, without EX in the model and with it.
-
-    Returns
-    -------
-    DataFrame: outcome, component (words), without, with_ex (variances in squared points), accounted (share of the
-    component that goes once EX is in), planted (without EX, simulated data), n_units. The unit's component
-    holds its team's.
-    """
-    who = data.people.rstrip("s")
-    rows = []
-    for y, fit in fits.mixed.items():
-        before = fits.without[y].varcorr.set_index("group")["value"]
-        after = fit.varcorr.set_index("group")["value"]
-        for group, component in ((data.unit, who), ("Residual", "single contact")):
-            first, second = float(before[group]), float(after[group])
-            rows.append({
-                "outcome": y, "component": component, "without": first, "with_ex": second,
-                "accounted": 1 - second / first if first > 0 else np.nan, "n_units": fit.n_groups,
-            })  # fmt: skip
-    out = pd.DataFrame(rows, columns=["outcome", "component", "without", "with_ex", "accounted", "n_units"])
-    truth = planted_variances(data)
-    out["planted"] = np.nan
-    if truth is not None and who == "employee":
-        nested = truth[truth["component"].isin(["employee", "team"])].groupby("outcome")["observed"].sum()
-        out["planted"] = out["outcome"].map(nested).where(out["component"] == who)
-    return out
+def _mixed(given: Design, y: str, *, reml: bool) -> tuple[Fitted, Fitted]:
+    """Return the model of one outcome with EX, and without it from the same cross-products."""
+    terms = given.usable(y)
+    ex = [t for t in terms if t not in given.circumstances]
+    fit = fit_lmm(formula_of(y, terms), given.source(y), given.random, reml=reml)
+    return _kept(fit, terms), _kept(fit.without(*ex), [t for t in terms if t not in ex])
 
 
-def variance_reason(data: StudyData) -> str:
-    """Return why variances of single answers cannot be told, or ``""``."""
-    if data.has("interactions", "weight"):
-        return "not assessed: a row of `interactions` is the average of several customers (column `weight`)"
-    return ""
+def _kept(fit: LmmFit, terms: list[str]) -> Fitted:
+    return Fitted(
+        terms, fit.table, fit.robust_table, fit.varcorr.set_index("group")["value"], fit.icc, fit.ngroups,
+        fit.r2_marginal, fit.r2_conditional, fit.loglik, fit.nobs, fit.is_singular, fit.converged, fit.message,
+    )  # fmt: skip
 
 
-def checks(fits: Fits) -> pd.DataFrame:
-    """Return what a reader of models asks first, per outcome.
-
-    Returns
-    -------
-    DataFrame: outcome, n, n_units, icc, loglik, inflation (clustered over model error, median over the EX terms),
-    converged, message (lme4's words, 'none' when there is nothing to say).
-    """
-    rows = [
-        {"outcome": y, "n": f.n_rows, "n_units": f.n_groups, "icc": f.icc, "loglik": f.loglik,
-         "inflation": _inflation(f), "converged": f.converged, "message": f.message or "none"}
-        for y, f in fits.mixed.items()
-    ]  # fmt: skip
-    columns = ["outcome", "n", "n_units", "icc", "loglik", "inflation", "converged", "message"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _formula(y: str, terms: list[str]) -> str:
-    return f"{y} ~ {' + '.join(terms) if terms else '1'}"
-
-
-def _inflation(fit: MixedFit) -> float:
-    ex = fit.table["term"].str.startswith("ex_")
-    return float((fit.robust_table["std_error"] / fit.table["std_error"])[ex].median()) if ex.any() else np.nan
-
-
-def _of_mixed(fit: MixedFit, given: Design, y: str) -> list[pd.DataFrame]:
+def _of_mixed(fit: Fitted, given: Design, y: str) -> list[pd.DataFrame]:
     own, robust = fit.table.set_index("term"), fit.robust_table.set_index("term")
     parts = []
-    for effect, terms in (("within", given.within), ("between", given.between)):
+    for effect, all_terms in (("within", given.within), ("between", given.between)):
+        terms = [t for t in all_terms if t in fit.terms]
         part = robust.loc[terms].reset_index()
         part["term"] = part["term"].str.removesuffix(f"_{effect}")
         parts.append(part.assign(
             outcome=y, effect=effect, specification=MIXED, model_error=own.loc[terms, "std_error"].to_numpy(),
-            n_units=fit.n_groups, message=fit.message,
+            n_units=fit.n_units, message=fit.message,
         ))  # fmt: skip
     return parts
 
 
-def _naive(rows: pd.DataFrame, given: Design, y: str, data: StudyData) -> pd.DataFrame:
+def _naive(given: Design, y: str) -> pd.DataFrame:
     """Return least squares on the aspects as they are, with the errors that take every row for independent."""
     import statsmodels.api as sm
 
+    rows = given.fetched(y)
     xs = [t.removesuffix("_between") for t in given.between]
-    whole = [rows[f"{x}_within"] + rows[f"{x}_between"] for x in xs]
-    exog = pd.concat([*whole, rows[given.circumstances]], axis=1)
-    exog.columns = [*xs, *given.circumstances]
-    if np.linalg.matrix_rank(exog.to_numpy() - exog.to_numpy().mean(axis=0)) < exog.shape[1]:
-        raise EstimationError(f"{y}: the aspects and circumstances are collinear.")
-    fit = sm.OLS(rows[y].astype(float), sm.add_constant(exog)).fit()
+    whole = {x: rows[f"{x}_within"] + rows[f"{x}_between"] for x in xs}
+    exog = pd.concat([pd.DataFrame(whole, index=rows.index), rows[given.circumstances]], axis=1)
+    kept = independent_of(exog, list(exog.columns))
+    if not set(xs) <= set(kept):
+        raise EstimationError(f"{y}: the aspects are collinear.")
+    fit = sm.OLS(rows[y].astype(float), sm.add_constant(exog[kept])).fit()
     bounds = fit.conf_int()
     return pd.DataFrame({
         "term": xs, "estimate": fit.params[xs].to_numpy(), "std_error": fit.bse[xs].to_numpy(),
         "conf_low": bounds.loc[xs, 0].to_numpy(), "conf_high": bounds.loc[xs, 1].to_numpy(),
         "p_value": fit.pvalues[xs].to_numpy(), "n": len(rows), "outcome": y, "effect": "naive",
-        "specification": NAIVE, "model_error": fit.bse[xs].to_numpy(), "n_units": rows[data.unit].nunique(),
+        "specification": NAIVE, "model_error": fit.bse[xs].to_numpy(), "n_units": rows[given.unit].nunique(),
         "message": "",
     })  # fmt: skip
 

@@ -10,17 +10,25 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words, signed
 from exlink.errors import listed
-from exlink.steps.mixed_effects import FIXED, MIXED, NAIVE, Fits, strongest
-from exlink.steps.mixed_effects_rows import Design
+from exlink.steps.mixed_effects.check import agrees
+from exlink.steps.mixed_effects.models import FIXED, MIXED, NAIVE, Fits, strongest
+from exlink.steps.mixed_effects.rows import SAMPLE, Design
+from exlink.steps.mixed_effects.variances import CONTACT
 
 
 def rows_sentence(data: StudyData, given: Design) -> str:
-    """Return what the models rest on."""
-    used = "all linked answers" if given.share == 1 else f"a fixed sample of {given.share:.1%} of the linked answers"
-    lines = "".join(f" {line[0].upper()}{line[1:]}." for line in given.left_out)
+    """Return what the models rest on, and whom they give an effect of their own."""
+    used = "all linked answers"
+    if given.share < 1:
+        used = f"a fixed sample of {given.share:.1%} of the customers, with all of their linked answers"
+    crossed = f" from {given.customers:,} customers" if not given.alone else ""
+    whose = f"{data.people} and customers" if crossed else data.people
+    lines = "".join(f" {line[0].upper()}{line[1:]}." for line in [given.alone, *given.left_out] if line)
+    naive = f" Plain least squares uses a fixed sample of about {SAMPLE:,} of them." if given.answers > SAMPLE else ""
     return (
-        f"The models of single answers rest on **{len(given.rows):,} answers of {given.rows[data.unit].nunique():,} "
-        f"{data.people}** ({used}); the fixed-effects models on the averages of all of them.{lines}"
+        f"The mixed models rest on **{given.answers:,} answers that {given.units:,} {data.people} got{crossed}** "
+        f"({used}) and give {whose} effects of their own; the fixed-effects models rest on the averages of all linked "
+        f"answers.{naive}{lines}"
     )
 
 
@@ -93,17 +101,33 @@ def naive_sentence(effects: pd.DataFrame, outcome: str, people: str) -> str:
 
 
 def variance_sentence(parts: pd.DataFrame, outcome: str, people: str) -> str:
-    """Return how much of the differences EX accounts for."""
+    """Return where the variance of answers sits, and how much of the differences EX accounts for."""
     by = parts[parts["outcome"] == outcome].set_index("component")
     if by.empty:
         return "not assessed: no model could be fitted"
-    who, contact = by.iloc[0], by.loc["single contact"]
-    share = who["without"] / (who["without"] + contact["without"])
+    who, contact = by.iloc[0], by.loc[CONTACT]
+    customers = ""
+    if "customer" in by.index:
+        customers = f", {by.loc['customer', 'share']:.1%} between customers, whoever serves them"
+    of_who = f"{people.capitalize()} do not differ by more than chance." if not who["without"] > 0 else (
+        f"EX accounts for {max(who['accounted'], 0):.0%} of what lies between {people}."
+    )  # fmt: skip
     return (
-        f"{share:.1%} of the variance of {outcome} lies between {people}. EX accounts for "
-        f"{max(who['accounted'], 0):.0%} of that, and for {max(contact['accounted'], 0):.1%} of the variance of single "
-        "answers, most of which no employer can move."
+        f"Circumstances taken out, **{who['share']:.1%} of the variance of {outcome} lies between {people}**"
+        f"{customers}; the rest differs from contact to contact. {of_who} It accounts for "
+        f"{max(contact['accounted'], 0):.1%} of the variance of single contacts, most of which no employer can move."
     )
+
+
+def variance_notes(parts: pd.DataFrame, people: str) -> list[str]:
+    """Return what has to be known to read the table of variances."""
+    teams = "" if people == "teams" else f" What differs between {people} holds what differs between their teams."
+    notes = [f"Squared points of each KPI's scale.{teams}"]
+    if (parts["accounted"] < 0).any():
+        notes.append("A share below zero says that EX accounts for nothing of that part.")
+    if parts.loc[parts["component"] == CONTACT, "planted"].notna().any():
+        notes.append("What is planted for single contacts holds what circumstances account for; models take that out.")
+    return notes
 
 
 def slope_sentence(found: dict[str, Any] | str, outcome: str, people: str) -> str:
@@ -112,11 +136,12 @@ def slope_sentence(found: dict[str, Any] | str, outcome: str, people: str) -> st
         return found
     told = "cannot be told from none" if not found["p_value"] < 0.05 else "is clear"
     trouble = f" The fit warns: {found['message']}." if found["message"] else ""
+    aside = "" if found["crossed"] else f" Customers have no effect of their own in this test of {people}."
     return (
         f"A point of {found['aspect']} goes with {signed(found['estimate'])} points of {outcome} on average. Between "
         f"{people} that slope varies with a standard deviation of {found['sd']:.2f}: most lie between "
         f"{signed(found['low'])} and {signed(found['high'])}. The variation {told} "
-        f"(p = {found['p_value']:.2g}).{trouble}"
+        f"({_p(found['p_value'])}).{aside}{trouble}"
     )
 
 
@@ -125,11 +150,40 @@ def errors_sentence(table: pd.DataFrame) -> str:
     if table.empty:
         return "not assessed: no model could be fitted"
     low, high = table["inflation"].min(), table["inflation"].max()
+    times = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
     said = sorted(set(table["message"]) - {"none"})
     warned = f"Warnings: {listed(said)}." if said else "No fit is singular, all converged."
     return (
-        f"Errors clustered by unit are {low:.2f} to {high:.2f} times the model's own; near 1 means that the model's "
+        f"Errors clustered by unit are {times} times the model's own; near 1 means that the model's "
         f"picture of the noise is not misleading. {warned}"
+    )
+
+
+def check_sentence(found: dict[str, Any] | str, people: str) -> str:
+    """Return how far another program differs on the same model."""
+    if isinstance(found, str):
+        return found
+    which = "all" if found["all"] else f"a fixed sample of {found['answers']:,}"
+    criterion = "REML criterion" if found["reml"] else "deviance"
+    trouble = f" statsmodels warns: {found['message']}." if found["message"] else ""
+    if found["singular"]:
+        trouble += (
+            f" Both see {people} who do not differ." if found["message"] else " Ours is a boundary (singular) fit."
+        )
+    given = (
+        f"statsmodels' MixedLM and `fit_lmm` were given the same model with one random intercept per "
+        f"{people.rstrip('s')}, on {which} of the answers"
+    )
+    apart = f"the {criterion} by {_small(found['criterion'])}"
+    if agrees(found):
+        return (
+            f"**Another program finds the same.** {given}: effects differ by {_small(found['gap'])} of their standard "
+            f"errors at most, {apart}.{trouble}"
+        )
+    return (
+        f"**Another program does not find the same.** {given}: the effect `{found['term']}` differs by "
+        f"{found['gap']:.2f} of its standard error, {apart}. Do not rely on the mixed models before this is "
+        f"understood.{trouble}"
     )
 
 
@@ -155,7 +209,8 @@ def facts(fits: Fits, given: Design, outcome: str, people: str) -> dict[str, Any
     """Return what later steps and readers need beside the table of effects."""
     part = _of(fits.effects, outcome, MIXED, "within")
     return {
-        "outcome": outcome, "unit": people, "answers": len(given.rows), "share": given.share,
+        "outcome": outcome, "unit": people, "answers": given.answers, "share": given.share,
+        "customers_apart": not given.alone,
         "clear_aspects": list(strongest(fits.effects, outcome)["aspect"]),
         "aspects_against": list(strongest(fits.effects, outcome, "lower")["aspect"]),
         "detectable": float(np.nanmedian(part["mde"])) if len(part) and part["mde"].notna().any() else None,
@@ -163,6 +218,14 @@ def facts(fits: Fits, given: Design, outcome: str, people: str) -> dict[str, Any
         "converged": all(f.converged for f in fits.mixed.values()),
         "not_assessed": [*fits.failures, *given.left_out],
     }  # fmt: skip
+
+
+def _p(value: float) -> str:
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"
+
+
+def _small(value: float) -> str:
+    return "less than 0.00001" if value < 0.00001 else f"{value:.1g}"
 
 
 def _of(effects: pd.DataFrame, outcome: str, specification: str, effect: str) -> pd.DataFrame:

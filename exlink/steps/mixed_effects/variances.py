@@ -1,0 +1,91 @@
+"""Where the variance of answers sits, without EX and with it, and what a reader of models asks first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.planted import planted_variances
+from exlink.steps.mixed_effects.models import Fits, Fitted
+from exlink.steps.mixed_effects.rows import CUSTOMER
+
+CONTACT = "single contact"
+PLANTED = {"customer": ("customer",), CONTACT: ("residual",), "employee": ("employee", "team")}
+
+
+def variances(data: StudyData, fits: Fits) -> pd.DataFrame:
+    """Return the variance components of every outcome, without EX in the model and with it.
+
+    Returns
+    -------
+    DataFrame: outcome, component (words: the unit, 'customer' where customers have effects of their own, 'single
+    contact'), without, with_ex (variances in squared points), accounted (share of the component that goes once EX is
+    in), n_units, share (of all components, without EX), planted (simulated data). The unit's component
+    holds its team's; the planted one of single contacts holds what circumstances account for, the others do not.
+    """
+    who = data.people.rstrip("s")
+    rows = []
+    for y, fit in fits.mixed.items():
+        before, after = fits.without[y].variances, fit.variances
+        for group, component in ((data.unit, who), (CUSTOMER, "customer"), ("Residual", CONTACT)):
+            if group not in after:
+                continue
+            first, second = float(before[group]), float(after[group])
+            rows.append({
+                "outcome": y, "component": component, "without": first, "with_ex": second,
+                "accounted": 1 - second / first if first > 0 else np.nan, "n_units": fit.n_units,
+                "share": first / float(before.sum()),
+            })  # fmt: skip
+    columns = ["outcome", "component", "without", "with_ex", "accounted", "n_units", "share"]
+    out = pd.DataFrame(rows, columns=columns)
+    return out.assign(planted=_planted(data, out, who))
+
+
+def _planted(data: StudyData, parts: pd.DataFrame, who: str) -> pd.Series:
+    """Return the planted variance behind each component; without the customers' own, only the unit's compares."""
+    truth = planted_variances(data)
+    planted = pd.Series(np.nan, index=parts.index)
+    if truth is None or who != "employee":
+        return planted
+    crossed = (parts["component"] == "customer").any()
+    for component, names in PLANTED.items():
+        if component == "employee" or crossed:
+            chosen = truth[truth["component"].isin(names)].groupby("outcome")["observed"].sum()
+            planted = planted.mask(parts["component"] == component, parts["outcome"].map(chosen))
+    return planted
+
+
+def variance_reason(data: StudyData) -> str:
+    """Return why variances of single answers cannot be told, or ``""``."""
+    if data.has("interactions", "weight"):
+        return "not assessed: a row of `interactions` is the average of several customers (column `weight`)"
+    return ""
+
+
+def checks(fits: Fits) -> pd.DataFrame:
+    """Return what a reader of models asks first, per outcome.
+
+    Returns
+    -------
+    DataFrame: outcome, n, n_units, customers (how many; missing where they have no effect of their own), icc (the
+    unit's), icc_customer, r2_marginal, r2_conditional, loglik, inflation (clustered over model error, median over the
+    EX terms), converged, message (lme4's words, 'none' when there is nothing to say).
+    """
+    rows = [
+        {"outcome": y, "n": f.n, "n_units": f.n_units, "customers": f.n_customers, "icc": float(f.icc.iloc[0]),
+         "icc_customer": f.icc.get(CUSTOMER), "r2_marginal": f.r2_marginal, "r2_conditional": f.r2_conditional,
+         "loglik": f.loglik, "inflation": _inflation(f), "converged": f.converged, "message": f.message or "none"}
+        for y, f in fits.mixed.items()
+    ]  # fmt: skip
+    columns = [
+        "outcome", "n", "n_units", "customers", "icc", "icc_customer", "r2_marginal", "r2_conditional", "loglik",
+        "inflation", "converged", "message",
+    ]  # fmt: skip
+    numbers = {"customers": "Int64", "icc_customer": float}
+    return pd.DataFrame(rows, columns=columns).astype(numbers)
+
+
+def _inflation(fit: Fitted) -> float:
+    ex = fit.table["term"].str.startswith("ex_")
+    return float((fit.robust_table["std_error"] / fit.table["std_error"])[ex].median()) if ex.any() else np.nan
