@@ -167,23 +167,20 @@ def check_sentence(found: dict[str, Any] | str, people: str) -> str:
     criterion = "REML criterion" if found["reml"] else "deviance"
     trouble = f" statsmodels warns: {found['message']}." if found["message"] else ""
     if found["singular"]:
-        trouble += (
-            f" Both see {people} who do not differ." if found["message"] else " Ours is a boundary (singular) fit."
-        )
+        trouble += " `fit_lmm` warns: boundary (singular) fit."
     given = (
         f"statsmodels' MixedLM and `fit_lmm` were given the same model with one random intercept per "
         f"{people.rstrip('s')}, on {which} of the answers"
     )
-    apart = f"the {criterion} by {_small(found['criterion'])}"
     if agrees(found):
         return (
             f"**Another program finds the same.** {given}: effects differ by {_small(found['gap'])} of their standard "
-            f"errors at most, {apart}.{trouble}"
+            f"errors, the {criterion} by {_small(found['criterion'])}.{trouble}"
         )
     return (
         f"**Another program does not find the same.** {given}: the effect `{found['term']}` differs by "
-        f"{found['gap']:.2f} of its standard error, {apart}. Do not rely on the mixed models before this is "
-        f"understood.{trouble}"
+        f"{found['gap']:.2f} of its standard error, the {criterion} by {found['criterion']:.2g}. Do not rely on the "
+        f"mixed models before this is understood.{trouble}"
     )
 
 
@@ -225,7 +222,7 @@ def _p(value: float) -> str:
 
 
 def _small(value: float) -> str:
-    return "less than 0.00001" if value < 0.00001 else f"{value:.1g}"
+    return "less than 0.00001" if value < 0.00001 else f"at most {value:.1g}"
 
 
 def _of(effects: pd.DataFrame, outcome: str, specification: str, effect: str) -> pd.DataFrame:
