@@ -25,8 +25,10 @@ from exlink.stats.lmm.formula import Model, check_columns
 from exlink.stats.lmm.layout import Layout, free_entries
 from exlink.stats.lmm.lazy import opened
 from exlink.stats.lmm.plan import choose_keys
-from exlink.stats.lmm.products import Grouping, Pair, Products
+from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
 from exlink.stats.lmm.survey import Standard, Survey, check_finite, key, standards, survey
+
+PREFIXES = "fgh"  # of the keys of the factors that meet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +58,7 @@ class Scanned:
     varying: list[Standard]
     cells: pa.Table
     pairs: dict[tuple[int, int], pa.Table]
+    triples: dict[tuple[int, int], pa.Table]
 
 
 def from_engine(model: Model, data: Any) -> Products:
@@ -85,15 +88,14 @@ def _scan(model: Model, frame: nw.LazyFrame) -> Scanned:
     check_finite(model, columns, found, rows)
     standard = standards(columns, [slot.centred for slot in layout.slots], found, rows)
     task = Task(model, rows, schema, layout, columns, standard)
-    first = layout.factors[0][1]
+    first, factors = layout.factors[0][1], range(len(layout.factors))
     made = split(columns, choose_keys(columns, rows, found.rows, first, schema))
     varying = standards([Column("", parts) for parts in made.varying], [True] * len(made.varying), found, rows)
     return Scanned(
         found=found, task=task, made=made, varying=varying,
         cells=cell_sums(rows, made, varying, first, task.weight, schema),
-        pairs={
-            (a, b): _pair_sums(task, a, b) for a, b in itertools.combinations(range(len(layout.factors)), 2)
-        },
+        pairs={(a, b): _sums_where(task, (a, b)) for a, b in itertools.combinations(factors, 2)},
+        triples={(a, b): _sums_where(task, (0, a, b)) for a, b in itertools.combinations(factors[1:], 2)},
     )  # fmt: skip
 
 
@@ -108,11 +110,19 @@ def _assemble(scanned: Scanned) -> Products:
     pairs = {}
     for a, b in sorted(scanned.pairs):
         table = scanned.pairs.pop((a, b))
-        labels = [_labels(table, len(task.layout.factors[f][1]), prefix) for f, prefix in ((a, "f"), (b, "g"))]
+        labels = _labels_of(task, table, (a, b))
         if a == 0:
             levels.append(_sorted_levels(labels[1]))
-        codes = [_codes(labels[0], levels[a]), _codes(labels[1], levels[b])]
-        pairs[a, b] = _pair(task, table, codes, a, b)
+        codes = [_codes(n, levels[f]) for n, f in zip(labels, (a, b), strict=True)]
+        codes, products = _ordered(task, table, codes, a, b)
+        pairs[a, b] = Pair(*codes, products)
+    triples = {}
+    for a, b in sorted(scanned.triples):
+        table = scanned.triples.pop((a, b))
+        labels = _labels_of(task, table, (0, a, b))
+        codes = [_codes(n, levels[f]) for n, f in zip(labels, (0, a, b), strict=True)]
+        codes, products = _ordered(task, table, codes, a, b)
+        triples[a, b] = Triple(*codes, products)
     groupings = tuple(
         Grouping(name, pd.Index(labels.to_numpy(zero_copy_only=False), name=name), places, free_entries(parts), parts)
         for (name, _, places, parts), labels in zip(task.layout.factors, levels, strict=True)
@@ -120,19 +130,22 @@ def _assemble(scanned: Scanned) -> Products:
     return Products(
         names=tuple(slot.name for slot in task.layout.slots), fixed=task.layout.fixed,
         shift=np.array([s.shift for s in task.standard]), scale=np.array([s.scale for s in task.standard]),
-        groupings=groupings, first=first, pairs=pairs,
+        groupings=groupings, first=first, pairs=pairs, triples=triples,
         n_rows=found.weight if task.model.frequencies else float(found.rows), n_seen=found.seen,
         n_incomplete=found.seen - found.rows, log_weights=found.log_weight,
     )  # fmt: skip
 
 
-def _pair_sums(task: Task, a: int, b: int) -> pa.Table:
-    """Return sums per pair of levels: ``f<i>`` keys of a, ``g<i>`` keys of b, ``s<r>_<t>`` the sums."""
+def _sums_where(task: Task, factors: Sequence[int]) -> pa.Table:
+    """Return sums where levels of factors meet: ``f<i>``, ``g<i>``, ``h<i>`` their keys, ``s<r>_<t>`` the sums.
+
+    What is multiplied are the columns of the last two.
+    """
     kept = {
         f"{prefix}{i}": key(c, task.schema)
-        for f, prefix in ((a, "f"), (b, "g")) for i, c in enumerate(task.layout.factors[f][1])
+        for f, prefix in zip(factors, PREFIXES, strict=False) for i, c in enumerate(task.layout.factors[f][1])
     }  # fmt: skip
-    names = list(kept)
+    names, (a, b) = list(kept), factors[-2:]
     wanted = {_product(task, i, j) for i in _left(task, a) for j in task.layout.factors[b][2]}
     for i in sorted({i for pair in wanted for i in pair if i}):
         own = task.standard[i - 1]
@@ -140,20 +153,23 @@ def _pair_sums(task: Task, a: int, b: int) -> pa.Table:
     return products_by(task.rows, kept, names, sorted(wanted), task.weight)
 
 
-def _pair(task: Task, table: pa.Table, codes: Sequence[np.ndarray], a: int, b: int) -> Pair:
+def _ordered(
+    task: Task, table: pa.Table, codes: Sequence[np.ndarray], a: int, b: int
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return codes sorted, each combination once, and the products of the columns of a and b, (P, q_a, q_b)."""
     rows, columns = _left(task, a), task.layout.factors[b][2]
-    order = np.lexsort((codes[1], codes[0]))
-    left, right = codes[0][order], codes[1][order]
+    order = np.lexsort(codes[::-1])
+    sorted_codes = [code[order] for code in codes]
     products = np.empty((len(order), len(rows), len(columns)))
     for x, i in enumerate(rows):
         for y, j in enumerate(columns):
             r, t = _product(task, i, j)
             products[:, x, y] = table[f"s{r}_{t}"].to_numpy()[order]
-    new = np.r_[True, (left[1:] != left[:-1]) | (right[1:] != right[:-1])]
+    new = np.any([np.diff(code, prepend=-1) != 0 for code in sorted_codes], axis=0)
     if not new.all():  # keys that differed only until they were written as text
         starts = np.flatnonzero(new)
-        left, right, products = left[starts], right[starts], np.add.reduceat(products, starts)
-    return Pair(left, right, products)
+        return [code[starts] for code in sorted_codes], np.add.reduceat(products, starts)
+    return sorted_codes, products
 
 
 def _left(task: Task, a: int) -> Sequence[int]:
@@ -164,6 +180,11 @@ def _product(task: Task, i: int, j: int) -> tuple[int, int]:
     """Return the name of the product of two columns: 0 is the constant 1, k the (k - 1)th design column."""
     r, t = (0 if not task.columns[k].parts and task.columns[k].times == 1 else int(k) + 1 for k in (i, j))
     return max(r, t), min(r, t)
+
+
+def _labels_of(task: Task, table: pa.Table, factors: Sequence[int]) -> list[pa.Array]:
+    keys = [len(task.layout.factors[f][1]) for f in factors]
+    return [_labels(table, n, prefix) for n, prefix in zip(keys, PREFIXES, strict=False)]
 
 
 def _labels(table: pa.Table, keys: int, prefix: str = "f") -> pa.Array:

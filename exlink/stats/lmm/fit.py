@@ -49,7 +49,7 @@ class LmmFit:
     formula : str
     fixef, std_error : Series, (p,)       fixed effects and model-based errors, in units of the response per unit
     robust_std_error : Series, (p,)       clustered by the first grouping factor; ``robust_kind`` says how
-    robust_kind : str                     'CR2', or 'CR1' where clusters share levels of another factor
+    robust_kind : str                     'CR2', or 'CR2, crossed' where clusters share levels of another factor
     vcov, robust_vcov : DataFrame, (p, p)
     table, robust_table : DataFrame       tidy rows with a column ``df``: t intervals, Satterthwaite's df
     varcorr : DataFrame                   group, term1, term2, value: variances (term1 == term2) and covariances
@@ -175,7 +175,7 @@ def fit_products(products: Products, text: str, *, reml: bool, level: float = 0.
     beta = units.beta(found.beta, names)
     contrasts = units.fixed
     df = degrees_of_freedom(system, entries, best, covariance, contrasts)
-    robust_df = np.array([clustered.degrees(c) for c in contrasts])
+    robust_df = np.array([clustered.degrees(c, model) for c, model in zip(contrasts, df, strict=True)])
     factors = unpack(best.values, entries, system.effects)
     raw = [units.factor(f, t) for f, t in enumerate(factors)]
     criterion = float(found.criterion + units.constant(found.degrees, products.log_weights, reml=reml))

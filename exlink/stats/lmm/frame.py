@@ -15,7 +15,7 @@ from exlink.stats.absorb import encode, group_sums
 from exlink.stats.lmm.checks import refuse_infinite, refuse_no_rows, refuse_weights
 from exlink.stats.lmm.formula import INTERCEPT, Model, RandomPart, check_columns
 from exlink.stats.lmm.layout import Layout, free_entries, lay_out
-from exlink.stats.lmm.products import Grouping, Pair, Products
+from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
 
 
 def from_frame(model: Model, frame: pd.DataFrame) -> Products:
@@ -49,6 +49,10 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
         pairs={
             (a, b): _pair(values, weights, codes, groupings, a, b)
             for a in range(len(groupings)) for b in range(a + 1, len(groupings))
+        },
+        triples={
+            (a, b): _triple(values, weights, codes, groupings, a, b)
+            for a in range(1, len(groupings)) for b in range(a + 1, len(groupings))
         },
         n_rows=float(weights.sum()) if model.frequencies else float(len(used)),
         n_seen=len(frame), n_incomplete=int(len(frame) - len(used)),
@@ -143,3 +147,15 @@ def _pair(
     right = values[:, groupings[b].columns] * weights[:, None]
     products = [group_sums(left * column[:, None], place, len(met)) for column in right.T]
     return Pair(met // groupings[b].size, met % groupings[b].size, np.stack(products, axis=2))
+
+
+def _triple(
+    values: np.ndarray, weights: np.ndarray, codes: list[np.ndarray], groupings: list[Grouping], a: int, b: int
+) -> Triple:
+    sizes = groupings[a].size, groupings[b].size
+    key = (codes[0].astype(np.int64) * sizes[0] + codes[a]) * sizes[1] + codes[b]
+    met, place = np.unique(key, return_inverse=True)
+    right = values[:, groupings[b].columns] * weights[:, None]
+    sums = [group_sums(values[:, groupings[a].columns] * column[:, None], place, len(met)) for column in right.T]
+    both, last = np.divmod(met, sizes[1])
+    return Triple(both // sizes[0], both % sizes[0], last, np.stack(sums, axis=2))

@@ -53,6 +53,20 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Triple:
+    """Sums over the rows in which levels of two factors meet within a level of the first.
+
+    cluster, left, right : ndarray of int, (P,)   codes, each combination once
+    products : ndarray, (P, a, b)                 sums of w · left columns · right columns
+    """
+
+    cluster: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    products: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Products:
     """Compressed rows of a linear mixed model.
 
@@ -66,6 +80,7 @@ class Products:
     first : ndarray, (J, K, K)     per level of the first factor: sums of w · row · row'
     pairs : dict                   (a, b) with a < b → Pair. For a = 0 ``products`` is (P, K, q_b): all design columns
                                    by the effects of b; otherwise (P, q_a, q_b)
+    triples : dict                 (a, b) with 0 < a < b → Triple; empty with fewer than three factors
     n_rows : float                 rows used (the sum of frequencies where they are given)
     n_seen, n_incomplete : int     rows read, and rows left out because something was missing
     log_weights : float            sum of log precision weights; 0 without
@@ -78,6 +93,7 @@ class Products:
     groupings: tuple[Grouping, ...]
     first: np.ndarray
     pairs: dict[tuple[int, int], Pair]
+    triples: dict[tuple[int, int], Triple]
     n_rows: float
     n_seen: int
     n_incomplete: int

@@ -1,85 +1,111 @@
 """Cluster-robust covariance of the fixed effects, from the same cross-products as the fit.
 
 With A = V⁻¹X and M = (X'V⁻¹X)⁻¹, cluster g of the first factor has the score s_g = A_g'(y − Xβ)_g, and the covariance
-is the sum of its influences M s_g (Liang & Zeger 1986).
+is the sum of its influences M s_g (Liang & Zeger 1986), with two corrections that make it unbiased when V is right:
 
-- Clusters that share no level of another factor (one factor, or the others nested in the first): CR2. Each score is
-  corrected by (I − G_g M)^{-1/2}, G_g = X_g'V_g⁻¹X_g: the bias reduction of Bell & McCaffrey (2002) in whitened rows,
-  where p × p matrices are all it needs; unbiased when V is right. Degrees of freedom after Satterthwaite as there.
+- CR2 (Bell & McCaffrey 2002): residuals are smaller than errors. Under the model a score has the covariance
+  B_g − G_g M G_g' instead of B_g, with B_g = A_g'V_gg A_g and G_g = A_g'X_g; it is multiplied by the matrix that brings
+  it back. All are p × p, so no row is needed.
 - Crossed factors: rows of different clusters are related through the levels they share. Errors within clusters are
-  taken from the data, times G/(G − 1) (CR1), and what levels of the other factors add between clusters from the model:
-  A'Z Psi Z'A over all rows less its part within clusters. When the model is right this too is unbiased.
+  taken from the data, and what shared levels add between clusters from the model: A'Z Psi Z'A over all rows less its
+  part within clusters. It is zero where the other factors are nested in the first.
+
+Degrees of freedom after Satterthwaite, as Bell & McCaffrey: the first two moments of the estimate under the model, with
+clusters taken as independent but for β, and the part from the model as uncertain as the model's own errors are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import linalg
 
 from exlink.stats.lmm.criterion import Factored, Solution
-from exlink.stats.lmm.products import Pair, Products
+from exlink.stats.lmm.products import Products
 
 SPENT = 1e-9  # share of a cluster's own information left below which a coefficient is known from it alone
-CHUNK = 200_000  # pairs of levels worked on at a time
+CHUNK = 100_000  # pairs of levels worked on at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Robust:
-    """Cluster-robust covariance in standardised columns.
+    """Cluster-robust covariance in standardised columns, M = B B'.
 
     vcov : ndarray, (p, p)
-    kind : str                           'CR2' or 'CR1'
-    clusters : int
-    bread : ndarray, (p, p)              B with M = B B'
-    roots, shares : ndarray, (G, p, p)   (I − C_g)^{-1/2} and C_g = B'G_g B; None under CR1
+    kind : str                      'CR2', or 'CR2, crossed' where a part comes from the model
+    bread : ndarray, (p, p)         B
+    between : ndarray, (p, p)       part from the model, in units of the response squared
+    own : ndarray, (G, p, p)        B'φ_g (B_g) φ_g'B: expected squared influence, in units of the residual variance
+    known : ndarray, (G, p, p)      B'φ_g G_g B: what β takes from it
+    variance : float                residual variance
     """
 
     vcov: np.ndarray
     kind: str
-    clusters: int
     bread: np.ndarray
-    roots: np.ndarray | None
-    shares: np.ndarray | None
+    between: np.ndarray
+    own: np.ndarray
+    known: np.ndarray
+    variance: float
 
-    def degrees(self, contrast: np.ndarray) -> float:
-        """Return Satterthwaite's degrees of freedom of a contrast (p,); clusters − 1 under CR1."""
-        if self.roots is None:
-            return float(self.clusters - 1)
-        given = np.einsum("gpq,q->gp", self.roots, self.bread.T @ contrast)
-        loads = np.einsum("gpq,gq->gp", self.shares, given)
-        own, shared = (given * loads).sum(axis=1), loads.T @ loads
+    def degrees(self, contrast: np.ndarray, model: float) -> float:
+        """Return the degrees of freedom of a contrast (p,); ``model`` are those of its model-based error."""
+        z = self.bread.T @ contrast
+        own = np.einsum("p,gpq,q->g", z, self.own, z)
+        loads = np.einsum("p,gpq->gq", z, self.known)
+        shared = loads.T @ loads
         trace = own.sum() - np.trace(shared)
         square = (own**2).sum() - 2 * float(own @ (loads**2).sum(axis=1)) + (shared**2).sum()
-        return float(trace**2 / square) if square > 0 else float(self.clusters - 1)
+        added = float(z @ self.between @ z) / self.variance
+        return float((trace + added) ** 2 / (square + added**2 / model))
 
 
 def robust(products: Products, at: Factored, found: Solution) -> Robust:
     """Return the covariance of fixed effects clustered by the first grouping factor."""
-    clusters, p = products.groupings[0].size, products.fixed
+    p, variance = products.fixed, found.square / found.degrees
     bread = linalg.solve_triangular(found.root, np.eye(p))
     moved = [t @ v for t, v in zip(at.factors, found.loads, strict=True)]
-    contrast = np.zeros(len(products.names))
-    contrast[:p], contrast[-1] = -found.beta, 1.0
-    scores = _sums(products, moved, contrast[:, None])[:, :, 0] @ bread
-    if not _independent(products):
-        spread = scores.T @ scores * clusters / (clusters - 1)
-        spread = spread + bread.T @ _between(products, at, found, moved) @ bread * found.square / found.degrees
-        return Robust(bread @ spread @ bread.T, "CR1", clusters, bread, None, None)
-    shares = bread.T @ _sums(products, moved, np.eye(len(products.names))[:, :p]) @ bread
-    shares = (shares + np.swapaxes(shares, 1, 2)) / 2
-    sizes, axes = np.linalg.eigh(np.eye(p) - shares)
-    powers = np.where(sizes > SPENT, np.maximum(sizes, SPENT) ** -0.5, 0.0)
-    roots = (axes * powers[:, None, :]) @ np.swapaxes(axes, 1, 2)
-    spread = bread @ np.einsum("gpq,gq->pg", roots, scores)
-    return Robust(spread @ spread.T, "CR2", clusters, bread, roots, shares)
+    contrast = np.zeros((len(products.names), 1))
+    contrast[:p, 0], contrast[-1] = -found.beta, 1.0
+    scores = _sums(products, moved, contrast)[:, :, 0] @ bread
+    information = bread.T @ _sums(products, moved, np.eye(len(products.names))[:, :p]) @ bread
+    if independent(products):
+        expected, between = information, np.zeros((p, p))
+    else:
+        inside, between = _inside_and_between(products, at, found, moved)
+        expected, between = bread.T @ inside @ bread + information, variance * (bread.T @ between @ bread)
+    repair = _repair((expected + np.swapaxes(expected, 1, 2)) / 2, information)
+    influence = np.einsum("gpq,gq->gp", repair, scores)
+    return Robust(
+        vcov=bread @ (influence.T @ influence + between) @ bread.T,
+        kind="CR2" if independent(products) else "CR2, crossed", bread=bread, between=between,
+        own=repair @ expected @ np.swapaxes(repair, 1, 2), known=repair @ information, variance=variance,
+    )  # fmt: skip
 
 
-def _independent(products: Products) -> bool:
+def independent(products: Products) -> bool:
     """Return whether no level of another factor meets two clusters."""
     others = [pair.right for (a, _), pair in products.pairs.items() if a == 0]
     return all(len(np.unique(right)) == len(right) for right in others)
+
+
+def _repair(expected: np.ndarray, information: np.ndarray) -> np.ndarray:
+    """Return φ_g with ``φ (E − G G') φ' = E`` per cluster, (G, p, p): E expected, G G' what β takes.
+
+    φ = R (I − R⁺ G G' R⁺')^{-1/2} R⁺ with E = R R'; with G = E this is (I − E)^{-1/2}.
+    """
+    sizes, axes = np.linalg.eigh(expected)
+    floor = SPENT * np.maximum(sizes[:, -1:], 1e-300)
+    seen = np.sqrt(np.maximum(sizes, floor))
+    root = axes * seen[:, None, :]
+    back = np.where(sizes > floor, 1 / seen, 0.0)[:, :, None] * np.swapaxes(axes, 1, 2)
+    taken = back @ information
+    left, turned = np.linalg.eigh(np.eye(expected.shape[1]) - taken @ np.swapaxes(taken, 1, 2))
+    powers = np.where(left > SPENT, np.maximum(left, SPENT) ** -0.5, 0.0)
+    return root @ (turned * powers[:, None, :]) @ np.swapaxes(turned, 1, 2) @ back
 
 
 def _sums(products: Products, moved: list[np.ndarray], columns: np.ndarray) -> np.ndarray:
@@ -90,53 +116,67 @@ def _sums(products: Products, moved: list[np.ndarray], columns: np.ndarray) -> n
     p, own = products.fixed, products.first @ columns
     out = own[:, :p] - np.swapaxes(moved[0], 1, 2) @ own[:, products.groupings[0].columns]
     for (a, b), pair in products.pairs.items():
-        for part in _chunks(pair) if not a else ():
+        for part in _chunks(len(pair.left)) if not a else ():
             met = np.swapaxes(pair.products[part], 1, 2) @ columns
             met = np.swapaxes(moved[b][pair.right[part]], 1, 2) @ met
             np.subtract.at(out, pair.left[part], met)
     return out
 
 
-def _between(products: Products, at: Factored, found: Solution, moved: list[np.ndarray]) -> np.ndarray:
-    """Return ``Σ_f A'Z_f Psi_f Z_f'A`` over pairs of rows in different clusters, (p, p).
+def _inside_and_between(
+    products: Products, at: Factored, found: Solution, moved: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``A_g'V_gg A_g − G_g`` per cluster, (G, p, p), and ``Σ_f A'Z_f Psi_f Z_f'A`` between clusters, (p, p).
 
-    Within a cluster ``Z_f'A`` needs the rows in which a level of f meets the cluster. What a third factor takes from X
-    there is known for all rows of the level together, and taken to be alike in all its clusters.
+    A_g'A_g = G_g − Σ A_g'Z_f moved_f, and V_gg = I + Σ Z_f Psi_f Z_f' on the rows of the cluster.
     """
     p = products.fixed
-    out = np.zeros((p, p))
-    for (a, b), pair in products.pairs.items():
-        if a:
-            continue
+    reach = _sums(products, moved, np.eye(len(products.names))[:, products.groupings[0].columns])
+    spread = reach @ at.factors[0]
+    inside, between = spread @ np.swapaxes(spread, 1, 2) - reach @ moved[0], np.zeros((p, p))
+    for b in range(1, len(moved)):
         loads = found.loads[b].reshape(-1, p)
-        out += loads.T @ loads
-        mine, theirs = products.groupings[0].columns, products.groupings[b].columns
-        taken = moved[b] + _of_others(products, moved, b)
-        for part in _chunks(pair):
-            met = pair.products[part]
-            reach = met[:, :p] - np.swapaxes(moved[0][pair.left[part]], 1, 2) @ met[:, mine]
-            reach = reach - np.swapaxes(taken[pair.right[part]], 1, 2) @ met[:, theirs]
-            flat = np.swapaxes(reach @ at.factors[b], 1, 2).reshape(-1, p)
-            out -= flat.T @ flat
+        between += loads.T @ loads
+        for cluster, reached, right in _reaches(products, moved, b):
+            spread = np.swapaxes(reached @ at.factors[b], 1, 2).reshape(-1, p)
+            own = spread.T @ spread
+            between -= own
+            inside[cluster] += own - np.einsum("rpq,rqs->ps", reached, moved[b][right], optimize=True)
+    return inside, between
+
+
+def _reaches(products: Products, moved: list[np.ndarray], b: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield per cluster ``A_g' Z_b`` of the levels of b that it meets, (r, p, q), and which they are, (r,)."""
+    p, pair = products.fixed, products.pairs[0, b]
+    mine, theirs = products.groupings[0].columns, products.groupings[b].columns
+    third = _of_thirds(products, moved, b)
+    starts = np.append(np.flatnonzero(np.diff(pair.left, prepend=-1)), len(pair.left))
+    for start, stop in pairwise(starts):
+        cluster, right = int(pair.left[start]), pair.right[start:stop]
+        met = pair.products[start:stop]
+        reach = met[:, :p] - moved[0][cluster].T @ met[:, mine]
+        reach = reach - np.swapaxes(moved[b][right], 1, 2) @ met[:, theirs]
+        yield cluster, reach if third is None else reach - third[start:stop], right
+
+
+def _of_thirds(products: Products, moved: list[np.ndarray], b: int) -> np.ndarray | None:
+    """Return what factors other than the first and b take from X where a cluster meets a level of b, (P, p, q)."""
+    pair = products.pairs[0, b]
+    out = None
+    for (left, right), triple in products.triples.items():
+        if b not in (left, right):
+            continue
+        here, there, h = (triple.left, triple.right, right) if b == left else (triple.right, triple.left, left)
+        sums = triple.products if b == left else np.swapaxes(triple.products, 1, 2)
+        if out is None:
+            out = np.zeros((len(pair.left), products.fixed, products.groupings[b].effects))
+        size = products.groupings[b].size
+        place = np.searchsorted(pair.left * size + pair.right, triple.cluster * size + here)
+        for part in _chunks(len(place)):
+            met = np.swapaxes(moved[h][there[part]], 1, 2) @ np.swapaxes(sums[part], 1, 2)
+            np.add.at(out, place[part], met)
     return out
 
 
-def _of_others(products: Products, moved: list[np.ndarray], b: int) -> np.ndarray:
-    """Return what factors other than the first and b take from X, as effects of the levels of b: (J, q, p)."""
-    grouping = products.groupings[b]
-    own = np.zeros((grouping.size, grouping.effects, grouping.effects))
-    pair = products.pairs[0, b]
-    np.add.at(own, pair.right, pair.products[:, grouping.columns])
-    met = np.zeros_like(moved[b])
-    for h in range(1, len(moved)):
-        if h == b:
-            continue
-        between = products.pairs[min(b, h), max(b, h)]
-        here, there = (between.left, between.right) if b < h else (between.right, between.left)
-        sums = between.products if b < h else np.swapaxes(between.products, 1, 2)
-        np.add.at(met, here, sums @ moved[h][there])
-    return np.linalg.pinv(own, hermitian=True) @ met
-
-
-def _chunks(pair: Pair) -> list[slice]:
-    return [slice(start, start + CHUNK) for start in range(0, len(pair.left), CHUNK)]
+def _chunks(size: int) -> list[slice]:
+    return [slice(start, start + CHUNK) for start in range(0, size, CHUNK)]

@@ -94,30 +94,46 @@ def fit_at(frame: pd.DataFrame, other) -> np.ndarray:
     return np.diag(units.vcov(robust(products, at, solve(system, at, reml=True)).vcov))
 
 
-def test_crossed_factors_take_clusters_from_the_data_and_the_rest_from_the_model():
-    frame = crossed(3)
-    fit = fit_lmm("y ~ x + z", frame, random={"a": "1 + x", "b": "1"})
+@pytest.mark.parametrize("random", [{"a": "1 + x", "b": "1"}, {"a": "1", "b": "1 + x", "c": "1"}])
+def test_crossed_factors_equal_the_formula_in_rows_and_are_unbiased_under_the_model(random):
+    frame = crossed(3, rows=500, levels=(25, 9, 4))
+    # a level of c is met mostly by some clusters: what b and c take within a cluster is not what they take in all
+    frame["c"] = np.where(np.random.default_rng(1).random(500) < 0.6, frame["a"] % 4, frame["c"])
+    fit = fit_lmm("y ~ x + z", frame, random=random)
     n = len(frame)
     x = np.column_stack([np.ones(n), frame["x"], frame["z"]])
-    zs = {"a": indicator(frame["a"], np.ones(n), frame["x"]), "b": indicator(frame["b"], np.ones(n))}
-    parts = covariance(fit, zs, n)
-    weighted = np.linalg.solve(sum(parts.values()), x)
+    columns = {g: [np.ones(n), frame["x"]] if "x" in effects else [np.ones(n)] for g, effects in random.items()}
+    parts = covariance(fit, {g: indicator(frame[g], *made) for g, made in columns.items()}, n)
+    v = sum(parts.values())
+    weighted = np.linalg.solve(v, x)
     m = np.linalg.inv(x.T @ weighted)
     residual = frame["y"].to_numpy() - x @ fit.fixef.to_numpy()
     a = frame["a"].to_numpy()
-    scores = np.array([weighted[a == g].T @ residual[a == g] for g in np.unique(a)])
     apart = a[:, None] != a[None, :]
-    meat = scores.T @ scores * len(scores) / (len(scores) - 1) + weighted.T @ (apart * parts["b"]) @ weighted
-    assert fit.robust_kind == "CR1"
-    assert fit.robust_vcov.to_numpy() == pytest.approx(m @ meat @ m, rel=ALGEBRA)
-    assert (fit.robust_table["df"] == fit.ngroups["a"] - 1).all()
+    between = m @ weighted.T @ (apart * v) @ weighted @ m
+    wanted, expected = between.copy(), between.copy()
+    for g in np.unique(a):
+        rows = np.flatnonzero(a == g)
+        mine = weighted[rows]
+        full = mine.T @ v[np.ix_(rows, rows)] @ mine
+        left = full - mine.T @ x[rows] @ m @ x[rows].T @ mine
+        root = np.real(linalg.sqrtm(full))
+        inner = np.linalg.inv(root) @ left @ np.linalg.inv(root)
+        repair = root @ np.real(linalg.inv(linalg.sqrtm(inner))) @ np.linalg.inv(root)
+        influence = m @ repair @ mine.T @ residual[rows]
+        wanted += np.outer(influence, influence)
+        expected += m @ repair @ left @ repair.T @ m
+    assert fit.robust_kind == "CR2, crossed"
+    assert fit.robust_vcov.to_numpy() == pytest.approx(wanted, rel=1e-6, abs=1e-10)
+    assert expected == pytest.approx(m, rel=1e-6, abs=1e-10)
+    assert (fit.robust_table["df"] > 1).all()
 
 
 def test_factors_nested_in_the_first_keep_clusters_independent():
     frame = grouped(6, [6] * 40).rename(columns={"g": "person"})
     frame["team"] = frame["person"] // 5
     assert fit_lmm("y ~ x", frame, random={"team": "1", "person": "1"}).robust_kind == "CR2"
-    assert fit_lmm("y ~ x", frame, random={"person": "1", "team": "1"}).robust_kind == "CR1"
+    assert fit_lmm("y ~ x", frame, random={"person": "1", "team": "1"}).robust_kind == "CR2, crossed"
 
 
 def test_call_centre_trial_model_error_is_far_from_the_clustered_one():
