@@ -26,6 +26,8 @@ from exlink.stats.lmm.system import System
 
 Entries = list[tuple[int, int, int]]
 ENOUGH = 1e-12  # fall of the criterion that another Newton step would promise: theta to about seven digits
+DEAR = 1_000  # effects in the dense remainder from which derivatives take most of the time
+DIGITS = 2e-7  # of theta, relative
 LITTLE = 1e-10  # a promise that one more step fulfils to seven digits of theta
 NEAR = 1e-2  # a promise below which steps are short enough to learn curvature from
 NOISE = 1e-8  # a promise that rounding of the criterion can hide
@@ -105,15 +107,16 @@ def evaluate(system: System, entries: Entries, values: np.ndarray, *, reml: bool
 
 def _descend(system: System, entries: Entries, start: np.ndarray, *, reml: bool) -> Optimum:
     here = evaluate(system, entries, start, reml=reml)
-    correction, before = np.zeros_like(here.curvature), np.inf
+    correction, before = np.zeros_like(here.curvature), (np.inf, np.inf)
     spent, converged = 1, False
     for _ in range(MOST_STEPS):
         step, promise, saddle = _newton(here, correction)
         if promise < ENOUGH and not saddle:
             converged = True
             break
-        if promise < LITTLE and promise**2 / before < ENOUGH and not saddle:
-            # falling so fast that the next promise will be nothing: its derivatives need not be seen
+        length = float(np.abs(step).max())
+        if not saddle and _last(system, promise, before[0], length, before[1], here.values):
+            # the next step will be nothing, so its derivatives need not be seen
             last = _stepped(system, entries, here, step, reml=reml)
             if last.found.criterion <= here.found.criterion:
                 return replace(last, converged=True, evaluations=spent + 1)
@@ -123,8 +126,19 @@ def _descend(system: System, entries: Entries, start: np.ndarray, *, reml: bool)
             converged = promise < NOISE
             break
         correction = _corrected(correction, here, there) if promise < NEAR else np.zeros_like(correction)
-        here, before = there, promise
+        here, before = there, (promise, length)
     return replace(here, converged=converged, evaluations=spent)
+
+
+def _last(system: System, promise: float, before: float, length: float, longer: float, values: np.ndarray) -> bool:
+    """Return whether the step after this one will be too short to matter, if steps go on shrinking as they do.
+
+    Where derivatives are dear there are many levels, and steps shrink evenly; elsewhere a lucky step may mislead, so
+    the fall that is left must be next to nothing already.
+    """
+    if system.rest is not None and len(system.rest.data) > DEAR:
+        return promise < NOISE * 100 and length**2 / longer < DIGITS * float(np.abs(values).max())
+    return promise < LITTLE and promise**2 / before < ENOUGH
 
 
 def _stepped(system: System, entries: Entries, here: Optimum, step: np.ndarray, *, reml: bool) -> Optimum:

@@ -273,7 +273,7 @@ def test_satterthwaite_degrees_of_freedom(name, reml):
 
 @every_fit
 def test_robust_errors(name, reml):
-    """CR2; with crossed factors R has CR1 only (the exact formula is in ``test_robust``), and the same between clusters."""
+    """CR2; with crossed factors R has CR1 only, and ``test_robust`` the exact formula."""
     crossed = r_says(name, reml, "cr2_se").empty
     assert fitted(name, reml).robust_kind == ("CR2, crossed" if crossed else "CR2")
     wanted = r_series(name, reml, "cr1_crossed_se" if crossed else "cr2_white_se")
