@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exlink.errors import EstimationError
-from exlink.stats.lmm import plan
-from exlink.stats.lmm.engine import from_engine
-from exlink.stats.lmm.expressions import Column, Part
+from exlink.stats.lmm.engine import from_engine, plan
+from exlink.stats.lmm.engine.expressions import Column, Part
 from exlink.stats.lmm.formula import read_model
 from exlink.stats.lmm.frame import from_frame
 from exlink.stats.lmm.source import compress
@@ -266,7 +265,7 @@ BY_CELL = [
 @pytest.mark.parametrize("keys", [("load", "tools"), ("channel",), ("flag", "grade", "load", "channel")])
 @pytest.mark.parametrize("more", [{}, {"weights": "w"}, {"frequencies": "f"}])
 def test_grouping_by_cells_first_changes_no_sum(engine, monkeypatch, formula, keys, more):
-    monkeypatch.setattr("exlink.stats.lmm.engine.choose_keys", lambda *_: keys)
+    monkeypatch.setattr("exlink.stats.lmm.engine.compress.choose_keys", lambda *_: keys)
     model = read_model(formula, {"employee": "1 + tools + wait"}, **more)
     assert_same(from_engine(model, relation(engine, ROWS)), from_frame(model, ROWS))
 
@@ -279,7 +278,7 @@ def test_scores_of_one_survey_become_keys_together(engine, monkeypatch):
         chosen.append(plan.choose_keys(*given))
         return chosen[-1]
 
-    monkeypatch.setattr("exlink.stats.lmm.engine.choose_keys", choose)
+    monkeypatch.setattr("exlink.stats.lmm.engine.compress.choose_keys", choose)
     model = read_model("y ~ (tools + load + I(tools ** 2) + I(load ** 2)) ** 2 + wait", {"employee": "1 + wait"})
     products = from_engine(model, relation(engine, ROWS))
     assert sorted(chosen[0]) == ["load", "tools"]

@@ -9,8 +9,8 @@ import pytest
 from formulaic import Formula
 
 from exlink.errors import EstimationError
-from exlink.stats.lmm.design import design, read_factors
-from exlink.stats.lmm.expressions import FUNCTIONS, kinds
+from exlink.stats.lmm.engine.design import design, read_factors
+from exlink.stats.lmm.engine.expressions import FUNCTIONS, kinds
 from exlink.stats.lmm.formula import INTERCEPT, read_model
 
 ROWS = pd.DataFrame({

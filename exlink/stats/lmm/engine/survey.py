@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from exlink.errors import EstimationError
 from exlink.stats.lmm.checks import refuse_infinite, refuse_no_rows, refuse_weights
-from exlink.stats.lmm.design import Factors, ordered
-from exlink.stats.lmm.expressions import NUMBER, Column, Part, complete, kinds, product
+from exlink.stats.lmm.engine.design import Factors, ordered
+from exlink.stats.lmm.engine.expressions import NUMBER, Column, Part, complete, kinds, product
 from exlink.stats.lmm.formula import INTERCEPT, Model
 
 NARROW = 1e-6  # (spread / mean)² below which sums of squares have lost too many digits to tell the spread

@@ -14,8 +14,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
-from exlink.stats.lmm.expressions import Column, Part, product
-from exlink.stats.lmm.survey import Standard, key
+from exlink.stats.lmm.engine.expressions import Column, Part, product
+from exlink.stats.lmm.engine.survey import Standard, key
 
 
 @dataclass(frozen=True, slots=True, eq=False)

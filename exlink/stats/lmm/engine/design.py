@@ -16,7 +16,7 @@ from formulaic.errors import FormulaicError
 from formulaic.parser.types import Factor, Term
 
 from exlink.errors import EstimationError
-from exlink.stats.lmm.expressions import COMPILED, Column, Part, categorical_column, kinds
+from exlink.stats.lmm.engine.expressions import COMPILED, Column, Part, categorical_column, kinds
 from exlink.stats.lmm.formula import INTERCEPT, Model, RandomPart, variables
 from exlink.stats.lmm.layout import Layout, lay_out
 

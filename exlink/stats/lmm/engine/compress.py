@@ -18,15 +18,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exlink.stats.lmm.cells import Split, cell_sums, expand, products_by, split
-from exlink.stats.lmm.design import design, read_factors
-from exlink.stats.lmm.expressions import Column, complete
+from exlink.stats.lmm.engine.cells import Split, cell_sums, expand, products_by, split
+from exlink.stats.lmm.engine.design import design, read_factors
+from exlink.stats.lmm.engine.expressions import Column, complete
+from exlink.stats.lmm.engine.opened import opened
+from exlink.stats.lmm.engine.plan import choose_keys
+from exlink.stats.lmm.engine.survey import Standard, Survey, check_finite, key, standards, survey
 from exlink.stats.lmm.formula import Model, check_columns
 from exlink.stats.lmm.layout import Layout, free_entries
-from exlink.stats.lmm.lazy import opened
-from exlink.stats.lmm.plan import choose_keys
 from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
-from exlink.stats.lmm.survey import Standard, Survey, check_finite, key, standards, survey
 
 PREFIXES = "fgh"  # of the keys of the factors that meet
 

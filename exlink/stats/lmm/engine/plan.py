@@ -12,9 +12,9 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from exlink.stats.lmm.cells import split
-from exlink.stats.lmm.expressions import Column
-from exlink.stats.lmm.survey import key
+from exlink.stats.lmm.engine.cells import split
+from exlink.stats.lmm.engine.expressions import Column
+from exlink.stats.lmm.engine.survey import key
 
 WORTH_A_LOOK = 200_000  # rows below which any sums take no longer than looking
 MANY = 60  # sums per group up to which groups of more columns cost more than they save (measured, DuckDB, 10 M rows)
