@@ -9,7 +9,7 @@ import pandas as pd
 from benchmarks.calibration.summary import BAND, HOLDS, JUST_ABOVE, JUST_BELOW, TOO_HIGH, TOO_LOW
 from benchmarks.calibration.world import INTERCEPT, RIGHT
 
-CLUSTERED = ("CR2", "CR1")
+CLUSTERED = ("CR2", "CR2, crossed")
 APART = ("three", "few_crossed")  # right models that have a lesson of their own
 IN_WORDS = {TOO_LOW: "too low", JUST_BELOW: "barely below", JUST_ABOVE: "barely above", TOO_HIGH: "too high"}
 

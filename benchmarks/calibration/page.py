@@ -17,9 +17,10 @@ HEAD = (
     "length", "df", "",
 )  # fmt: skip
 READING = """\
-- *model*: standard errors of the fitted model, degrees of freedom after Satterthwaite. *CR2*, *CR1*: clustered by the
-  first grouping factor (`fit.robust_table`); CR2 where its levels are independent under the model, else CR1 with
-  clusters − 1 degrees of freedom. *Wald*: intervals of SDs and correlations (`fit.intervals()`).
+- *model*: standard errors of the fitted model, degrees of freedom after Satterthwaite. *CR2*: clustered by the first
+  grouping factor (`fit.robust_table`), with Satterthwaite's degrees of freedom; *CR2, crossed* where its levels share
+  levels of another factor, and what these add between clusters comes from the model. *Wald*: intervals of SDs and
+  correlations (`fit.intervals()`).
 - *coverage*: share of 95 % intervals that held the truth, with its Monte-Carlo error. *false positives*: share of tests
   at 5 % that found an effect where there is none. *length*: mean length over that of the model-based interval.
   *df*: the median. *mean error*: root mean square of the standard errors; where it falls short of the SD of the

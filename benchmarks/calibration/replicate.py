@@ -36,7 +36,7 @@ class Replications:
     spreads : ndarray, (R, s, 3)         estimate and interval of each SD and correlation with a known truth
     singular, converged : ndarray of bool, (R,)
     evaluations : ndarray of int, (R,)   of the criterion
-    robust_kind : str                    'CR2' or 'CR1'
+    robust_kind : str                    'CR2' or 'CR2, crossed'
     seconds : float                      mean time of a fit
     """
 

@@ -27,7 +27,7 @@ def summarise(runs: Iterable[Replications]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``section``, ``world``, ``term``, ``error`` ('model', 'CR2', 'CR1', or 'Wald' of an SD or correlation),
+        ``section``, ``world``, ``term``, ``error`` ('model', 'CR2', 'CR2, crossed', or 'Wald' of an SD or correlation),
         ``truth``, ``replications``; ``bias`` with its Monte-Carlo error ``bias_se``; ``spread`` (SD of the estimates)
         beside ``std_error`` (root mean square of the estimated ones); ``coverage`` of the 95 % interval with
         ``coverage_se``; ``false_positives`` at 5 %, of terms without effect; ``length_ratio``, mean length over that

@@ -21,10 +21,17 @@ REPLICATIONS = 60
 RARE = 1e-4  # chance that a correct method leaves its bounds
 RIGHT = {
     world.name: world
-    for world in (right.nested(20, 4, 5), right.crossed(40, 120, 600), right.few(12, 15), wrong.slopes(30, 15, sd=0.5))
+    for world in (
+        right.nested(20, 4, 5),
+        right.crossed(40, 120, 600),
+        right.few(12, 15),
+        right.few_crossed(),
+        right.three(),
+        wrong.slopes(30, 15, sd=0.5),
+    )
 }
 ERRORS = pytest.mark.parametrize("error", ["model", "robust"])
-HONEST = pytest.mark.parametrize("name", ["nested", "crossed", "few"])
+HONEST = pytest.mark.parametrize("name", ["nested", "crossed", "few", "few_crossed", "three"])
 
 
 def bounds(share: float, trials: int = REPLICATIONS) -> tuple[float, float]:
