@@ -145,7 +145,7 @@ def _mixed(given: Design, y: str, *, reml: bool) -> tuple[Fitted, Fitted]:
     """Return the model of one outcome with EX, and without it from the same cross-products."""
     terms = given.usable(y)
     ex = [t for t in terms if t not in given.circumstances]
-    fit = fit_lmm(formula_of(y, terms), given.source(y), given.random, reml=reml)
+    fit = fit_lmm(formula_of(y, terms), given.source(y), given.random, reml=reml, weights=given.weights)
     return _kept(fit, terms), _kept(fit.without(*ex), [t for t in terms if t not in ex])
 
 

@@ -40,6 +40,7 @@ class Design:
     answers, units, customers : int    what is in ``rows``
     share : float             share of the linked answers that was drawn
     alone : str               why customers have no effect of their own; empty when they have
+    weights : str or None     column that says how many customers a row is the average of
     """
 
     rows: nw.LazyFrame
@@ -54,6 +55,7 @@ class Design:
     customers: int
     share: float
     alone: str
+    weights: str | None
 
     @property
     def terms(self) -> list[str]:
@@ -103,8 +105,9 @@ def design(data: StudyData, controls: Sequence[str], *, max_rows: int) -> Design
     ex = [*terms["within"], *terms["between"]]
     joined = answers.join(data.lazily(cells[[*key, *ex]]), on=key, how="inner")
     found, missing = read_controls(joined, list(dict.fromkeys(["wave", *controls])))
+    weights = ["weight"] if data.has("interactions", "weight") else []
     rows = joined.select(
-        "interaction_id", "draw", CUSTOMER, *key, *data.cx_kpis, *ex,
+        "interaction_id", "draw", CUSTOMER, *key, *data.cx_kpis, *ex, *weights,
         *(column for control in found for column in control.columns),
     )  # fmt: skip
     names = [name for control in found for name in control.names]
@@ -116,7 +119,7 @@ def design(data: StudyData, controls: Sequence[str], *, max_rows: int) -> Design
         rows, cells[[*key, *ex]], data.unit, [t for t in terms["within"] if t in kept],
         [t for t in terms["between"] if t in kept], [t for t in names if t in kept], left_out,
         answers=int(cells["n"].sum()), units=int(cells[data.unit].nunique()), customers=customers, share=share,
-        alone=alone,
+        alone=alone, weights=weights[0] if weights else None,
     )  # fmt: skip
 
 
@@ -137,7 +140,10 @@ def _cells(data: StudyData, answers: nw.LazyFrame, xs: list[str]) -> tuple[pd.Da
     known = cells[xs].notna().all(axis=1)
     lines = []
     if data.has("interactions", "weight"):
-        lines.append("A row of `interactions` is the average of several customers (`weight`) and counts once")
+        lines.append(
+            "A row of `interactions` is the average of several customers and counts by their number (`weight`); in the "
+            "naive model it counts once"
+        )
     if not known.all():
         gone, total = int(cells.loc[~known, "n"].sum()), int(cells["n"].sum())
         lines.append(f"{gone:,} of {total:,} answers lack an aspect and are not in the models")

@@ -35,8 +35,8 @@ def random_slope(data: StudyData, given: Design, outcome: str, fits: Fits, *, re
     try:
         before = plain.loglik
         if len(others) + 1 < len(given.random):  # the test compares two models that differ in the slope alone
-            before = fit_lmm(formula, rows, {given.unit: "1"}, reml=reml).loglik
-        fit = fit_lmm(formula, rows, {given.unit: f"1 + {term}", **others}, reml=reml)
+            before = fit_lmm(formula, rows, {given.unit: "1"}, reml=reml, weights=given.weights).loglik
+        fit = fit_lmm(formula, rows, {given.unit: f"1 + {term}", **others}, reml=reml, weights=given.weights)
     except EstimationError as error:
         return f"not assessed: {error}"
     spread = fit.varcorr[(fit.varcorr["term1"] == term) & (fit.varcorr["term2"] == term)]
