@@ -297,3 +297,17 @@ def test_slopes_of_many_units_are_tested_without_customers(planted, monkeypatch)
     gain = 2 * (varied.loglik - plain.loglik)
     assert alone["p_value"] == pytest.approx((stats.chi2.sf(gain, 1) + stats.chi2.sf(gain, 2)) / 2, abs=1e-9)
     assert "Customers have no effect of their own in this test" in words.slope_sentence(alone, "satisfaction", "people")
+
+
+def test_averages_count_by_the_number_of_customers_behind_them(planted):
+    given = step.design(planted, CONTROLS, max_rows=60_000)
+    counts = 1 + np.arange(given.answers) % 7
+    weighted = replace(given, rows=lazily(rows_of(given).assign(weight=counts)), weights="weight")
+    outcome = planted.cx_kpis[0]
+    fits = step.fit_all(planted, weighted, reml=True, smallest_share=0.05)
+    formula = f"{outcome} ~ {' + '.join(weighted.usable(outcome))}"
+    direct = fit_lmm(formula, weighted.fetched(outcome), weighted.random, weights="weight")
+    found = fits.mixed[outcome].robust_table.set_index("term")["std_error"]
+    assert found.to_numpy() == pytest.approx(direct.robust_std_error.to_numpy(), rel=1e-6)
+    alike = fit_lmm(formula, weighted.fetched(outcome), weighted.random)
+    assert np.abs(found.to_numpy() / alike.robust_std_error.to_numpy() - 1).max() > 0.01
