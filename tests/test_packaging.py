@@ -182,7 +182,7 @@ def test_every_dependency_has_a_reason(name):
     )
 
 
-@pytest.mark.parametrize("target", ["report", "test", "lab", "lint", "clean", "lock"])
+@pytest.mark.parametrize("target", ["report", "test", "lab", "lint", "clean", "lock", "bench", "calibrate"])
 def test_make_knows_the_target(target):
     done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
