@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from formulaic import Formula
 from formulaic.errors import FormulaicError
 from formulaic.parser.types import Factor, Term
@@ -17,7 +18,7 @@ INTERCEPT = "(Intercept)"
 RANDOM_EXAMPLE = 'random={"employee_id": "1"}'
 QUOTED = re.compile(r"`([^`]*)`")
 BAR = re.compile(r"\(([^()|]*)\|{1,2}\s*([\w.:/ ]+)\)")
-MODULES = ("np",)  # names in an expression that are no columns: np.log(wait)
+FUNCTIONS = {"sqrt": np.sqrt, "abs": np.abs, "log1p": np.log1p}  # what formulaic knows as np.sqrt only
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from formulaic.parser.types import Term
 from exlink.errors import EstimationError
 from exlink.stats.absorb import encode, group_sums
 from exlink.stats.lmm.checks import refuse_infinite, refuse_no_rows, refuse_weights
-from exlink.stats.lmm.formula import INTERCEPT, Model, RandomPart, check_columns
+from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, RandomPart, check_columns
 from exlink.stats.lmm.layout import Layout, free_entries, lay_out
 from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
 
@@ -90,7 +90,7 @@ def _matrix(terms: Sequence[Term], used: pd.DataFrame, text: str) -> pd.DataFram
         return pd.DataFrame(index=used.index)
     try:
         with np.errstate(divide="ignore", invalid="ignore"):  # what log makes of zero is counted and refused below
-            matrix = Formula(list(terms)).get_model_matrix(used, context=None, na_action="ignore")
+            matrix = Formula(list(terms)).get_model_matrix(used, context=FUNCTIONS, na_action="ignore")
     except (FormulaicError, TypeError, ValueError) as error:
         raise EstimationError(f"{text}: {_reason(error)}.") from error
     return pd.DataFrame(matrix).rename(columns={"Intercept": INTERCEPT})

@@ -17,7 +17,7 @@ from formulaic.parser.types import Factor, Term
 
 from exlink.errors import EstimationError
 from exlink.stats.lmm.engine.expressions import COMPILED, Column, Part, categorical_column, kinds
-from exlink.stats.lmm.formula import INTERCEPT, Model, RandomPart, variables
+from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, RandomPart, variables
 from exlink.stats.lmm.layout import Layout, lay_out
 
 FREE_ROWS = 40  # rows of the specimen beyond those that show each level once
@@ -154,7 +154,7 @@ def _parts(expr: str, reduced: bool, factors: Factors, spec: Any) -> list[Part |
 def _materialise(terms: Sequence[Term], rows: pd.DataFrame, text: str) -> ModelMatrix:
     try:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return Formula(list(terms)).get_model_matrix(rows, context=None, na_action="ignore")
+            return Formula(list(terms)).get_model_matrix(rows, context=FUNCTIONS, na_action="ignore")
     except (FormulaicError, TypeError, ValueError) as error:
         lines = str(error).strip().splitlines()
         raise EstimationError(f"{text}: {lines[0].rstrip('.') if lines else type(error).__name__}.") from error
