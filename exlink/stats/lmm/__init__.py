@@ -12,6 +12,7 @@ from typing import Any
 
 from exlink.stats.lmm.fit import LmmFit, fit_products
 from exlink.stats.lmm.formula import read_model
+from exlink.stats.lmm.source import compress
 from exlink.stats.lmm.threads import one_thread
 
 __all__ = ["LmmFit", "fit_lmm"]
@@ -64,8 +65,6 @@ def fit_lmm(
     --------
     >>> fit = fit_lmm("csat ~ tools", frame, random={"employee_id": "1 + tools"})  # doctest: +SKIP
     """
-    from exlink.stats.lmm.source import compress
-
     model = read_model(formula, random, weights, frequencies)
     with one_thread():
         return fit_products(compress(model, data), formula, reml=reml, level=level)

@@ -119,10 +119,7 @@ def solve(system: System, at: Factored, *, reml: bool) -> Solution:
     own, others = forward(system, at, system.data, None if system.rest is None else system.rest.data)
     left = system.total - np.einsum("jac,jad->cd", own, own, optimize=True) - others.T @ others
     p = system.n_fixed
-    try:
-        root = linalg.cholesky(left, lower=False)
-    except linalg.LinAlgError as error:
-        raise EstimationError("the fixed effects cannot be told apart once groups are accounted for.") from error
+    root = _rooted(left)
     square, r = float(root[p, p] ** 2), root[:p, :p]
     beta = linalg.solve_triangular(r, root[:p, p]) if p else np.zeros(0)
     first, rest = backward(at, own, others)
@@ -134,6 +131,21 @@ def solve(system: System, at: Factored, *, reml: bool) -> Solution:
         loads=tuple(v[:, :, :p] for v in both),
         criterion=log_det + degrees * (1 + float(np.log(2 * np.pi * square / degrees))), degrees=degrees,
     )  # fmt: skip
+
+
+def _rooted(left: np.ndarray) -> np.ndarray:
+    """Return the upper Cholesky factor of what fixed effects and response have left, (p + 1, p + 1)."""
+    try:
+        return linalg.cholesky(left, lower=False)
+    except linalg.LinAlgError as error:
+        sizes = np.diag(left)[:-1]
+        known = not len(sizes) or np.linalg.eigvalsh(left[:-1, :-1] / np.sqrt(np.outer(sizes, sizes))).min() > 0
+        reason = (
+            "the response is fitted exactly, nothing is left for a residual variance."
+            if known
+            else "the fixed effects cannot be told apart once groups are accounted for."
+        )
+        raise EstimationError(reason) from error
 
 
 def covered(system: System, at: Factored, inverse: np.ndarray | None) -> list[np.ndarray]:

@@ -147,11 +147,15 @@ class LmmFit:
                 )
         kept = self.workings.products.without(terms)
         with one_thread():
-            return fit_products(kept, f"{self.formula} without {', '.join(terms)}", reml=self.reml)
+            return fit_products(
+                kept, f"{self.formula} without {', '.join(terms)}", reml=self.reml, start=self.workings.best.values
+            )
 
 
-def fit_products(products: Products, text: str, *, reml: bool, level: float = 0.95) -> LmmFit:
-    """Return the fit of compressed rows.
+def fit_products(
+    products: Products, text: str, *, reml: bool, level: float = 0.95, start: np.ndarray | None = None
+) -> LmmFit:
+    """Return the fit of compressed rows; ``start`` are entries of T of a similar model.
 
     Raises
     ------
@@ -162,7 +166,7 @@ def fit_products(products: Products, text: str, *, reml: bool, level: float = 0.
     check_products(text, products)
     system, entries, units = arrange(products, text), free_of(products), units_of(products)
     try:
-        best = optimise(system, entries, reml=reml)
+        best = optimise(system, entries, reml=reml, start=start)
     except EstimationError as error:
         raise EstimationError(f"{text}: {error}") from error
     covariance = parameter_covariance(system, entries, best, reml=reml)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import linalg
 
 from exlink.stats.lmm.criterion import information
-from exlink.stats.lmm.optimise import EDGE, Entries, Optimum, evaluate
+from exlink.stats.lmm.optimise import EDGE, Entries, Optimum, slope_at
 from exlink.stats.lmm.system import System
 
 STEP = 1e-4  # of differences between gradients
@@ -89,8 +89,7 @@ def _observed(system: System, entries: Entries, best: Optimum, *, reml: bool) ->
     for i in range(len(entries)):
         step = np.zeros(len(entries))
         step[i] = STEP * max(abs(best.values[i]), 0.1)
-        up = evaluate(system, entries, best.values + step, reml=reml).slope
-        down = evaluate(system, entries, best.values - step, reml=reml).slope
+        up, down = (slope_at(system, entries, best.values + move, reml=reml) for move in (step, -step))
         rows.append((up - down) / (2 * step[i]))
     hessian = np.array(rows)
     return (hessian + hessian.T) / 2

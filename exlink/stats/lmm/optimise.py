@@ -83,9 +83,15 @@ def unpack(values: np.ndarray, entries: Entries, effects: Sequence[int]) -> list
     return out
 
 
-def optimise(system: System, entries: Entries, *, reml: bool) -> Optimum:
-    """Return the least criterion; a second start only when the first ends on an edge, a saddle or nowhere."""
-    best = _descend(system, entries, _start(system, entries), reml=reml)
+def optimise(system: System, entries: Entries, *, reml: bool, start: np.ndarray | None = None) -> Optimum:
+    """Return the least criterion; a second start only when the first ends on an edge or nowhere.
+
+    Parameters
+    ----------
+    start : ndarray, (k,), optional
+        Entries of T from which to start, those of a similar model; else from what residuals say.
+    """
+    best = _descend(system, entries, _start(system, entries) if start is None else start, reml=reml)
     if best.converged and not _on_edge(best.values, entries):
         return best
     plain = np.array([float(a == b) for _, a, b in entries])
@@ -103,6 +109,13 @@ def evaluate(system: System, entries: Entries, values: np.ndarray, *, reml: bool
     pull = pulls(system, at, found, inverse_of_rest(at), reml=reml)
     curvature = information(system, at, found, pull, entries)
     return Optimum(values, at, found, gradient(at, pull, entries), curvature, pull, False, 1)
+
+
+def slope_at(system: System, entries: Entries, values: np.ndarray, *, reml: bool) -> np.ndarray:
+    """Return the slope of the criterion at given entries of T, and nothing else."""
+    at = factor(system, unpack(values, entries, system.effects))
+    pull = pulls(system, at, solve(system, at, reml=reml), inverse_of_rest(at), reml=reml)
+    return gradient(at, pull, entries)
 
 
 def _descend(system: System, entries: Entries, start: np.ndarray, *, reml: bool) -> Optimum:
@@ -207,7 +220,9 @@ def _start(system: System, entries: Entries) -> np.ndarray:
             where = system.rest.slices[system.rest.order.index(f)]
             rows = np.arange(where.start, where.stop)[a :: system.effects[f]]
             sums, own = system.rest.data[rows] @ contrast, system.rest.square.diagonal()[rows]
-        shares[i] = np.clip(((sums**2).sum() / variance - own.sum()) / max((own**2).sum(), 1e-12), 1e-3, 0.95)
+        # E(sums²) = variance · (own + share · (own² - own)) per level
+        ratio = ((sums**2).sum() / variance - own.sum()) / max((own**2).sum() - own.sum(), 1e-12)
+        shares[i] = np.clip(ratio, 1e-3, 0.95)
     # each is a share of the variance around the fixed part; what they leave is the residual's
     left = max(1.0 - shares.sum(), LEAST_LEFT)
     return np.where(shares > 0, np.sqrt(shares / left), 0.0)

@@ -68,20 +68,21 @@ def robust(products: Products, at: Factored, found: Solution) -> Robust:
     p, variance = products.fixed, found.square / found.degrees
     bread = linalg.solve_triangular(found.root, np.eye(p))
     moved = [t @ v for t, v in zip(at.factors, found.loads, strict=True)]
-    contrast = np.zeros((len(products.names), 1))
-    contrast[:p, 0], contrast[-1] = -found.beta, 1.0
-    scores = _sums(products, moved, contrast)[:, :, 0] @ bread
-    information = bread.T @ _sums(products, moved, np.eye(len(products.names))[:, :p]) @ bread
-    if independent(products):
-        expected, between = information, np.zeros((p, p))
-    else:
-        inside, between = _inside_and_between(products, at, found, moved)
+    contrast = np.zeros(len(products.names))
+    contrast[:p], contrast[-1] = -found.beta, 1.0
+    mine = products.groupings[0].columns
+    sums = _sums(products, moved, np.column_stack([contrast, np.eye(len(contrast))[:, [*range(p), *mine]]]))
+    scores, information = sums[:, :, 0] @ bread, bread.T @ sums[:, :, 1 : p + 1] @ bread
+    apart = not independent(products)
+    expected, between = information, np.zeros((p, p))
+    if apart:
+        inside, between = _inside_and_between(products, at, found, moved, sums[:, :, p + 1 :])
         expected, between = bread.T @ inside @ bread + information, variance * (bread.T @ between @ bread)
     repair = _repair((expected + np.swapaxes(expected, 1, 2)) / 2, information)
     influence = np.einsum("gpq,gq->gp", repair, scores)
     return Robust(
         vcov=bread @ (influence.T @ influence + between) @ bread.T,
-        kind="CR2" if independent(products) else "CR2, crossed", bread=bread, between=between,
+        kind="CR2, crossed" if apart else "CR2", bread=bread, between=between,
         own=repair @ expected @ np.swapaxes(repair, 1, 2), known=repair @ information, variance=variance,
     )  # fmt: skip
 
@@ -119,19 +120,20 @@ def _sums(products: Products, moved: list[np.ndarray], columns: np.ndarray) -> n
         for part in _chunks(len(pair.left)) if not a else ():
             met = np.swapaxes(pair.products[part], 1, 2) @ columns
             met = np.swapaxes(moved[b][pair.right[part]], 1, 2) @ met
-            np.subtract.at(out, pair.left[part], met)
+            starts = np.flatnonzero(np.diff(pair.left[part], prepend=-1))  # pairs are sorted by cluster
+            out[pair.left[part][starts]] -= np.add.reduceat(met, starts)
     return out
 
 
 def _inside_and_between(
-    products: Products, at: Factored, found: Solution, moved: list[np.ndarray]
+    products: Products, at: Factored, found: Solution, moved: list[np.ndarray], reach: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return ``A_g'V_gg A_g − G_g`` per cluster, (G, p, p), and ``Σ_f A'Z_f Psi_f Z_f'A`` between clusters, (p, p).
 
-    A_g'A_g = G_g − Σ A_g'Z_f moved_f, and V_gg = I + Σ Z_f Psi_f Z_f' on the rows of the cluster.
+    ``reach`` is A_g'Z_g for the effects of the clusters themselves, (G, p, q). A_g'A_g = G_g − Σ A_g'Z_f moved_f, and
+    V_gg = I + Σ Z_f Psi_f Z_f' on the rows of the cluster.
     """
     p = products.fixed
-    reach = _sums(products, moved, np.eye(len(products.names))[:, products.groupings[0].columns])
     spread = reach @ at.factors[0]
     inside, between = spread @ np.swapaxes(spread, 1, 2) - reach @ moved[0], np.zeros((p, p))
     for b in range(1, len(moved)):

@@ -158,7 +158,7 @@ def _ordered(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return codes sorted, each combination once, and the products of the columns of a and b, (P, q_a, q_b)."""
     rows, columns = _left(task, a), task.layout.factors[b][2]
-    order = np.lexsort(codes[::-1])
+    order = _order(codes)
     sorted_codes = [code[order] for code in codes]
     products = np.empty((len(order), len(rows), len(columns)))
     for x, i in enumerate(rows):
@@ -170,6 +170,14 @@ def _ordered(
         starts = np.flatnonzero(new)
         return [code[starts] for code in sorted_codes], np.add.reduceat(products, starts)
     return sorted_codes, products
+
+
+def _order(codes: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the order by first code, then by second: one sort of one number, much faster than one for each."""
+    combined = codes[0].astype(np.int64)
+    for code in codes[1:]:
+        combined = combined * (int(code.max()) + 1) + code
+    return np.argsort(combined, kind="stable")
 
 
 def _left(task: Task, a: int) -> Sequence[int]:
