@@ -12,6 +12,7 @@ from benchmarks.measure import ROOT
 
 # gpboost stands apart from .venv, so that the environment stays what the lock files say.
 PEERS = ROOT / ".venv" / "bench"
+EXACT_PEER = "gpboost, exact"
 OTHER_BLAS = "lme4, other BLAS"
 
 
@@ -65,6 +66,15 @@ def competitors(r_blas: str = "", peer_rows: int = 1_000_000) -> list[Competitor
         missing=_no_lme4(),
     )
     faster = replace(lme4, name=OTHER_BLAS, models=("reml",), environment={"LD_PRELOAD": r_blas})
+    peer = Competitor(
+        "gpboost",
+        (*python, "gpboost"),
+        both,
+        ("ml",),
+        limits,
+        missing=_no_gpboost(),
+        environment={"PYTHONPATH": _path_with(PEERS)},
+    )
     return [
         Competitor("scan", (*python, "scan"), both, ("reml",), quick=True),
         Competitor("scan by group", (*python, "grouped"), both, ("reml",), quick=True),
@@ -72,15 +82,8 @@ def competitors(r_blas: str = "", peer_rows: int = 1_000_000) -> list[Competitor
         lme4,
         *([faster] if r_blas else []),
         Competitor("statsmodels", (*python, "statsmodels"), ("nested",), ("reml",), limits),
-        Competitor(
-            "gpboost",
-            (*python, "gpboost"),
-            both,
-            ("ml",),
-            limits,
-            missing=_no_gpboost(),
-            environment={"PYTHONPATH": _path_with(PEERS)},
-        ),
+        peer,
+        replace(peer, name=EXACT_PEER, command=(*python, "gpboost_exact"), kinds=("crossed",)),
     ]
 
 

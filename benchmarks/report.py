@@ -24,7 +24,8 @@ NOTES = """\
 - Everybody runs with its defaults. exlink keeps linear algebra to one thread and lets the engine use every core; R uses
   the BLAS named above, which in Debian's reference version is slow and single-threaded; gpboost uses every core.
 - gpboost has no REML and no correlated slopes: it is compared with exlink by maximum likelihood, slopes independent.
-  For crossed effects its default is an iterative approximation, so that its criterion is off by what that costs.
+  For crossed effects its default is an iterative approximation, so that its criterion is off by what that costs;
+  *exact* is the same program with Cholesky factors.
   statsmodels has no crossed effects. lme4 fits the ML models only where that is cheap.
 """
 

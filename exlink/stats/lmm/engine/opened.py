@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import narwhals.stable.v2 as nw
 
 from exlink.errors import EstimationError, did_you_mean
@@ -35,8 +36,6 @@ def opened(data: Any) -> Iterator[nw.LazyFrame]:
 
 @contextmanager
 def _parquet(path: str | Path) -> Iterator[nw.LazyFrame]:
-    import duckdb
-
     place = _existing(path)
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as engine:
         engine.execute("SET temp_directory = ?", [spill])
