@@ -122,7 +122,8 @@ def _fits(rows: Iterable[dict]) -> str:
 
 def _cells(row: dict) -> list[str]:
     name = f"{row['competitor']} {row['version']}".strip()
-    remark = "; ".join(filter(None, [row["message"], "" if row["status"] == "done" else row["status"]]))
+    message = " ".join(row["message"].split())  # a line break would end the row
+    remark = "; ".join(filter(None, [message, "" if row["status"] == "done" else row["status"]]))
     if not row["runs"]:
         return [name, *[""] * 9, remark]
     if row["status"] != "done":

@@ -9,6 +9,7 @@ from exlink.stats.lmm.formula import INTERCEPT
 from exlink.stats.lmm.products import Grouping, Products
 
 COLLINEAR = 1e-10  # share of a column's sum of squares that must be its own (R's lm: tolerance 1e-7 on its length)
+MOST_CATEGORIES = 500  # each is a column, and columns are multiplied with each other
 CONSTANT = 1e-20  # share of a column's scale, squared, below which it does not vary
 
 
@@ -32,6 +33,15 @@ def refuse_infinite(text: str, counts: dict[str, int], rows: int) -> None:
         raise EstimationError(
             f"{text}: infinite or undefined values in {rows:,} rows ({each}). Correct the data, or leave these rows "
             "out as missing; log and sqrt need positive values."
+        )
+
+
+def refuse_categories(text: str, name: str, levels: int) -> None:
+    """Raise EstimationError when a categorical term has more levels than a fixed part can hold."""
+    if levels > MOST_CATEGORIES:
+        raise EstimationError(
+            f"{text}: {name} has {levels:,} categories, and a fixed part takes at most {MOST_CATEGORIES} of a term. "
+            "Make it a grouping factor (random=…) if its levels are a sample, or group it more coarsely."
         )
 
 

@@ -12,8 +12,8 @@ from formulaic.parser.types import Term
 
 from exlink.errors import EstimationError
 from exlink.stats.absorb import encode, group_sums
-from exlink.stats.lmm.checks import refuse_infinite, refuse_no_rows, refuse_weights
-from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, RandomPart, check_columns
+from exlink.stats.lmm.checks import refuse_categories, refuse_infinite, refuse_no_rows, refuse_weights
+from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, RandomPart, check_columns, variables
 from exlink.stats.lmm.layout import Layout, free_entries, lay_out
 from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
 
@@ -31,6 +31,7 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
     used = _without_unused_categories(frame.loc[complete, list(model.variables)])
     if not len(used):
         refuse_no_rows(model.text, len(frame))
+    _refuse_many_categories(model, used)
     layout, values = _columns(model, used)
     weights = _weights(model, used)
     names = tuple(slot.name for slot in layout.slots)
@@ -99,6 +100,15 @@ def _matrix(terms: Sequence[Term], used: pd.DataFrame, text: str) -> pd.DataFram
 def _reason(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _refuse_many_categories(model: Model, used: pd.DataFrame) -> None:
+    """Refuse a term of thousands of columns before they take the memory."""
+    for term in (*model.fixed, *(t for part in model.random for t in part.terms)):
+        for factor in term.factors:
+            for name in variables(factor):
+                if factor.expr.startswith("C(") or not pd.api.types.is_numeric_dtype(used[name]):
+                    refuse_categories(model.text, name, used[name].nunique())
 
 
 def _without_unused_categories(used: pd.DataFrame) -> pd.DataFrame:

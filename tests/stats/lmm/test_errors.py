@@ -1,5 +1,6 @@
 """What cannot be fitted is said in one sentence: what, where, how many, how to mend it."""
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,6 +55,14 @@ def test_more_random_effects_than_rows(frame):
     short = frame.groupby("g").head(2)
     with pytest.raises(EstimationError, match=r"number of observations \(20\) <= number of random effects \(20\) of g"):
         fit_lmm("y ~ x", short, random={"g": "1 + x"})
+
+
+@pytest.mark.parametrize("term", ["name", "C(code)"])
+def test_a_column_of_ids_is_no_fixed_effect(term):
+    many = grouped(1, [60] * 20).assign(code=np.arange(1200), name=[f"n{k}" for k in range(1200)])
+    for data in (many, duckdb.from_df(many)):
+        with pytest.raises(EstimationError, match=r"has 1,200 categories, and a fixed part takes at most 500"):
+            fit_lmm(f"y ~ x + {term}", data, random=G)
 
 
 def test_infinite_values_are_counted(frame):

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from exlink.errors import EstimationError
-from exlink.stats.lmm.checks import refuse_infinite, refuse_no_rows, refuse_weights
+from exlink.stats.lmm.checks import refuse_categories, refuse_infinite, refuse_no_rows, refuse_weights
 from exlink.stats.lmm.engine.design import Factors, ordered
 from exlink.stats.lmm.engine.expressions import NUMBER, Column, Part, complete, kinds, product
 from exlink.stats.lmm.formula import INTERCEPT, Model
@@ -74,6 +74,8 @@ def survey(model: Model, factors: Factors, frame: nw.LazyFrame, schema: Mapping[
     seen, counts = int(table["n"].to_numpy().sum()), used["n"].to_numpy()
     if not counts.sum():
         refuse_no_rows(model.text, seen)
+    for i, column in enumerate(factors.columns):
+        refuse_categories(model.text, column, len(used[f"c{i}"].unique()))
     categories = {c: used[f"c{i}"].to_numpy() for i, c in enumerate(factors.columns)}
     found = Survey(
         seen=seen, rows=int(counts.sum()),
