@@ -16,7 +16,7 @@ TIDY = ["term", "estimate", "std_error", "conf_low", "conf_high", "p_value", "n"
 
 def check_level(level: float) -> float:
     """Return ``level`` if it is a confidence level between 0 and 1, else raise EstimationError."""
-    if not 0 < level < 1:
+    if not isinstance(level, (int, float)) or not 0 < level < 1:
         raise EstimationError(f"level: {level} is not between 0 and 1. Use 0.95 for a 95 % interval.")
     return level
 

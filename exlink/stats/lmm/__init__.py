@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from exlink.errors import EstimationError
 from exlink.stats.lmm.fit import LmmFit, fit_products
 from exlink.stats.lmm.formula import read_model
 from exlink.stats.lmm.source import compress
@@ -36,7 +37,9 @@ def fit_lmm(
     Parameters
     ----------
     formula : str
-        Fixed part, as formulaic reads it: ``"csat ~ tools + C(channel) + log(wait)"``.
+        Fixed part, as formulaic reads it: ``"csat ~ tools + C(channel) + log(wait)"``. In memory all of formulaic;
+        inside an engine columns, arithmetic, log, exp, sqrt, abs and C(). The first category in order of the text is
+        the reference, in memory the first of a Categorical's own order.
     data : DataFrame, Narwhals LazyFrame, DuckDB relation, Polars or Spark frame, or Parquet path
         One row per observation. Rows with a missing value are left out and counted.
     random : mapping
@@ -65,6 +68,8 @@ def fit_lmm(
     --------
     >>> fit = fit_lmm("csat ~ tools", frame, random={"employee_id": "1 + tools"})  # doctest: +SKIP
     """
+    if not isinstance(reml, bool):
+        raise EstimationError(f"{formula}: reml is {reml!r}; give True (REML) or False (maximum likelihood).")
     model = read_model(formula, random, weights, frequencies)
     with one_thread():
         return fit_products(compress(model, data), formula, reml=reml, level=level)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from exlink.errors import EstimationError, listed
 from exlink.stats.lmm.formula import INTERCEPT
 from exlink.stats.lmm.products import Grouping, Products
 
-COLLINEAR = 1e-10  # share of a column's sum of squares that must be its own (R's lm: tolerance 1e-7 on its length)
+COLLINEAR = 1e-10  # share of a column's sum of squares that must be its own: products of doubles tell no less apart
 MOST_CATEGORIES = 500  # each is a column, and columns are multiplied with each other
 CONSTANT = 1e-20  # share of a column's scale, squared, below which it does not vary
 
@@ -36,8 +38,15 @@ def refuse_infinite(text: str, counts: dict[str, int], rows: int) -> None:
         )
 
 
-def refuse_categories(text: str, name: str, levels: int) -> None:
-    """Raise EstimationError when a categorical term has more levels than a fixed part can hold."""
+def refuse_categories(text: str, name: str, levels: int, groups: Collection[str]) -> None:
+    """Raise EstimationError when a categorical term is a grouping factor too, or has too many levels to be a term.
+
+    groups : columns of which each level has a random intercept
+    """
+    if name in groups:
+        raise EstimationError(
+            f"{text}: {name} is a term and a grouping factor, which leaves its random effects nothing. Keep one."
+        )
     if levels > MOST_CATEGORIES:
         raise EstimationError(
             f"{text}: {name} has {levels:,} categories, and a fixed part takes at most {MOST_CATEGORIES} of a term. "
@@ -66,12 +75,54 @@ def _check_grouping(text: str, grouping: Grouping, products: Products) -> None:
             f"{text}: {name} has {levels:,} levels in {rows:,.0f} rows; the number of levels of each grouping factor "
             "must be < number of observations, or its variance cannot be told from the residual."
         )
+    _refuse_constant(text, grouping, products)
+    _check_effects(text, grouping, products)
     widest = max(grouping.parts)
     if products.log_weights == 0 and levels * widest >= rows:
         raise EstimationError(
             f"{text}: number of observations ({rows:,.0f}) <= number of random effects ({levels * widest:,}) of "
             f"{name} with {widest} terms each. Leave a slope out, or use fewer, larger groups."
         )
+
+
+def _check_effects(text: str, grouping: Grouping, products: Products) -> None:
+    """Raise EstimationError when the random effects of a part say the same thing twice."""
+    at = 0
+    for size in grouping.parts:
+        columns = grouping.columns[at : at + size]
+        at += size
+        repeated = _repeated(products.total[np.ix_(columns, columns)])
+        if repeated:
+            name = products.names[columns[repeated[0]]]
+            others = listed(products.names[columns[k]] for k in repeated[1]) or "nothing that varies"
+            raise EstimationError(
+                f"{text}: collinear random effects of {grouping.name}: {name} is a sum of multiples of {others}. "
+                "Leave one out."
+            )
+
+
+def _refuse_constant(text: str, grouping: Grouping, products: Products) -> None:
+    """Raise EstimationError when a random slope is of a column that does not vary beside its intercept."""
+    for column in grouping.columns:
+        if products.shift[column] and products.total[column, column] <= CONSTANT * products.n_rows:
+            raise EstimationError(
+                f"{text}: {products.names[column]} is constant, so its effect cannot vary between levels of "
+                f"{grouping.name}. Leave it out."
+            )
+
+
+def _repeated(gram: np.ndarray) -> tuple[int, list[int]] | None:
+    """Return the first column that is a combination of those before it, and these; None when there is none."""
+    lengths = np.sqrt(np.diag(gram))
+    scaled = gram / np.outer(np.maximum(lengths, 1e-300), np.maximum(lengths, 1e-300))
+    done: list[int] = []
+    for j in range(len(gram)):
+        weights = np.linalg.lstsq(scaled[np.ix_(done, done)], scaled[done, j], rcond=None)[0] if done else np.zeros(0)
+        own = scaled[j, j] - scaled[done, j] @ weights if done else scaled[j, j]
+        if own < COLLINEAR:
+            return j, [k for k, w in zip(done, weights, strict=True) if abs(w) > 1e-6]
+        done.append(j)
+    return None
 
 
 def _check_response(text: str, products: Products, total: np.ndarray) -> None:
@@ -90,18 +141,13 @@ def _check_collinear(text: str, products: Products, total: np.ndarray) -> None:
     flat = [products.names[j] for j in range(p) if not lengths[j] > 0]
     if flat:
         raise EstimationError(f"{text}: {listed(flat)} is zero or constant in all rows. Leave it out.")
-    gram /= np.outer(lengths, lengths)
-    done: list[int] = []
-    for j in range(p):
-        weights = np.linalg.lstsq(gram[np.ix_(done, done)], gram[done, j], rcond=None)[0] if done else np.zeros(0)
-        own = gram[j, j] - gram[done, j] @ weights if done else 1.0
-        if own < COLLINEAR:
-            with_ = [products.names[k] for k, w in zip(done, weights, strict=True) if abs(w) > 1e-6]
-            raise EstimationError(
-                f"{text}: collinear columns: {products.names[j]} is a sum of multiples of {listed(with_)}. "
-                "Leave one out."
-            )
-        done.append(j)
+    repeated = _repeated(gram)
+    if repeated:
+        others = listed(products.names[k] for k in repeated[1])
+        raise EstimationError(
+            f"{text}: collinear columns: {products.names[repeated[0]]} is a sum of multiples of {others}. "
+            "Leave one out."
+        )
 
 
 def _ones(products: Products) -> int | None:

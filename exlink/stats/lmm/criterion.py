@@ -139,7 +139,11 @@ def _rooted(left: np.ndarray) -> np.ndarray:
         return linalg.cholesky(left, lower=False)
     except linalg.LinAlgError as error:
         sizes = np.diag(left)[:-1]
-        known = not len(sizes) or np.linalg.eigvalsh(left[:-1, :-1] / np.sqrt(np.outer(sizes, sizes))).min() > 0
+        known = (
+            not len(sizes)
+            or (sizes > 0).all()
+            and np.linalg.eigvalsh(left[:-1, :-1] / np.sqrt(np.outer(sizes, sizes))).min() > 0
+        )
         reason = (
             "the response is fitted exactly, nothing is left for a residual variance."
             if known

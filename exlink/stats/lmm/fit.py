@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from exlink.errors import EstimationError, did_you_mean
+from exlink.errors import EstimationError, did_you_mean, listed
 from exlink.stats.lmm.checks import check_products
 from exlink.stats.lmm.criterion import factor, solve
+from exlink.stats.lmm.formula import INTERCEPT
 from exlink.stats.lmm.inference import degrees_of_freedom, parameter_covariance
 from exlink.stats.lmm.modes import conditional_modes
 from exlink.stats.lmm.optimise import Entries, Optimum, free_of, optimise, unpack
 from exlink.stats.lmm.products import Products
-from exlink.stats.lmm.robust import robust
+from exlink.stats.lmm.robust import Robust, robust
 from exlink.stats.lmm.summary import summary
 from exlink.stats.lmm.system import System, arrange
 from exlink.stats.lmm.threads import one_thread
@@ -27,7 +28,7 @@ from exlink.stats.tidy import check_level, tidy_frame
 SINGULAR = "boundary (singular) fit: see help('isSingular')"
 FEW_LEVELS = "grouping factors with < 5 sampled levels may give unreliable estimates"
 NOT_CONVERGED = "Model failed to converge"
-TOLERANCE = 1e-4  # lme4's isSingular()
+TOLERANCE = 1e-4  # lme4's isSingular(), here on standardised columns, so that units do not matter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +65,7 @@ class LmmFit:
     reml, is_singular, converged : bool
     evaluations : int                     of the criterion
     message : str                         warnings in lme4's words, empty when there are none
+    level : float                         of the intervals
     """
 
     formula: str
@@ -91,6 +93,7 @@ class LmmFit:
     converged: bool
     evaluations: int
     message: str
+    level: float
     workings: Workings = field(repr=False)
 
     def __str__(self) -> str:
@@ -110,17 +113,17 @@ class LmmFit:
         names = [g.name for g in w.products.groupings]
         group = names[0] if group is None else group
         if group not in names:
-            raise EstimationError(f"{self.formula}: '{group}' is no grouping factor.{did_you_mean(group, names)}")
+            raise EstimationError(f"{self.formula}: '{group}' is no grouping factor.{did_you_mean(str(group), names)}")
         f = names.index(group)
         back = w.units.spread * w.units.random[f]
         grouping = w.products.groupings[f]
         with one_thread():
             return conditional_modes(w.system, w.best.at, w.best.found, f, grouping, term_names(w.products, f), back)
 
-    def intervals(self, level: float = 0.95) -> pd.DataFrame:
+    def intervals(self, level: float | None = None) -> pd.DataFrame:
         """Return SDs and correlations of the random effects with Wald intervals, on log and Fisher's scales."""
         w = self.workings
-        check_level(level)
+        level = check_level(self.level if level is None else level)
         return spread_intervals(w.products, w.units, w.entries, w.best.values, self.sigma, w.covariance, level)
 
     def objective_at(self, theta: Sequence[float]) -> float:
@@ -140,15 +143,26 @@ class LmmFit:
         EstimationError
             A term that is not in the model.
         """
+        if not terms:
+            raise EstimationError(f"{self.formula}: without() needs at least one term.")
         for term in terms:
+            if term == INTERCEPT:
+                raise EstimationError(
+                    f"{self.formula}: the intercept cannot be taken out afterwards, since columns are centred "
+                    "beside it. Fit the formula with '0 + …'."
+                )
             if term not in self.fixef.index:
                 raise EstimationError(
-                    f"{self.formula}: '{term}' is no fixed effect.{did_you_mean(term, self.fixef.index)}"
+                    f"{self.formula}: '{term}' is no fixed effect.{did_you_mean(str(term), self.fixef.index)}"
                 )
         kept = self.workings.products.without(terms)
         with one_thread():
             return fit_products(
-                kept, f"{self.formula} without {', '.join(terms)}", reml=self.reml, start=self.workings.best.values
+                kept,
+                f"{self.formula} without {', '.join(terms)}",
+                reml=self.reml,
+                level=self.level,
+                start=self.workings.best.values,
             )
 
 
@@ -175,11 +189,10 @@ def fit_products(
     inverse = linalg.solve_triangular(found.root, np.eye(products.fixed))
     vcov = units.vcov(inverse @ inverse.T) * found.square / found.degrees
     clustered = robust(products, best.at, found)
-    robust_vcov = units.vcov(clustered.vcov)
     beta = units.beta(found.beta, names)
     contrasts = units.fixed
     df = degrees_of_freedom(system, entries, best, covariance, contrasts)
-    robust_df = np.array([clustered.degrees(c, model) for c, model in zip(contrasts, df, strict=True)])
+    robust_vcov, robust_df, held = _robust(clustered, units, vcov, df)
     factors = unpack(best.values, entries, system.effects)
     raw = [units.factor(f, t) for f, t in enumerate(factors)]
     criterion = float(found.criterion + units.constant(found.degrees, products.log_weights, reml=reml))
@@ -197,7 +210,9 @@ def fit_products(
         r2_marginal=parts["marginal"], r2_conditional=parts["conditional"], nobs=round(products.n_rows),
         n_incomplete=products.n_incomplete,
         ngroups=pd.Series({g.name: g.size for g in products.groupings}), reml=reml, is_singular=singular,
-        converged=best.converged, evaluations=best.evaluations, message=_message(products, best, singular),
+        converged=best.converged, evaluations=best.evaluations,
+        message=_message(products, best, singular, [names[k] for k in held]),
+        level=level,
         workings=Workings(products, system, entries, best, units, covariance),
     )  # fmt: skip
 
@@ -213,10 +228,30 @@ def _table(
     return tidy_frame(names, beta, errors, round(products.n_rows), df=df, level=level).assign(df=df)
 
 
-def _message(products: Products, best: Optimum, singular: bool) -> str:
+def _robust(
+    clustered: Robust, units: Units, vcov: np.ndarray, df: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Return robust covariance and degrees of freedom, and the terms whose error is the model's because it is larger.
+
+    Where the clustered error of a term is no guide (``Robust.trusted``), the larger of it and the model's own is given.
+    """
+    found = units.vcov(clustered.vcov)
+    degrees = np.array([clustered.degrees(c, model) for c, model in zip(units.fixed, df, strict=True)])
+    held = [
+        k for k, contrast in enumerate(units.fixed)
+        if not (clustered.trusted(contrast) or found[k, k] >= vcov[k, k])
+    ]  # fmt: skip
+    for k in held:
+        found[k, :], found[:, k], degrees[k] = vcov[k, :], vcov[:, k], df[k]
+    return found, degrees, held
+
+
+def _message(products: Products, best: Optimum, singular: bool, held: list[str]) -> str:
     notes = [SINGULAR] if singular else []
     if not best.converged:
         notes.append(NOT_CONVERGED)
     if any(g.size < 5 for g in products.groupings):
         notes.append(FEW_LEVELS)
+    if held:
+        notes.append(f"robust errors are the model's for {listed(held)}: clusters alone cannot tell them")
     return "; ".join(notes)

@@ -65,6 +65,11 @@ class Model:
         """Return whether the fixed part holds an intercept."""
         return has_intercept(self.fixed)
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Return the columns of which each level has a random intercept."""
+        return tuple(p.keys[0] for p in self.random if len(p.keys) == 1 and p.has_intercept)
+
     def centred(self, part: RandomPart) -> bool:
         """Return whether columns of ``part`` may be centred without changing the model.
 
@@ -102,6 +107,11 @@ def read_model(
     EstimationError
         A formula that cannot be read, a response that no linear model is for, no random part.
     """
+    if not isinstance(formula, str):
+        raise EstimationError(f"formula is {type(formula).__name__}, not a text such as 'csat ~ tools'.")
+    for name, column in (("weights", weights), ("frequencies", frequencies)):
+        if column is not None and not isinstance(column, str):
+            raise EstimationError(f"{formula}: {name} is {type(column).__name__}, not the name of a column.")
     _refuse_bars(formula)
     parsed = _parsed(formula, formula)
     left, right = getattr(parsed, "lhs", None), getattr(parsed, "rhs", parsed)
@@ -144,7 +154,12 @@ def check_columns(model: Model, columns: Iterable[str]) -> None:
     missing = [v for v in model.variables if v not in present]
     if missing:
         hint = did_you_mean(missing[0], present)
-        raise EstimationError(f"{model.text}: column {listed(missing)} is not in the data.{hint}")
+        what = "column" if len(missing) == 1 else "columns"
+        verb = "is" if len(missing) == 1 else "are"
+        raise EstimationError(f"{model.text}: {what} {listed(missing)} {verb} not in the data.{hint}")
+    twice = [v for v in model.variables if present.count(v) > 1]
+    if twice:
+        raise EstimationError(f"{model.text}: {listed(twice)} occurs twice among the columns of the data. Rename one.")
 
 
 def _parsed(text: str, formula: str) -> Formula:
@@ -160,6 +175,8 @@ def _refuse_bars(formula: str) -> None:
     if bars:
         wanted = ", ".join(f'"{group.strip()}": "{effects.strip()}"' for effects, group in bars)
         raise EstimationError(f"{formula}: write random parts beside the formula, as random={{{wanted}}}.")
+    if QUOTED.sub("", formula).split("~")[-1].strip() == ".":
+        raise EstimationError(f"{formula}: '.' has no meaning here; name the terms.")
     if "|" in QUOTED.sub("", formula):
         raise EstimationError(f"{formula}: '|' has no meaning here; random parts go to {RANDOM_EXAMPLE}.")
     if formula.count("~") > 1:
@@ -192,6 +209,8 @@ def _random_parts(formula: str, random: Mapping[str, str | Sequence[str]] | None
         raise EstimationError(f"{formula}: random is {type(random).__name__}, not a mapping such as {RANDOM_EXAMPLE}.")
     parts: list[RandomPart] = []
     for group, wanted in random.items():
+        if not isinstance(group, str) or not group.strip() or (isinstance(wanted, (list, tuple)) and not wanted):
+            raise EstimationError(f"{formula}: random names {group!r}: {wanted!r}; write it as {RANDOM_EXAMPLE}.")
         for text in wanted if isinstance(wanted, (list, tuple)) else [wanted]:
             for keys in _nested(group):
                 terms = _right_side(text, formula, group)
@@ -202,8 +221,10 @@ def _random_parts(formula: str, random: Mapping[str, str | Sequence[str]] | None
 def _right_side(text: str, formula: str, group: str) -> tuple[Term, ...]:
     if not isinstance(text, str):
         raise EstimationError(f"{formula}: random effects of {group} are {text!r}, not a text such as '1 + tools'.")
+    if not text.strip():
+        raise EstimationError(f"{formula}: random effects of {group} are empty. Write at least '1'.")
     parsed = _parsed(text.strip().removeprefix("~"), formula)
-    if not isinstance(parsed, Iterable) or hasattr(parsed, "lhs"):
+    if "|" in text or not isinstance(parsed, Iterable) or hasattr(parsed, "lhs"):
         raise EstimationError(
             f"{formula}: random effects of {group} are '{text}'; write a right-hand side, '1 + tools'."
         )

@@ -17,6 +17,8 @@ from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, RandomPart, ch
 from exlink.stats.lmm.layout import Layout, free_entries, lay_out
 from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
 
+LARGEST = 1e150  # what can be squared and summed
+
 
 def from_frame(model: Model, frame: pd.DataFrame) -> Products:
     """Return the cross-products of a model on a DataFrame, one row per observation.
@@ -31,12 +33,15 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
     used = _without_unused_categories(frame.loc[complete, list(model.variables)])
     if not len(used):
         refuse_no_rows(model.text, len(frame))
+    used = _typed(model, used)
     _refuse_many_categories(model, used)
     layout, values = _columns(model, used)
     weights = _weights(model, used)
     names = tuple(slot.name for slot in layout.slots)
     bad = dict(zip(names, (~np.isfinite(values)).sum(axis=0), strict=True))
     refuse_infinite(model.text, bad, len(used))
+    if np.abs(values).max(initial=0.0) > LARGEST:
+        raise EstimationError(f"{model.text}: values beyond 1e150 cannot be squared. Use larger units.")
     shift, scale = standardise(layout, values)
     values = (values - shift) / scale
     codes, groupings = [], []
@@ -98,8 +103,32 @@ def _matrix(terms: Sequence[Term], used: pd.DataFrame, text: str) -> pd.DataFram
 
 
 def _reason(error: Exception) -> str:
+    """Return formulaic's first line without what Python said inside it."""
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    first = lines[0].partition(" [")[0].rstrip(".") if lines else type(error).__name__
+    return f"{first}. Write categories as C(column), powers as x**2, sums and ratios as I(a / b)"
+
+
+def _typed(model: Model, used: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of terms as numbers or text; what is neither, or both, is refused."""
+    terms = (*model.response, *model.fixed, *(t for part in model.random for t in part.terms))
+    made = {}
+    for name in sorted({v for term in terms for factor in term.factors for v in variables(factor)}):
+        column = used[name]
+        kind = pd.api.types.infer_dtype(column) if column.dtype == object else str(column.dtype)
+        whole = pd.api.types.is_integer_dtype(column.dtype)  # int8 would overflow in a product
+        if whole or kind in ("decimal", "integer", "floating", "mixed-integer-float"):
+            made[name] = column.astype(float)
+        elif kind.startswith("mixed"):
+            raise EstimationError(
+                f"{model.text}: {name} mixes numbers and text. Correct the data, or leave these rows out."
+            )
+        elif kind.startswith(("datetime", "date", "time", "period", "complex", "interval", "bytes")):
+            raise EstimationError(
+                f"{model.text}: {name} is neither a number nor text, so it cannot be a term. Turn it into one of them "
+                "first."
+            )
+    return used.assign(**made) if made else used
 
 
 def _refuse_many_categories(model: Model, used: pd.DataFrame) -> None:
@@ -108,7 +137,7 @@ def _refuse_many_categories(model: Model, used: pd.DataFrame) -> None:
         for factor in term.factors:
             for name in variables(factor):
                 if factor.expr.startswith("C(") or not pd.api.types.is_numeric_dtype(used[name]):
-                    refuse_categories(model.text, name, used[name].nunique())
+                    refuse_categories(model.text, name, used[name].nunique(), model.groups)
 
 
 def _without_unused_categories(used: pd.DataFrame) -> pd.DataFrame:
@@ -129,6 +158,9 @@ def _weights(model: Model, used: pd.DataFrame) -> np.ndarray:
 
 
 def _encode(used: pd.DataFrame, keys: tuple[str, ...]) -> tuple[np.ndarray, pd.Index]:
+    for key in keys:
+        if used[key].dtype == object and pd.api.types.infer_dtype(used[key]).startswith("mixed"):
+            raise EstimationError(f"{key} mixes kinds of values, so its levels have no order. Turn it into text.")
     if len(keys) == 1:
         code, levels = encode(used[keys[0]].astype(object) if used[keys[0]].dtype == "category" else used[keys[0]])
         return code, pd.Index(levels, name=keys[0])

@@ -27,6 +27,8 @@ from exlink.stats.lmm.criterion import Factored, Solution
 from exlink.stats.lmm.products import Products
 
 SPENT = 1e-9  # share of a cluster's own information left below which a coefficient is known from it alone
+MOST_DEDUCTED = 0.25  # share of a variance that the model may take away before data alone are no guide
+MOST_LOST = 1e-3  # share of a variance that clusters may keep to themselves
 CHUNK = 100_000  # pairs of levels worked on at a time
 
 
@@ -51,16 +53,31 @@ class Robust:
     known: np.ndarray
     variance: float
 
+    def trusted(self, contrast: np.ndarray) -> bool:
+        """Return whether a contrast (p,) can be left to the data.
+
+        It cannot where what comes from the model is a large deduction, since the difference of two large numbers, one
+        of them noisy, may be anything; nor where a cluster alone knows a part of it, which no residual then tells.
+        """
+        z = self.bread.T @ contrast
+        within, added, _ = self._moments(z)
+        total = float(z @ z)
+        return added > -MOST_DEDUCTED * total and within + added > (1 - MOST_LOST) * total
+
     def degrees(self, contrast: np.ndarray, model: float) -> float:
         """Return the degrees of freedom of a contrast (p,); ``model`` are those of its model-based error."""
-        z = self.bread.T @ contrast
+        trace, added, square = self._moments(self.bread.T @ contrast)
+        spread = square + added**2 / model
+        return float((trace + added) ** 2 / spread) if spread > 0 else np.nan  # known from one cluster alone
+
+    def _moments(self, z: np.ndarray) -> tuple[float, float, float]:
+        """Return expected variance from the clusters and from the model, and the sum of squares of the former."""
         own = np.einsum("p,gpq,q->g", z, self.own, z)
         loads = np.einsum("p,gpq->gq", z, self.known)
         shared = loads.T @ loads
-        trace = own.sum() - np.trace(shared)
         square = (own**2).sum() - 2 * float(own @ (loads**2).sum(axis=1)) + (shared**2).sum()
         added = float(z @ self.between @ z) / self.variance
-        return float((trace + added) ** 2 / (square + added**2 / model))
+        return float(own.sum() - np.trace(shared)), added, float(square)
 
 
 def robust(products: Products, at: Factored, found: Solution) -> Robust:

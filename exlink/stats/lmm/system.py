@@ -16,7 +16,7 @@ from scipy import sparse
 from exlink.errors import EstimationError
 from exlink.stats.lmm.products import Products
 
-MOST_DENSE = 12_000  # random effects outside the eliminated factor: a dense matrix of 1.2 GB
+MOST_DENSE = 12_000  # random effects outside the eliminated factor: dense matrices of 1.2 GB, of which a fit needs six
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -79,7 +79,12 @@ def theta_of(factors: Sequence[np.ndarray], groupings: Sequence[Grouping]) -> np
 
 def factors_of(theta: Sequence[float], groupings: Sequence[Grouping], text: str) -> list[np.ndarray]:
     """Return the relative covariance factors of a theta in lme4's order."""
-    values = np.asarray(theta, dtype=float)
+    try:
+        values = np.asarray(theta, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise EstimationError(f"{text}: theta is not a sequence of numbers.") from error
+    if not np.isfinite(values).all():
+        raise EstimationError(f"{text}: theta holds values that are not finite.")
     wanted = sum(int(g.free.sum()) for g in groupings)
     if values.shape != (wanted,):
         raise EstimationError(f"{text}: theta has {values.size} entries; the model has {wanted}.")

@@ -15,7 +15,16 @@ G = {"g": "1"}
 @pytest.fixture
 def frame() -> pd.DataFrame:
     made = grouped(1, [6] * 10)
-    return made.assign(twice=2 * made["x"], one=1.0, name="same", word=[f"w{k}" for k in range(60)], size=10)
+    return made.assign(
+        twice=2 * made["x"],
+        one=1.0,
+        name="same",
+        word=[f"w{k}" for k in range(60)],
+        size=10,
+        mixed=[1, "n/a"] * 30,
+        day=pd.Timestamp("2026-01-01"),
+        vast=1e160 * made["x"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,6 +43,20 @@ def frame() -> pd.DataFrame:
         ("y ~ x", None, "no random part"),
         ("y ~ x", "g", "random is str, not a mapping"),
         ("y ~ x", {"g": 1}, "random effects of g are 1, not a text"),
+        (5, G, "formula is int, not a text such as"),
+        ("y ~ .", G, r"'\.' has no meaning here; name the terms"),
+        ("y ~ a1 + a2", G, "columns a1, a2 are not in the data"),
+        ("y ~ x", {5: "1"}, "random names 5: '1'; write it as"),
+        ("y ~ x", {"g": []}, r"random names 'g': \[\]; write it as"),
+        ("y ~ x", {"g": " "}, "random effects of g are empty"),
+        ("y ~ x", {"g": "1 | x"}, r"random effects of g are '1 \| x'; write a right"),
+        ("y ~ x", {"g": "1 + x + twice"}, "collinear random effects of g: twice is a sum of multiples of x"),
+        ("y ~ x", {"g": "1 + one"}, "one is constant"),
+        ("y ~ x + C(g)", G, "g is a term and a grouping factor"),
+        ("y ~ mixed", G, "mixed mixes numbers and text"),
+        ("y ~ day", G, "day is neither a number nor text"),
+        ("y ~ vast", G, "values beyond 1e150 cannot be squared"),
+        ("y ~ y", G, "the response is fitted exactly"),
         ("y ~ x + (1 + x | g)", G, r"write random parts beside the formula, as random=\{\"g\": \"1 \+ x\"\}"),
         ("y ~ x +", G, "cannot be read as a formula"),
         ("x", G, "the formula has no response"),
@@ -102,6 +125,24 @@ def test_questions_to_a_fit_name_the_nearest(frame):
         fit.objective_at([1.0, 2.0])
     with pytest.raises(EstimationError, match="level: 95 is not between 0 and 1"):
         fit.intervals(95)
+
+
+def test_options_of_the_wrong_kind(frame):
+    with pytest.raises(EstimationError, match="reml is 'ML'; give True"):
+        fit_lmm("y ~ x", frame, random=G, reml="ML")
+    with pytest.raises(EstimationError, match="weights is ndarray, not the name of a column"):
+        fit_lmm("y ~ x", frame, random=G, weights=np.ones(60))
+    with pytest.raises(EstimationError, match="level: 95 is not between 0 and 1"):
+        fit_lmm("y ~ x", frame, random=G, level="95")
+    with pytest.raises(EstimationError, match="the intercept cannot be taken out afterwards"):
+        fit_lmm("y ~ x", frame, random=G).without("(Intercept)")
+
+
+def test_rows_that_cannot_be_read_repeat_no_value(frame):
+    text = duckdb.from_df(pd.DataFrame({"y": ["1", "secret"] * 30, "x": frame["x"], "g": frame["g"]}))
+    with pytest.raises(EstimationError, match=r"the rows cannot be read \(ConversionException\)") as caught:
+        fit_lmm("y ~ x", text.project("cast(y as double) as y, x, g"), random=G)
+    assert "secret" not in str(caught.value)
 
 
 def test_too_large_a_remainder_is_refused_before_memory_is():

@@ -124,7 +124,13 @@ def test_crossed_factors_equal_the_formula_in_rows_and_are_unbiased_under_the_mo
         wanted += np.outer(influence, influence)
         expected += m @ repair @ left @ repair.T @ m
     assert fit.robust_kind == "CR2, crossed"
-    assert fit.robust_vcov.to_numpy() == pytest.approx(wanted, rel=1e-6, abs=1e-10)
+    held = [k for k, name in enumerate(fit.fixef.index) if name in fit.message]
+    free = [k for k in range(3) if k not in held]
+    both = np.ix_(free, free)
+    assert fit.robust_vcov.to_numpy()[both] == pytest.approx(wanted[both], rel=1e-6, abs=1e-10)
+    for k in held:  # the model takes away more than a quarter, and its own error is the larger one
+        assert -between[k, k] > 0.25 * m[k, k] > 0.25 * wanted[k, k]
+        assert fit.robust_std_error.iloc[k] == fit.std_error.iloc[k]
     assert expected == pytest.approx(m, rel=1e-6, abs=1e-10)
     assert (fit.robust_table["df"] > 1).all()
 
@@ -153,3 +159,21 @@ def test_call_centre_trial_model_error_is_far_from_the_clustered_one():
     assert fit.robust_std_error["T"] == pytest.approx(clustered, rel=0.02)
     assert fit.nobs == 17806
     assert fit.n_incomplete == 705
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_dense_crossing_with_large_differences_never_claims_to_know_more_than_the_model(seed):
+    """The deduction for shared levels is then as large as what it is taken from: the difference may be negative."""
+    draw = np.random.default_rng(seed)
+    frame = pd.DataFrame({"a": draw.integers(0, 12, 480), "b": draw.integers(0, 60, 480), "x": draw.normal(size=480)})
+    frame["y"] = 2 * draw.normal(size=60)[frame["b"]] + 0.4 * draw.normal(size=12)[frame["a"]] + draw.normal(size=480)
+    fit = fit_lmm("y ~ x", frame, random={"a": "1", "b": "1"})
+    assert fit.robust_std_error["x"] >= fit.std_error["x"] * (1 - 1e-12)
+
+
+def test_what_one_cluster_alone_knows_has_the_model_s_error():
+    frame = grouped(3, [20] * 12)
+    frame["t"] = ((frame["g"] == 0) & (np.arange(len(frame)) % 2 == 0)).astype(float)
+    fit = fit_lmm("y ~ x + t", frame, random={"g": "1"})
+    assert fit.robust_std_error["t"] == fit.std_error["t"]
+    assert "robust errors are the model's for t" in fit.message

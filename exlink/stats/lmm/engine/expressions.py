@@ -127,7 +127,9 @@ def categorical_column(factor: Factor, kind: Mapping[str, str], text: str) -> st
     if not (isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "C"):
         for name in sorted({n for n in names(tree, quoted) if n in kind}):
             if kind[name] != NUMBER:
-                raise EstimationError(f"{text}: '{expr}' needs numbers, but {name} is {_article(kind[name])}.")
+                raise EstimationError(
+                    f"{text}: '{expr}' needs numbers, but {name} is {_article(kind[name])}. Write C({name})."
+                )
         check_numeric(tree, expr, text)
         return None
     if not tree.args or not isinstance(tree.args[0], ast.Name):

@@ -51,6 +51,8 @@ def _parquet(path: str | Path) -> Iterator[nw.LazyFrame]:
 
 def _existing(path: str | Path) -> str:
     text = str(path)
+    if not text.strip():
+        raise EstimationError("data is an empty path; give the path of Parquet files.")
     if "://" in text or any(c in text for c in "*?["):  # the engine knows what is behind a pattern or an address
         return text
     place = Path(path)

@@ -75,7 +75,7 @@ def survey(model: Model, factors: Factors, frame: nw.LazyFrame, schema: Mapping[
     if not counts.sum():
         refuse_no_rows(model.text, seen)
     for i, column in enumerate(factors.columns):
-        refuse_categories(model.text, column, len(used[f"c{i}"].unique()))
+        refuse_categories(model.text, column, len(used[f"c{i}"].unique()), model.groups)
     categories = {c: used[f"c{i}"].to_numpy() for i, c in enumerate(factors.columns)}
     found = Survey(
         seen=seen, rows=int(counts.sum()),
