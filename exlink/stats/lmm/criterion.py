@@ -138,12 +138,9 @@ def _rooted(left: np.ndarray) -> np.ndarray:
     try:
         return linalg.cholesky(left, lower=False)
     except linalg.LinAlgError as error:
-        sizes = np.diag(left)[:-1]
-        known = (
-            not len(sizes)
-            or (sizes > 0).all()
-            and np.linalg.eigvalsh(left[:-1, :-1] / np.sqrt(np.outer(sizes, sizes))).min() > 0
-        )
+        sizes = np.sqrt(np.maximum(np.diag(left)[:-1], 1e-300))
+        related = left[:-1, :-1] / np.outer(sizes, sizes)
+        known = not len(sizes) or np.linalg.eigvalsh(related).min() > 0
         reason = (
             "the response is fitted exactly, nothing is left for a residual variance."
             if known

@@ -112,11 +112,12 @@ def _reason(error: Exception) -> str:
 def _typed(model: Model, used: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of terms as numbers or text; what is neither, or both, is refused."""
     terms = (*model.response, *model.fixed, *(t for part in model.random for t in part.terms))
+    coded = {v for t in terms for f in t.factors if f.expr.startswith("C(") for v in variables(f)}
     made = {}
     for name in sorted({v for term in terms for factor in term.factors for v in variables(factor)}):
         column = used[name]
         kind = pd.api.types.infer_dtype(column) if column.dtype == object else str(column.dtype)
-        whole = pd.api.types.is_integer_dtype(column.dtype)  # int8 would overflow in a product
+        whole = pd.api.types.is_integer_dtype(column.dtype) and name not in coded  # int8 would overflow in a product
         if whole or kind in ("decimal", "integer", "floating", "mixed-integer-float"):
             made[name] = column.astype(float)
         elif kind.startswith("mixed"):
