@@ -134,14 +134,17 @@ def slope_sentence(found: dict[str, Any] | str, outcome: str, people: str) -> st
     """Return whether the strongest aspect acts on everybody alike."""
     if isinstance(found, str):
         return found
-    told = "cannot be told from none" if not found["p_value"] < 0.05 else "is clear"
     trouble = f" The fit warns: {found['message']}." if found["message"] else ""
     aside = "" if found["crossed"] else f" Customers have no effect of their own in this test of {people}."
+    average = f"A point of {found['aspect']} goes with {signed(found['estimate'])} points of {outcome} on average."
+    if not found["p_value"] < 0.05:
+        return (
+            f"{average} That this is more for some {people} than for others cannot be told from chance "
+            f"({_p(found['p_value'])}).{aside}{trouble}"
+        )
     return (
-        f"A point of {found['aspect']} goes with {signed(found['estimate'])} points of {outcome} on average. Between "
-        f"{people} that slope varies with a standard deviation of {found['sd']:.2f}: most lie between "
-        f"{signed(found['low'])} and {signed(found['high'])}. The variation {told} "
-        f"({_p(found['p_value'])}).{aside}{trouble}"
+        f"{average} It is not the same for all {people} ({_p(found['p_value'])}): most lie between "
+        f"{signed(found['low'])} and {signed(found['high'])} (standard deviation {found['sd']:.2f}).{aside}{trouble}"
     )
 
 
@@ -169,8 +172,8 @@ def check_sentence(found: dict[str, Any] | str, people: str) -> str:
     if found["singular"]:
         trouble += " `fit_lmm` warns: boundary (singular) fit."
     given = (
-        f"statsmodels' MixedLM and `fit_lmm` were given the same model with one random intercept per "
-        f"{people.rstrip('s')}, on {which} of the answers"
+        f"statsmodels, which cannot hold customers too, was given a simpler model with one random intercept per "
+        f"{people.rstrip('s')}, on {which} of the answers, and so was `fit_lmm`"
     )
     if agrees(found):
         return (
