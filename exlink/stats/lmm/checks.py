@@ -38,6 +38,18 @@ def refuse_infinite(text: str, counts: dict[str, int], rows: int) -> None:
         )
 
 
+def refuse_vast(text: str) -> None:
+    """Raise EstimationError: values whose squares no double holds."""
+    raise EstimationError(f"{text}: values beyond 1e150 cannot be squared. Use larger units.")
+
+
+def refuse_kind(text: str, name: str) -> None:
+    """Raise EstimationError: a column that can be no term."""
+    raise EstimationError(
+        f"{text}: {name} is neither a number nor text, so it cannot be a term. Turn it into one of them first."
+    )
+
+
 def refuse_categories(text: str, name: str, levels: int, groups: Collection[str]) -> None:
     """Raise EstimationError when a categorical term is a grouping factor too, or has too many levels to be a term.
 

@@ -36,7 +36,11 @@ class RandomPart:
 
     @property
     def has_intercept(self) -> bool:
-        """Return whether the part holds a random intercept."""
+        """Return whether the part holds a random intercept.
+
+        Its columns may then be centred: a shift of a slope's column only re-expresses the covariance, while without a
+        random intercept that varies freely beside it it would be another model.
+        """
         return has_intercept(self.terms)
 
 
@@ -69,14 +73,6 @@ class Model:
     def groups(self) -> tuple[str, ...]:
         """Return the columns of which each level has a random intercept."""
         return tuple(p.keys[0] for p in self.random if len(p.keys) == 1 and p.has_intercept)
-
-    def centred(self, part: RandomPart) -> bool:
-        """Return whether columns of ``part`` may be centred without changing the model.
-
-        With a random intercept that varies freely beside it, a shift of a slope's column only re-expresses the
-        covariance; without one it would be another model.
-        """
-        return part.has_intercept
 
 
 def has_intercept(terms: Iterable[Term]) -> bool:

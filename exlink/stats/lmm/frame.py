@@ -12,7 +12,14 @@ from formulaic.parser.types import Term
 
 from exlink.errors import EstimationError
 from exlink.stats.absorb import encode, group_sums
-from exlink.stats.lmm.checks import refuse_categories, refuse_infinite, refuse_no_rows, refuse_weights
+from exlink.stats.lmm.checks import (
+    refuse_categories,
+    refuse_infinite,
+    refuse_kind,
+    refuse_no_rows,
+    refuse_vast,
+    refuse_weights,
+)
 from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, RandomPart, check_columns, variables
 from exlink.stats.lmm.layout import Layout, free_entries, lay_out
 from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
@@ -41,7 +48,7 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
     bad = dict(zip(names, (~np.isfinite(values)).sum(axis=0), strict=True))
     refuse_infinite(model.text, bad, len(used))
     if np.abs(values).max(initial=0.0) > LARGEST:
-        raise EstimationError(f"{model.text}: values beyond 1e150 cannot be squared. Use larger units.")
+        refuse_vast(model.text)
     shift, scale = standardise(layout, values)
     values = (values - shift) / scale
     codes, groupings = [], []
@@ -125,10 +132,7 @@ def _typed(model: Model, used: pd.DataFrame) -> pd.DataFrame:
                 f"{model.text}: {name} mixes numbers and text. Correct the data, or leave these rows out."
             )
         elif kind.startswith(("datetime", "date", "time", "period", "complex", "interval", "bytes")):
-            raise EstimationError(
-                f"{model.text}: {name} is neither a number nor text, so it cannot be a term. Turn it into one of them "
-                "first."
-            )
+            refuse_kind(model.text, name)
     return used.assign(**made) if made else used
 
 

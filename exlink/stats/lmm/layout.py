@@ -50,7 +50,7 @@ def lay_out(
     for part in model.random:
         places = []
         for name in part_names(part):
-            slot = Slot(name, model.centred(part) and name != INTERCEPT)
+            slot = Slot(name, part.has_intercept and name != INTERCEPT)
             if slot not in slots:
                 slots.append(slot)
             places.append(slots.index(slot))

@@ -11,6 +11,7 @@ import narwhals.stable.v2 as nw
 from formulaic.parser.types import Factor
 
 from exlink.errors import EstimationError
+from exlink.stats.lmm.checks import refuse_kind
 from exlink.stats.lmm.formula import QUOTED, Model
 
 NUMBER, CATEGORY, OTHER = "number", "category", "other"
@@ -121,7 +122,8 @@ def categorical_column(factor: Factor, kind: Mapping[str, str], text: str) -> st
     """
     expr = factor.expr
     if factor.eval_method.value == "lookup":
-        _refuse_kind(expr, kind[expr], text)
+        if kind[expr] == OTHER:
+            refuse_kind(text, expr)
         return expr if kind[expr] == CATEGORY else None
     tree, quoted = parse(expr)
     if not (isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "C"):
@@ -135,7 +137,8 @@ def categorical_column(factor: Factor, kind: Mapping[str, str], text: str) -> st
     if not tree.args or not isinstance(tree.args[0], ast.Name):
         raise EstimationError(f"{text}: '{expr}' is not C() of one column. {COMPILED}.")
     column = quoted.get(tree.args[0].id, tree.args[0].id)
-    _refuse_kind(column, kind[column], text)
+    if kind[column] == OTHER:
+        refuse_kind(text, column)
     return column
 
 
@@ -224,13 +227,6 @@ def _compiled(tree: ast.expr, quoted: Mapping[str, str]) -> Any:
     assert isinstance(tree, ast.Call)
     inner = _compiled(tree.args[0], quoted)
     return FUNCTIONS[function_name(tree)](inner if isinstance(inner, nw.Expr) else nw.lit(float(inner)))
-
-
-def _refuse_kind(name: str, kind: str, text: str) -> None:
-    if kind == OTHER:
-        raise EstimationError(
-            f"{text}: {name} is neither a number nor text, so it cannot be a term. Turn it into one of them first."
-        )
 
 
 def _article(kind: str) -> str:

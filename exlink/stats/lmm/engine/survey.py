@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from exlink.errors import EstimationError
-from exlink.stats.lmm.checks import refuse_categories, refuse_infinite, refuse_no_rows, refuse_weights
+from exlink.stats.lmm.checks import refuse_categories, refuse_infinite, refuse_no_rows, refuse_vast, refuse_weights
 from exlink.stats.lmm.engine.design import Factors, ordered
 from exlink.stats.lmm.engine.expressions import NUMBER, Column, Part, complete, kinds, product
 from exlink.stats.lmm.formula import INTERCEPT, Model
@@ -104,7 +104,7 @@ def check_finite(model: Model, columns: Sequence[Column], found: Survey, rows: n
     counted = rows.select(*bad)
     row = counted.collect(backend="pyarrow").to_native().to_pylist()[0]
     refuse_infinite(model.text, {c.name: row[f"b{i}"] for i, c in enumerate(made)}, found.rows)
-    raise EstimationError(f"{model.text}: values beyond 1e150 cannot be squared. Use larger units.")
+    refuse_vast(model.text)
 
 
 def standards(columns: Sequence[Column], centred: Sequence[bool], found: Survey, rows: nw.LazyFrame) -> list[Standard]:
