@@ -37,7 +37,6 @@ MOST_TRIES = 12
 LONGEST = 1.0  # a step at most, relative to the size of the entries
 LEAST_LEFT = 0.3  # share of the variance that a start leaves to the residual
 EDGE = 1e-4  # lme4's isSingular: a diagonal entry of T below it
-FLAT = -1e-4  # curvature below which a resting point is a saddle, relative to the largest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +85,9 @@ def unpack(values: np.ndarray, entries: Entries, effects: Sequence[int]) -> list
 def optimise(system: System, entries: Entries, *, reml: bool, start: np.ndarray | None = None) -> Optimum:
     """Return the least criterion; a second start only when the first ends on an edge or nowhere.
 
+    A variance of zero is a resting point by symmetry, whether it is best or not: the second start, away from all such
+    points, tells.
+
     Parameters
     ----------
     start : ndarray, (k,), optional
@@ -96,10 +98,7 @@ def optimise(system: System, entries: Entries, *, reml: bool, start: np.ndarray 
         return best
     plain = np.array([float(a == b) for _, a, b in entries])
     other = _descend(system, entries, plain, reml=reml)
-    spent = best.evaluations + other.evaluations
-    if other.found.criterion < best.found.criterion - 1e-9 or not best.converged:
-        best = other
-    return _settled(system, entries, best, spent, reml=reml)
+    return replace(_better(best, other), evaluations=best.evaluations + other.evaluations)
 
 
 def evaluate(system: System, entries: Entries, values: np.ndarray, *, reml: bool) -> Optimum:
@@ -123,12 +122,12 @@ def _descend(system: System, entries: Entries, start: np.ndarray, *, reml: bool)
     correction, before = np.zeros_like(here.curvature), (np.inf, np.inf)
     spent, converged = 1, False
     for _ in range(MOST_STEPS):
-        step, promise, saddle = _newton(here, correction)
-        if promise < ENOUGH and not saddle:
+        step, promise = _newton(here, correction)
+        if promise < ENOUGH:
             converged = True
             break
         length = float(np.abs(step).max())
-        if not saddle and _last(system, promise, before[0], length, before[1], here.values):
+        if _last(system, promise, before[0], length, before[1], here.values):
             # the next step will be nothing, so its derivatives need not be seen
             last = _stepped(system, entries, here, step, reml=reml)
             if last.found.criterion <= here.found.criterion:
@@ -174,20 +173,17 @@ def _lower(
     return None, MOST_TRIES
 
 
-def _newton(here: Optimum, correction: np.ndarray) -> tuple[np.ndarray, float, bool]:
-    """Return the step, the fall it promises, and whether the point is a saddle (then the step leaves it)."""
+def _newton(here: Optimum, correction: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the step and the fall it promises; along directions of negative curvature it goes down too."""
     sizes, axes = np.linalg.eigh(here.curvature + correction)
     largest = max(float(np.abs(sizes).max()), 1e-12)
     safe = np.maximum(np.abs(sizes), 1e-10 * largest)
     along = axes.T @ here.slope
     promise = 0.5 * float((along**2 / safe).sum())
     step = -(axes @ (along / safe))
-    saddle = bool(sizes.min() < FLAT * largest)
-    if saddle and promise < ENOUGH:
-        step = axes[:, 0] * 0.1
     limit = LONGEST * max(float(np.abs(here.values).max()), 0.1)
     longest = float(np.abs(step).max())
-    return (step * (limit / longest) if longest > limit else step), promise, saddle
+    return (step * (limit / longest) if longest > limit else step), promise
 
 
 def _corrected(correction: np.ndarray, here: Optimum, there: Optimum) -> np.ndarray:
@@ -228,16 +224,13 @@ def _start(system: System, entries: Entries) -> np.ndarray:
     return np.where(shares > 0, np.sqrt(shares / left), 0.0)
 
 
+def _better(one: Optimum, other: Optimum) -> Optimum:
+    """Return the lower of two; where rounding hides which, the one that converged."""
+    gap = other.found.criterion - one.found.criterion
+    if abs(gap) < NOISE:
+        return other if other.converged and not one.converged else one
+    return other if gap < 0 else one
+
+
 def _on_edge(values: np.ndarray, entries: Entries) -> bool:
     return any(abs(v) < EDGE for v, (_, a, b) in zip(values, entries, strict=True) if a == b)
-
-
-def _settled(system: System, entries: Entries, best: Optimum, spent: int, *, reml: bool) -> Optimum:
-    """Return the optimum with diagonal entries that are all but zero at zero, if that costs nothing."""
-    zero = np.array([a == b and abs(v) < EDGE for v, (_, a, b) in zip(best.values, entries, strict=True)])
-    if zero.any():
-        flat = evaluate(system, entries, np.where(zero, 0.0, best.values), reml=reml)
-        spent += 1
-        if flat.found.criterion <= best.found.criterion + 1e-7:
-            best = replace(flat, converged=best.converged)
-    return replace(best, evaluations=spent)
