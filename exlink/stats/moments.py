@@ -164,6 +164,26 @@ def between_moments(
     return _plain(data.units, data.names, centred, ones, weight, np.arange(len(centred)), rows)
 
 
+def row_moments(frame: pd.DataFrame, y: str, x: str | Sequence[str], cluster: str) -> UnitMoments:
+    """Return moments of plain least squares of rows with an intercept; units are the values of ``cluster``.
+
+    Rows with a missing value are left out.
+
+    Raises
+    ------
+    EstimationError
+        Too few clusters, a constant column, collinear covariates.
+    """
+    cells = frame.assign(**{f"n_{y}": frame[y].notna().astype(int), f"sum_{y}": frame[y].fillna(0.0)})
+    data = complete_cells(cells, y, x, cluster, within=False)
+    values = np.column_stack([data.x, data.y])
+    centred = values - np.average(values, axis=0, weights=data.weights)
+    refuse_flat(centred, values, data.weights, [*data.names, y], "in these rows")
+    refuse_collinear(centred[:, :-1], data.weights, data.names)
+    ones = np.ones((len(centred), 1))
+    return _plain(data.units, data.names, centred, ones, data.weights, data.unit, int(data.weights.sum()))
+
+
 def _plain(
     units: np.ndarray, names: list[str], z: np.ndarray, d: np.ndarray, weights: np.ndarray, codes: np.ndarray, n: int
 ) -> UnitMoments:
