@@ -138,9 +138,7 @@ def test_shares_sum_to_r_squared_and_ignore_order_labels_and_units(seed, p, scal
 
 def test_no_covariate_is_zeroed_because_its_slope_is_not_clear():
     """x0 has no effect of its own but goes along with what has: its slope holds zero, its share does not vanish."""
-    found = importance(
-        row_moments(drawn(effects=[0, 1, 1, 1]), "y", ["x0", "x1", "x2", "x3"], "unit"), reps=300, seed=1
-    )
+    found = shares_of(drawn(effects=[0, 1, 1, 1]))
     idle = found.table[found.table["term"] == "x0"]
     assert ((idle["slope_low"] < 0) & (idle["slope_high"] > 0)).all()
     assert (idle["share"] > 0.03).all()
@@ -157,9 +155,7 @@ def test_rank_intervals_hold_the_true_order_and_open_where_nothing_differs():
 
 
 def test_where_nothing_acts_nothing_is_explained_and_every_slope_holds_zero():
-    found = importance(
-        row_moments(drawn(effects=[0, 0, 0, 0]), "y", ["x0", "x1", "x2", "x3"], "unit"), reps=300, seed=1
-    )
+    found = shares_of(drawn(effects=[0, 0, 0, 0]))
     assert found.rsquared < 0.05
     assert (found.table["slope_low"] < 0).all()
     assert (found.table["slope_high"] > 0).all()
@@ -171,9 +167,7 @@ def test_share_intervals_cover_the_true_shares():
     truth = truth / truth.sum()
     inside = []
     for seed in range(200):
-        table = importance(
-            row_moments(drawn(noise=4.0, seed=100 + seed), "y", names, "unit"), reps=200, seed=seed
-        ).table
+        table = shares_of(drawn(noise=4.0, seed=100 + seed), reps=200, seed=seed).table
         part = table[table["method"] == LMG]
         inside.append((part["conf_low"].to_numpy() <= truth) & (truth <= part["conf_high"].to_numpy()))
     # 200 studies: 95 % within two of its own errors, less what percentile intervals with 60 clusters lack
