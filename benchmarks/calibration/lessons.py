@@ -23,6 +23,7 @@ def lessons(rows: pd.DataFrame) -> list[str]:
         _few(rows),
         _crossed(rows),
         _few_crossed(rows),
+        _dense(rows),
         _three(rows),
         _across(rows),
         _spreads(rows),
@@ -126,6 +127,28 @@ def _few_crossed(rows: pd.DataFrame) -> str:
         f"{_spanned(_of(of[~own], *CLUSTERED)['coverage'])}, also where effects differ between employees; of the "
         f"intercept and what varies between employees {_spanned(robust['coverage'])} (model-based "
         f"{_spanned(model['coverage'])}).{then}"
+    )
+
+
+def _dense(rows: pd.DataFrame) -> str:
+    of = rows[rows["world"].isin(["large", "dense", "dense_slopes"])]
+    model, robust = _of(of[of["section"] == RIGHT], "model"), _of(of, *CLUSTERED)
+    if model.empty:
+        return ""
+    longest = robust.groupby("world")["length_ratio"].max()
+    slopes = of[of["term"].str.startswith("slope_")]
+    inside = "" if slopes.empty else (
+        f" Where effects differ between employees besides, model-based intervals of these effects cover "
+        f"{_spanned(_of(slopes, 'model')['coverage'])} and robust ones {_spanned(_of(slopes, *CLUSTERED)['coverage'])}."
+    )  # fmt: skip
+    safe = not robust["verdict"].isin([TOO_LOW, JUST_BELOW]).any()
+    then = ": too long rather than too short, the more so the more of all pairs meet" if safe else ""
+    return (
+        f"**Where customers differ much** (SD 1.5), model-based intervals cover {_spanned(model['coverage'])} "
+        f"({_counted(model)}) if the model is right; robust ones cover {_spanned(robust['coverage'])} "
+        f"({_counted(robust)}) and are, for some term, "
+        + ", ".join(f"{ratio:.1f} times as long in {world}" for world, ratio in longest.items())
+        + f"{then}.{inside}"
     )
 
 

@@ -19,9 +19,10 @@ SEED = 20_240_911
 WORLDS = {
     world.name: world
     for world in (
-        right.nested(), right.crossed(), right.few(), right.few_crossed(), right.unbalanced(), right.three(),
-        right.scores(), wrong.slopes(), wrong.few_slopes(), wrong.autocorrelated(), wrong.crossed_slopes(),
-        wrong.few_crossed_slopes(), wrong.customer_first(), wrong.customer_slopes(), wrong.queue_left_out(),
+        right.nested(), right.crossed(), right.few(), right.few_crossed(), right.large(), right.dense(),
+        right.unbalanced(), right.three(), right.scores(), wrong.slopes(), wrong.few_slopes(), wrong.autocorrelated(),
+        wrong.crossed_slopes(), wrong.few_crossed_slopes(), wrong.dense_slopes(), wrong.customer_first(),
+        wrong.customer_slopes(), wrong.queue_left_out(),
     )
 }  # fmt: skip
 COLUMNS = ("estimate", "std_error", "conf_low", "conf_high", "p_value", "df")

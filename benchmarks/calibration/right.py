@@ -64,6 +64,16 @@ def crossed(employees: int = 100, customers: int = 800, rows: int = 4_000) -> Wo
     )  # fmt: skip
 
 
+def large(employees: int = 100, customers: int = 400, rows: int = 4_000, sd: float = 1.5) -> World:
+    """``y = … + employee (SD .4) + customer (SD 1.5) + noise``: customers differ more than anything else does."""
+    return _met("large", employees, customers, rows, sd)
+
+
+def dense(employees: int = 30, customers: int = 60, rows: int = 3_600, sd: float = 1.5) -> World:
+    """Return ``large`` where everybody meets nearly everybody: 86 % of all pairs, two rows each on average."""
+    return _met("dense", employees, customers, rows, sd)
+
+
 def few(employees: int = 12, rows: int = 40) -> World:
     """``y = … + employee (SD .4) + noise``, with few employees."""
 
@@ -81,18 +91,23 @@ def few(employees: int = 12, rows: int = 40) -> World:
 
 def few_crossed(employees: int = 12, customers: int = 200, rows: int = 800) -> World:
     """``y = … + employee (SD .4) + customer (SD .5) + noise``: few employees, and customers who meet several."""
+    return _met("few_crossed", employees, customers, rows, 0.5)
+
+
+def _met(name: str, employees: int, customers: int, rows: int, sd: float) -> World:
+    """Return a world of employees and customers who meet by chance, customers with the given SD."""
 
     def draw(rng: np.random.Generator) -> pd.DataFrame:
         codes = {"employee": rng.integers(0, employees, rows), "customer": rng.integers(0, customers, rows)}
         columns = covariates(rng, {**codes, "row": np.arange(rows)})
-        parts = (each(rng, codes["employee"], 0.4), each(rng, codes["customer"], 0.5), rng.normal(size=rows))
+        parts = (each(rng, codes["employee"], 0.4), each(rng, codes["customer"], sd), rng.normal(size=rows))
         return table(columns, codes, *parts)
 
     terms = twins("employee", "customer", "row")
     return World(
-        "few_crossed", f"{employees} employees × {customers} customers, {rows:,} rows", RIGHT, draw,
+        name, f"{employees} employees × {customers} customers (SD {sd}), {rows:,} rows", RIGHT, draw,
         {"employee": "1", "customer": "1"}, terms, (INTERCEPT, *terms),
-        spread("employee", 0.4) | spread("customer", 0.5) | NOISE,
+        spread("employee", 0.4) | spread("customer", sd) | NOISE,
     )  # fmt: skip
 
 

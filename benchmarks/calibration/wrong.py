@@ -71,6 +71,13 @@ def few_crossed_slopes(employees: int = 12, customers: int = 200, rows: int = 80
     return replace(crossed_slopes(employees, customers, rows), name="few_crossed_slopes")
 
 
+def dense_slopes(employees: int = 30, customers: int = 60, rows: int = 3_600) -> World:
+    """As ``crossed_slopes`` where everybody meets nearly everybody and customers differ much (SD 1.5)."""
+    return _crossed_with_slopes(
+        "dense_slopes", WITHIN, "employee", {"employee": "1", "customer": "1"}, employees, customers, rows, far=1.5
+    )
+
+
 def customer_slopes(employees: int = 100, customers: int = 400, rows: int = 4_000) -> World:
     """As ``crossed_slopes`` with effects that vary between customers (SD .5), clustered by employee."""
     return _crossed_with_slopes(
@@ -96,7 +103,14 @@ def queue_left_out(employees: int = 100, customers: int = 800, queues: int = 10,
 
 
 def _crossed_with_slopes(
-    name: str, section: str, who: str, random: Mapping[str, str], employees: int, customers: int, rows: int
+    name: str,
+    section: str,
+    who: str,
+    random: Mapping[str, str],
+    employees: int,
+    customers: int,
+    rows: int,
+    far: float = 0.5,
 ) -> World:
     sd = {"employee": 0.3, "customer": 0.5}[who]
 
@@ -105,12 +119,12 @@ def _crossed_with_slopes(
         row = np.arange(rows)
         columns = covariates(rng, {"slope": row, **codes, "row": row})
         own = [each(rng, codes[who], sd) * columns[t] for t in twins("slope")]
-        parts = (each(rng, codes["employee"], 0.4), each(rng, codes["customer"], 0.5), rng.normal(size=rows))
+        parts = (each(rng, codes["employee"], 0.4), each(rng, codes["customer"], far), rng.normal(size=rows))
         return table(columns, codes, *own, *parts)
 
     terms = twins("slope", "employee", "customer", "row")
     return World(
-        name, f"{employees} employees × {customers} customers, {rows:,} rows; effects of slope_* vary between "
-        f"{who}s (SD {sd}), the model has intercepts only and is clustered by {next(iter(random))}",
+        name, f"{employees} employees × {customers} customers (SD {far}), {rows:,} rows; effects of slope_* vary "
+        f"between {who}s (SD {sd}), the model has intercepts only and is clustered by {next(iter(random))}",
         section, draw, random, terms, (INTERCEPT, *terms),
     )  # fmt: skip
