@@ -25,6 +25,7 @@ class Plan:
     slope: float = 0.5
     trait: float = 0.4
     unit_sd: float = 0.1
+    overall_noise: float = 0.0  # of the overall score; without it that score is a sum of the two aspects
     grain: str = "employee"
     kpis: tuple[str, ...] = ("satisfaction",)
     seed: int = 1
@@ -49,7 +50,8 @@ def write_study(folder: Path, plan: Plan) -> Path:
             for aspect, score in (("tools", tools[u, w]), ("recognition", recognition[u, w])):
                 ex.append({**asked, "item": aspect, "aspect": aspect, "kpi": "driver",
                            "score": float(np.clip(score, 1, 5))})  # fmt: skip
-            overall = np.clip(0.2 * tools[u, w] + 0.8 * recognition[u, w], 1, 5)
+            noise = plan.overall_noise * rng.standard_normal() if plan.overall_noise else 0.0
+            overall = np.clip(0.2 * tools[u, w] + 0.8 * recognition[u, w] + noise, 1, 5)
             ex.append({**asked, "item": "overall", "aspect": "overall", "kpi": "satisfaction", "score": float(overall)})
             for c in range(plan.contacts):
                 key = f"I-{u:03d}-{w}-{c:03d}"

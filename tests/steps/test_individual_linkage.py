@@ -8,15 +8,19 @@ from linkage_world import Plan, open_study
 from exlink.data.panel import panel_cells
 from exlink.errors import ParameterError
 from exlink.steps import individual_linkage as step
-from exlink.steps import individual_linkage_overall as overall
-from exlink.steps import individual_linkage_ranking as ranking
-from exlink.steps import individual_linkage_words as words
+from exlink.steps.individual_linkage import overall, ranking, words
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
     """Sixty employees in four waves; tools acts, recognition only goes along with a trait."""
     return open_study(tmp_path_factory.mktemp("planted"), Plan())
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory):
+    """As planted, but the overall score is a rating of its own, not a sum of the aspects."""
+    return open_study(tmp_path_factory.mktemp("rated"), Plan(overall_noise=0.3))
 
 
 @pytest.fixture(scope="module")
@@ -86,19 +90,34 @@ def test_where_nothing_acts_nothing_is_clear(silent):
     assert "No aspect clearly moves" in words.slopes_sentence(within, "satisfaction", silent.people)
 
 
-def test_the_overall_score_sends_you_to_what_weighs_in_it(planted):
-    ranks = overall.two_rankings(planted, "satisfaction")
+def test_the_overall_score_sends_you_to_what_weighs_in_it(rated):
+    assert overall.overall_reason(rated) == ""
+    ranks = overall.two_rankings(rated, "satisfaction")
     assert ranks["aspect"].tolist() == ["recognition", "tools"]  # planted weights 0.8 and 0.2
-    assert ranks["weight"].round(1).tolist() == [0.8, 0.2]
+    assert ranks["weight"].to_numpy() == pytest.approx([0.8, 0.2], abs=0.1)
     assert ranks["rank_cx"].tolist() == [2, 1]
     assert "recognition" in overall.advice_sentence(ranks, "satisfaction")
 
 
-def test_an_overall_score_that_is_a_sum_of_the_aspects_is_not_compared_with_them(planted):
-    fits = overall.explained(planted, "satisfaction", seed=1)
-    assert fits.startswith("not assessed: ")
-    ranks = overall.two_rankings(planted, "satisfaction")
-    assert overall.trap_sentence(ranks, fits, "satisfaction").endswith(f"accounts for is {fits.rstrip('.')}.")
+def test_an_overall_score_that_is_a_sum_of_the_aspects_is_not_explained_by_them(planted):
+    said = overall.overall_reason(planted)
+    assert said.startswith("not assessed: employees' overall satisfaction score is a weighted sum of the aspects (R² ")
+    assert overall.explained(planted, "satisfaction", seed=1).startswith("not assessed: ")
+
+
+def test_the_overall_score_adds_nothing_to_the_aspects_that_act(rated):
+    """Planted: tools alone acts, and weighs a fifth of the overall score."""
+    fits = overall.explained(rated, "satisfaction", seed=1).set_index("model")
+    assert fits.loc["all aspects", "saved"] > 0.1
+    assert fits.loc["all aspects", "conf_low"] > 0
+    assert fits.loc["overall score alone", "saved"] == 0
+    assert fits["loss_cv"].idxmin() == "all aspects"
+    added = overall.beyond(rated, "satisfaction", reps=200, seed=1).set_index("what")
+    aspects, score = added.iloc[0], added.iloc[1]
+    assert aspects["conf_low"] > 0.1
+    assert score["conf_low"] < 0.01
+    gap = fits["rsquared"]
+    assert aspects["estimate"] == pytest.approx(gap["overall score and aspects"] - gap["overall score alone"])
 
 
 def test_the_overall_score_accounts_for_less_than_the_aspects(sample):
@@ -114,7 +133,9 @@ def test_the_share_left_out_is_below_the_share_fitted(silent):
     cells = exposures.assign(n_y=1, sum_y=noise, sumsq_y=noise**2)
     moments = overall.within_moments(cells, "y", ["ex_tools", "ex_recognition"], "employee_id", "wave")
     folds = np.arange(len(moments.units)) % overall.FOLDS
-    fitted, left_out = overall._share(moments, [0, 1]), overall._share_left_out(moments, [0, 1], folds)
+    fitted = overall.share(moments, [0, 1])
+    missed, total = (overall.left_out_losses(moments, chosen, folds).sum() for chosen in ([0, 1], []))
+    left_out = 1 - missed / total
     assert 0 <= fitted < 0.05
     assert left_out < fitted
 
@@ -197,7 +218,7 @@ def test_touchpoint_correlations_count_each_unit_once(teams):
 
 
 def test_what_a_study_lacks_costs_one_line(teams):
-    assert overall.overall_reason(teams) == ""
+    assert overall.overall_reason(teams).startswith("not assessed: employees' overall satisfaction score is a weighted")
     assert overall.two_rankings(teams, "satisfaction").startswith("not assessed:")
     assert step.focus_outcome(teams, "") == "satisfaction"
     with pytest.raises(ParameterError, match=r"focus is 'recommend'; it must be one of satisfaction\."):

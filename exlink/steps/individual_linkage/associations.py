@@ -1,9 +1,4 @@
-"""Step 03: employees' experience linked to the interactions they handled, aspect by aspect (M16–M18).
-
-Two questions that are never mixed. *Within*: when the same employee's experience is better than usual,
-do the customers served then answer better? *Between*: do employees with the better experience have the
-happier customers? Only the first is free of everything that stays the same about a person.
-"""
+"""Step 03: correlations and slopes of customers' answers on employees' aspects, within and between (M16–M18)."""
 
 from __future__ import annotations
 
@@ -14,11 +9,7 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, overall_columns, panel_cells, smallest_slopes
-from exlink.data.panel import focus_outcome as focus_outcome
-from exlink.data.panel import within_reason as within_reason
-from exlink.data.planted import recovery as recovery
 from exlink.data.planted import with_planted
-from exlink.data.stages import stages as stages
 from exlink.errors import EstimationError
 from exlink.stats.correlation import between_correlation, correlation_matrix
 from exlink.stats.multiplicity import benjamini_hochberg

@@ -1,0 +1,211 @@
+"""Step 03: the trap of the overall score (M19) — what it hides, and what it would have told you to do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.panel import aspect_columns, column_label, overall_columns, panel_cells
+from exlink.data.wording import in_words
+from exlink.errors import EstimationError
+from exlink.stats.bootstrap import bootstrap
+from exlink.stats.composite import composite
+from exlink.stats.correlation import collapse
+from exlink.stats.moments import UnitMoments, within_moments
+from exlink.stats.tidy import TIDY, draws_frame, t_quantile
+from exlink.stats.within_between import within_slope
+
+FOLDS = 10
+PREFERRED = ("ex_satisfaction", "ex_recommend", "ex_ease")
+ALONE, ASPECTS, BOTH = "overall score alone", "all aspects", "overall score and aspects"
+
+
+def overall_score(data: StudyData) -> str:
+    """Return the column of the overall score a company would look at, or ``""`` when none was asked."""
+    there = overall_columns(data)
+    return next((c for c in PREFERRED if c in there), "")
+
+
+def overall_reason(data: StudyData) -> str:
+    """Return why aspects and overall score cannot be compared, or ``""``."""
+    if len(data.aspects) < 2:
+        return "not assessed: needs driver items of two or more aspects in `ex_responses`"
+    if not overall_score(data):
+        return "not assessed: needs an overall item (`ex_responses.kpi` = satisfaction)"
+    return tautology(data)
+
+
+def tautology(data: StudyData) -> str:
+    """Return why the overall score cannot be explained by the aspects (it is made of them), or ``""``."""
+    overall = overall_score(data)
+    try:
+        found = composite(data.exposures(), overall, aspect_columns(data))
+    except EstimationError:
+        return ""  # too few answers to tell; whatever needs them says so itself
+    if not found.found:
+        return ""
+    made = found.reason(f"employees' {column_label(data, overall)} score", "the aspects")
+    return f"not assessed: {made}. What it hangs on is arithmetic, and it knows nothing that the aspects do not"
+
+
+def two_rankings(data: StudyData, outcome: str) -> pd.DataFrame | str:
+    """Return what each aspect weighs in employees' overall score and what it does for customers, both within units.
+
+    Returns
+    -------
+    DataFrame: aspect (label), weight (points of the overall score per point of the aspect, all aspects in one
+    model), weight_low, weight_high, rank_overall, tidy columns for the CX ``outcome``, rank_cx, n_units;
+    in the order of the overall score. A string says why it cannot be assessed.
+    """
+    overall, xs = overall_score(data), aspect_columns(data)
+    exposures = data.exposures()
+    score = exposures[overall]
+    asked = exposures.assign(n_overall=score.notna().astype(int), sum_overall=score.fillna(0.0))
+    try:
+        weights = within_slope(asked, "overall", xs, data.unit, "wave").table
+        effects = within_slope(panel_cells(data), outcome, xs, data.unit, "wave").table
+    except EstimationError as error:
+        return f"not assessed: {error}"
+    table = effects[[*TIDY, "n_units"]].assign(
+        weight=weights["estimate"], weight_low=weights["conf_low"], weight_high=weights["conf_high"]
+    )
+    table["rank_overall"] = table["weight"].rank(ascending=False, method="first").astype(int)
+    table["rank_cx"] = table["estimate"].rank(ascending=False, method="first").astype(int)
+    table.insert(0, "aspect", table["term"].map(lambda t: data.label(t.removeprefix("ex_"))))
+    return table.sort_values("rank_overall", ignore_index=True)
+
+
+def explained(data: StudyData, outcome: str, *, seed: int) -> pd.DataFrame | str:
+    """Return how much of the movement of customers' answers the overall score and the aspects account for.
+
+    All models predict unit × wave means of ``outcome`` with unit and wave effects taken out. The
+    cross-validated share and loss leave whole units out, ten folds, so that no person helps to predict herself.
+
+    Returns
+    -------
+    DataFrame: model ('overall score alone', 'all aspects', 'overall score and aspects'), rsquared, rsquared_cv,
+    loss_cv (typical miss, in points of a unit's mean), saved (share of the squared loss of the overall score alone
+    that the model saves) with conf_low, conf_high (t over folds), terms, n_units.
+    """
+    moments = _moments(data, outcome)
+    if isinstance(moments, str):
+        return moments
+    folds = np.random.default_rng(seed).permutation(len(moments.units)) % FOLDS
+    last = len(moments.names) - 1
+    models = {ALONE: [last], ASPECTS: list(range(last)), BOTH: list(range(last + 1))}
+    losses = {name: left_out_losses(moments, chosen, folds) for name, chosen in models.items()}
+    total = left_out_losses(moments, [], folds).sum()  # each fold around its own unit and wave effects
+    rows = []
+    for name, chosen in models.items():
+        low, high, saved = _saved(losses[ALONE], losses[name])
+        rows.append({
+            "model": name, "rsquared": share(moments, chosen), "rsquared_cv": float(1 - losses[name].sum() / total),
+            "loss_cv": float(np.sqrt(losses[name].sum() / moments.n_rows)), "saved": saved, "conf_low": low,
+            "conf_high": high, "terms": len(chosen), "n_units": len(moments.units),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def beyond(data: StudyData, outcome: str, *, reps: int, seed: int) -> pd.DataFrame | str:
+    """Return what aspects and overall score account for beyond each other: ΔR² within units (M19).
+
+    Returns
+    -------
+    DataFrame: what, tidy columns (estimate = ΔR², percentile intervals over units, never below 0; no p value), n_units.
+    """
+    moments = _moments(data, outcome)
+    if isinstance(moments, str):
+        return moments
+    last = len(moments.names) - 1
+    parts = ([last], list(range(last)), list(range(last + 1)))
+
+    def gains(weights: np.ndarray) -> np.ndarray:
+        alone, aspects, both = (_shares(moments.reduced(weights), chosen) for chosen in parts)
+        return np.column_stack([both - alone, both - aspects])
+
+    names = ["the aspects beyond the overall score", "the overall score beyond the aspects"]
+    draws = bootstrap(gains, len(moments.units), reps=reps, seed=seed)
+    found = draws_frame(names, gains(np.ones((1, len(moments.units))))[0], draws, moments.n_rows)
+    # a gain in R² cannot be negative, so no draw is ever beyond zero and the p value would say nothing
+    return found.assign(p_value=np.nan, n_units=len(moments.units)).rename(columns={"term": "what"})
+
+
+def _moments(data: StudyData, outcome: str) -> UnitMoments | str:
+    """Return the within moments of aspects and, last, the overall score; a string says why not."""
+    names = [*aspect_columns(data), overall_score(data)]
+    try:
+        cells = collapse(panel_cells(data), outcome, names, [data.unit, "wave"])
+        return within_moments(cells, outcome, names, data.unit, "wave")
+    except EstimationError as error:
+        return f"not assessed: {error}"
+
+
+def advice(rankings: pd.DataFrame, top: int = 2) -> tuple[list[str], list[str], list[str]]:
+    """Return where the overall score would have sent you, and what clearly goes with and against customers' answers."""
+    by_overall = rankings.sort_values("rank_overall")["aspect"].head(top)
+    clear = rankings[rankings["conf_low"] > 0].sort_values("rank_cx")["aspect"].head(top)
+    against = rankings[rankings["conf_high"] < 0].sort_values("rank_cx", ascending=False)["aspect"]
+    return list(by_overall), list(clear), list(against)
+
+
+def advice_sentence(rankings: pd.DataFrame, outcome: str) -> str:
+    """Return in one sentence what the overall score alone would have told you to do, and whether that is right."""
+    sent, right, against = advice(rankings)
+    warned = f" Customers' {outcome} moves *against* {in_words(against)}: more of it goes with less." if against else ""
+    first = f"The overall score alone would have sent you to **{' and '.join(sent)}**, which weigh most in it"
+    if not right:
+        return f"{first}; no aspect clearly goes with customers' {outcome} within the same people.{warned}"
+    missed = [aspect for aspect in sent if aspect not in right]
+    if not missed:
+        return f"{first}; these also go most with customers' {outcome}.{warned}"
+    chosen = rankings.set_index("aspect").loc[missed]
+    idle = [a for a, row in chosen.iterrows() if row["conf_low"] <= 0]
+    tail = f"; {' and '.join(idle)} would have been money spent on the score, not on customers" if idle else ""
+    return f"{first}. What moves with customers' {outcome} is **{' and '.join(right)}**{tail}.{warned}"
+
+
+def trap_sentence(rankings: pd.DataFrame, fits: pd.DataFrame | str, outcome: str) -> str:
+    """Return the advice of the overall score and how much it and the aspects account for."""
+    said = advice_sentence(rankings, outcome)
+    if isinstance(fits, str):
+        return f"{said} How much of the movement each accounts for is {fits.rstrip('.')}."
+    alone, aspects = (fits.set_index("model").loc[m] for m in (ALONE, ASPECTS))
+    return (
+        f"{said} Of the movement of customers' average {outcome} within the same people, the overall score accounts "
+        f"for {alone['rsquared']:.1%}, the aspects for {aspects['rsquared']:.1%}; for people the model has not seen it "
+        f"is {max(alone['rsquared_cv'], 0):.1%} and {max(aspects['rsquared_cv'], 0):.1%}."
+    )
+
+
+def share(moments: UnitMoments, chosen: list[int]) -> float:
+    """Return R² of the chosen columns."""
+    return float(_shares(moments.reduced(), chosen)[0])
+
+
+def left_out_losses(moments: UnitMoments, chosen: list[int], folds: np.ndarray) -> np.ndarray:
+    """Return the squared loss of each fold of units, predicted by slopes from the other folds: shape (folds,)."""
+    inside = (folds[None, :] == np.arange(FOLDS)[:, None]).astype(float)
+    train, test = moments.reduced(1 - inside), moments.reduced(inside)
+    slopes = _solved(train, chosen)
+    pick = np.ix_(range(FOLDS), chosen, chosen)
+    crossed = np.einsum("fi,fi->f", slopes, test[:, chosen, -1])
+    return test[:, -1, -1] - 2 * crossed + np.einsum("fi,fij,fj->f", slopes, test[pick], slopes)
+
+
+def _solved(products: np.ndarray, chosen: list[int]) -> np.ndarray:
+    pick = np.ix_(range(len(products)), chosen, chosen)
+    return np.linalg.solve(products[pick], products[:, chosen, -1:])[..., 0]
+
+
+def _shares(products: np.ndarray, chosen: list[int]) -> np.ndarray:
+    explained_part = np.einsum("bi,bi->b", _solved(products, chosen), products[:, chosen, -1])
+    return explained_part / products[:, -1, -1]
+
+
+def _saved(alone: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+    """Return the share of the loss that is saved, with a t interval over folds (low, high, estimate)."""
+    gain = (alone - other) / alone.mean()
+    error = gain.std(ddof=1) / np.sqrt(FOLDS)
+    half = float(t_quantile(0.975, FOLDS - 1)) * error
+    return float(gain.mean() - half), float(gain.mean() + half), float(gain.mean())
