@@ -53,6 +53,16 @@ def test_forest_draws_estimate_interval_and_target_of_every_row_that_is_not_hidd
     assert sorted(targets) == pytest.approx(sorted(frame.truth))
 
 
+def test_the_diamond_of_a_forest_is_the_target_s_alone():
+    frame = pd.DataFrame({"what": ["a"] * 4, "lane": list("wxyz"), "at": [1.0, 2.0, 3.0, 4.0], "truth": 2.5, "n": 50})
+    shown = release(frame, policy=showcase.POLICY, people="n", by=["what", "lane"])
+    given = {"label": "what", "estimate": "at", "group": "lane", "xlabel": "points"}
+    marked = charts.forest(shown, **given, target="truth").axes[0]
+    assert {x for x, _ in marks(marked, "D")} == {2.5}
+    assert {x for m in style.MARKERS if m != "D" for x, _ in marks(marked, m)} == {1.0, 2.0, 3.0, 4.0}
+    assert {x for x, _ in marks(charts.forest(shown, **given).axes[0], "D")} == {2.0}
+
+
 def test_forest_says_hidden_and_draws_nothing_for_a_hidden_row(drawn):
     ax = drawn["forest"].axes[0]
     assert texts(drawn["forest"]).count("hidden") == 2

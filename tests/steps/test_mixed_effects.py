@@ -5,11 +5,12 @@ from dataclasses import replace
 import duckdb
 import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 import pytest
 from linkage_world import Plan, open_study
 
 from exlink.steps import mixed_effects as step
-from exlink.steps.mixed_effects import words
+from exlink.steps.mixed_effects import models, words
 from exlink.steps.mixed_effects.independent import independent_columns, independent_of
 from exlink.steps.mixed_effects.rows import MEDIATORS
 
@@ -86,7 +87,113 @@ def test_mixed_and_fixed_effects_agree(planted_fits):
         mixed, fixed = of(fits, term, step.MIXED), of(fits, term, step.FIXED)
         assert mixed["estimate"] == pytest.approx(fixed["estimate"], abs=0.01)
         assert mixed["std_error"] == pytest.approx(fixed["std_error"], rel=0.15)
-    assert "2 of 2 verdicts are the same" in words.agreement_sentence(fits.effects, "satisfaction")
+    said = words.agreement_sentence(fits.effects, "satisfaction", "employees")
+    assert said.startswith("**On 2 of 2 aspects") and "They part" not in said
+
+
+def test_verdicts_that_differ_are_named_with_their_aspect(planted_fits):
+    effects = planted_fits[1].effects.copy()
+    fixed = (effects["specification"] == step.FIXED) & (effects["outcome"] == "satisfaction")
+    effects.loc[fixed & (effects["term"] == "ex_tools"), "verdict"] = "inconclusive"
+    said = words.agreement_sentence(effects, "satisfaction", "employees")
+    assert said.startswith("**On 1 of 2 aspects")
+    assert "They part on tools (‘higher’ in the mixed model, ‘inconclusive’ with fixed effects)." in said
+    effects.loc[fixed & (effects["term"] == "ex_recognition"), "estimate"] = np.nan
+    said = words.agreement_sentence(effects, "satisfaction", "employees")
+    assert (
+        said.startswith("**On 0 of 1 aspects") and "recognition could be estimated in one of the two ways only" in said
+    )
+
+
+def test_verdicts_that_rest_on_the_kind_of_errors_are_named(planted_fits):
+    """The model's own errors give a verdict of their own, by its own interval and p values adjusted as the others."""
+    effects = planted_fits[1].effects
+    assert words.errors_matter_sentence(effects) == "None of the 8 verdicts depends on which of the two is used."
+    fits = planted_fits[1]
+    tools = fits.mixed["satisfaction"].table.set_index("term").loc["ex_tools_within"]
+    own = of(fits, "ex_tools", step.MIXED)
+    assert own["model_verdict"] == "higher" and own["model_error"] == tools["std_error"] != own["std_error"]
+    changed = effects.copy()
+    changed.loc[changed["term"].eq("ex_tools") & changed["effect"].eq("within"), "model_verdict"] = "inconclusive"
+    said = words.errors_matter_sentence(changed[changed["outcome"] == "satisfaction"])
+    assert said.startswith("3 of 4 verdicts are the same with either; the other: tools on satisfaction, within")
+    assert "(‘higher’ here, ‘inconclusive’ with the model's own error)" in said
+
+
+def test_the_models_own_verdict_uses_its_own_interval(planted, planted_fits, monkeypatch):
+    """With the model's own interval widened past zero only its own verdict falls."""
+    given, kept = planted_fits[0], models._kept
+
+    def doubtful(fit, terms, given):
+        own = kept(fit, terms, given)
+        return replace(own, table=own.table.assign(conf_low=own.table["conf_low"] - 9, p_value=0.9))
+
+    monkeypatch.setattr(models, "_kept", doubtful)
+    found = of(step.fit_all(planted, given, reml=True, smallest_share=0.05), "ex_tools", step.MIXED)
+    assert found["verdict"] == "higher" and found["model_verdict"] == "inconclusive"
+
+
+def test_a_verdict_stands_with_its_adjusted_p(planted_fits):
+    said = words.with_said(planted_fits[1].effects).set_index(["term", "effect", "specification", "outcome"])["said"]
+    assert said["ex_tools", "within", step.MIXED, "satisfaction"] == "higher (p\u00a0<\u00a00.001)"
+    table = pd.DataFrame(
+        {"verdict": ["inconclusive", "not assessed"], "p_adjusted": [0.2, np.nan], "p_words": ["0.200", "–"]}
+    )
+    assert list(words.with_said(table)["said"]) == ["inconclusive (p\u00a0=\u00a00.200)", "not assessed"]
+
+
+def test_warnings_speak_of_aspects_not_of_columns(planted_fits):
+    given, _ = planted_fits
+    message = "robust errors are the model's for ex_recognition_within, c_wave_1, (Intercept): clusters cannot tell"
+    assert given.worded(message) == (
+        "robust errors are the model's for recognition (within), wave (1), the overall level: clusters cannot tell"
+    )
+    assert (
+        given.worded("ex_tools_withins and my.ex_tools_within stay") == "ex_tools_withins and my.ex_tools_within stay"
+    )
+    assert given.worded("Model failed to converge").startswith("the search for the best fit did not settle (lme4: ")
+
+
+def test_no_term_of_a_model_is_left_without_words(sample_fits):
+    given, _ = sample_fits
+    assert set(given.terms) <= set(given.labels)
+    assert not any("ex_" in words or "c_" in words for words in given.labels.values())
+
+
+def test_what_a_fit_warns_of_reaches_the_page_in_words(planted, monkeypatch):
+    plain = models.fit_lmm
+
+    def warned(*args, **options):
+        fit = plain(*args, **options)
+        return replace(
+            fit, message="robust errors are the model's for ex_tools_within: clusters alone cannot tell them"
+        )
+
+    monkeypatch.setattr(models, "fit_lmm", warned)
+    _, fits = fitted(planted)
+    said = words.errors_sentence(step.checks(fits))
+    assert "**Warnings.** ease: robust errors are the model's for tools (within)" in said
+    assert "satisfaction: robust errors" in said and "ex_" not in said
+    assert not fits.effects["message"].str.contains("ex_").any()
+    shown = step.questions(step.checks(fits), "employees").set_index("question")
+    assert list(shown.loc["Warnings", ["ease", "satisfaction"]]) == ["see above"] * 2
+
+
+def test_the_checks_turned_round_hold_what_the_checks_say(sample_fits):
+    checked = step.checks(sample_fits[1])
+    shown = step.questions(checked, "employees").set_index("question")
+    assert list(shown.columns) == [*checked["outcome"], "n_units"]
+    for row in checked.itertuples():
+        column = shown[row.outcome]
+        assert column["Answers"] == f"{row.n:,}" and column["Employees"] == str(row.n_units)
+        assert column["Of the rest, between customers"] == f"{row.icc_customer:.1%}"
+        assert column["Explained by EX and circumstances"] == f"{row.r2_marginal:.1%}"
+        assert (column["Best fit found"], column["Warnings"]) == ("yes", "none")
+    none = checked.assign(customers=pd.NA, icc_customer=np.nan, converged=False)
+    none = step.questions(none, "employees").set_index("question")
+    assert (none.loc["Of the rest, between customers", list(checked["outcome"])] == "–").all()
+    assert (none.loc["Best fit found", list(checked["outcome"])] == "no").all()
+    assert (none["n_units"] == checked["n_units"].min()).all()
 
 
 def test_within_and_between_add_up_to_the_aspect(planted_fits, planted):
@@ -172,17 +279,22 @@ def test_a_single_wave_leaves_only_the_comparison_between_units(teams):
 # -- the committed sample, and studies that lack something --------------------------------------------
 
 
+def of_lane(effects, specification):
+    found = step.effects_found(effects)
+    return found[found["lane"] == models.LANES[specification]].set_index("planted")
+
+
 def test_the_sample_gives_back_the_joint_effects(sample_fits):
     _, fits = sample_fits
     e = fits.effects
     for specification in (step.MIXED, step.FIXED):
-        found = step.recovery(e[(e["effect"] == "within") & (e["specification"] == specification)]).set_index("planted")
+        found = of_lane(e, specification)
         assert found["pairs"].sum() == 27
         assert found["covered"].sum() >= 24  # 95 % intervals: 3 of 27 may miss
         assert found.loc["acts on this KPI", "clear"] == found.loc["acts on this KPI", "pairs"]
         # the adjustment bounds the share of false ones among the clear ones; it does not promise none
         assert found["clear"].sum() - found.loc["acts on this KPI", "clear"] <= 1
-    naive = step.recovery(e[e["effect"] == "naive"]).set_index("planted")
+    naive = of_lane(e, step.NAIVE)
     assert naive.loc["only goes along between persons", "covered"] <= 2
     assert naive.loc["only goes along between persons", "clear"] >= 3
 
@@ -193,6 +305,20 @@ def test_the_sample_s_employee_variance_is_the_planted_one(sample, sample_fits):
     assert len(parts) == 3
     np.testing.assert_allclose(parts["without"], parts["planted"], rtol=0.25)
     assert parts["accounted"].between(0.2, 0.8).all()
+
+
+def test_the_sample_s_variances_lie_inside_their_intervals(sample, sample_fits):
+    """Six planted variances, 95 % intervals: one may miss."""
+    parts = step.variances(sample, sample_fits[1])
+    found = step.variances_found(parts)
+    assert len(found) == 6 and found["covered"].sum() >= 5
+    assert ((parts["share_low"] < parts["share"]) & (parts["share"] < parts["share_high"])).all()
+    assert ((parts["variance_low"] < parts["without"]) & (parts["without"] < parts["variance_high"])).all()
+    said = words.variance_sentence(parts, "satisfaction", "employees")
+    first = parts[parts["outcome"] == "satisfaction"].iloc[0]
+    assert f"{first['share']:.1%} ({first['share_low']:.1%} to {first['share_high']:.1%})" in said
+    moved = parts.assign(planted=parts["variance_high"] * 1.01)
+    assert not step.variances_found(moved)["covered"].any()
 
 
 def test_a_fixed_sample_repeats(sample):

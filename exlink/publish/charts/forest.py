@@ -64,8 +64,9 @@ def forest(
     value_grid(ax, spec=spec)
     reference_line(ax, reference)
     step = 0.56 / len(groups)
+    shapes = _shapes(target)
     for k, name in enumerate(groups):
-        color, marker = style.SERIES[k % 5], style.MARKERS[k % 5]
+        color, marker = style.SERIES[k % 5], shapes[k % len(shapes)]
         chosen = frame[frame[group] == name] if group else frame
         for i, row in chosen.iterrows():
             y = labels.index(row[label]) + (k - (len(groups) - 1) / 2) * step
@@ -90,7 +91,7 @@ def forest(
                     ls="",
                     zorder=4,
                 )
-    _key(ax, groups if group else [], target_name if target else None)
+    _key(ax, groups if group else [], shapes, target_name if target else None)
     ax.margins(x=0.06)
     ax.set_xlabel(wrapped(xlabel, 48))
     return fig
@@ -113,10 +114,16 @@ def _dot(
     ax.plot(x, y, marker=marker, markersize=7.5, mfc=face, mec=color, mew=1.6, ls="", zorder=3)
 
 
-def _key(ax: Axes, groups: list, target_name: str | None) -> None:
+def _shapes(target: str | None) -> list[str]:
+    """Return the marks of groups; the diamond is the target's where there is one."""
+    return [marker for marker in style.MARKERS if not (target and marker == "D")]
+
+
+def _key(ax: Axes, groups: list, shapes: list[str], target_name: str | None) -> None:
     """Name the groups and the target above the axes."""
     handles = [
-        Line2D([], [], color=style.SERIES[k % 5], marker=style.MARKERS[k % 5], markersize=7) for k in range(len(groups))
+        Line2D([], [], color=style.SERIES[k % 5], marker=shapes[k % len(shapes)], markersize=7)
+        for k in range(len(groups))
     ]
     names = [str(name) for name in groups]
     if target_name:

@@ -33,11 +33,13 @@ def cross_check(given: Design, outcome: str, *, reml: bool) -> dict[str, Any] | 
         ours = fit_lmm(formula_of(outcome, terms), rows, {given.unit: "1"}, reml=reml)
         theirs = mixed_model(rows, formula_of(outcome, terms), given.unit, reml=reml)
     except EstimationError as error:
-        return f"not assessed: {error}"
+        return f"not assessed: {given.worded(error)}"
     gaps = (ours.fixef - theirs.fixef[ours.fixef.index]).abs() / ours.std_error
     return {
-        "answers": len(rows), "all": given.answers <= MOST, "gap": float(gaps.max()), "term": str(gaps.idxmax()),
-        "criterion": abs(ours.objective - theirs.objective), "singular": ours.is_singular, "message": theirs.message,
+        "answers": len(rows), "all": given.answers <= MOST, "gap": float(gaps.max()),
+        "term": given.worded(gaps.idxmax()),
+        "criterion": abs(ours.objective - theirs.objective), "singular": ours.is_singular,
+        "message": given.worded(theirs.message),
         "reml": reml,
     }  # fmt: skip
 

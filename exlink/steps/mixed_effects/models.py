@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import narwhals.stable.v2 as nw
-import numpy as np
 import pandas as pd
 
 from exlink.data.dataset import StudyData
@@ -13,6 +12,7 @@ from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, panel_cel
 from exlink.data.planted import with_planted
 from exlink.errors import EstimationError
 from exlink.stats.lmm import LmmFit, fit_lmm
+from exlink.stats.lmm.share_intervals import share_intervals
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.panel import panel_two_way
 from exlink.stats.power import adjusted_verdict, minimum_detectable, p_in_words
@@ -22,7 +22,8 @@ from exlink.steps.mixed_effects.rows import CUSTOMER, Design
 
 MIXED, FIXED, NAIVE = "mixed model", "fixed effects", "naive pooled"
 LANES = {MIXED: "within, mixed model", FIXED: "within, fixed effects", NAIVE: "naive: not split"}
-COLUMNS = ["outcome", "effect", "specification", *TIDY, "model_error", "n_units", "message"]
+OWN = {"std_error": "model_error", "conf_low": "model_low", "conf_high": "model_high", "p_value": "model_p"}
+COLUMNS = ["outcome", "effect", "specification", *TIDY, *OWN.values(), "n_units", "message"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,18 +33,20 @@ class Fitted:
     terms : list of str            of the fixed part, without the intercept
     table, robust_table : DataFrame    tidy rows by model error, and by errors clustered by unit
     variances : Series             variance by grouping factor and 'Residual', in squared points
+    bounds : DataFrame             by the same: variance_low, variance_high, share_low, share_high (95 %)
     icc : Series                   share of each grouping factor
     levels : Series of int         units, customers
     r2_marginal, r2_conditional, loglik : float
     n : int                        answers
     is_singular, converged : bool
-    message : str                  lme4's words, empty when there is nothing to say
+    message : str                  what the fit warns of in words, empty when there is nothing to say
     """
 
     terms: list[str]
     table: pd.DataFrame
     robust_table: pd.DataFrame
     variances: pd.Series
+    bounds: pd.DataFrame
     icc: pd.Series
     levels: pd.Series
     r2_marginal: float
@@ -88,9 +91,10 @@ def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float
     -------
     Fits; ``effects`` has aspect (label), term (``ex_<aspect>``), outcome, effect, specification, tidy columns with
     errors clustered by unit (``std_error``, interval, p value), ``model_error`` (the model's own error),
-    n_units, message (lme4's words), p_adjusted (Benjamini–Hochberg within effect and specification), p_words,
-    verdict, clear, mde (of one test at 5 %, before the adjustment), planted_kind and planted (joint
-    effect, for within rows of simulated data).
+    n_units, message (warnings in words), p_adjusted (Benjamini–Hochberg within effect and specification), p_words,
+    verdict, clear, model_verdict (of mixed models, with their own errors in place of the clustered ones), mde (of
+    one test at 5 %, before the adjustment), planted_kind and planted (joint effect, for within rows of simulated
+    data).
     """
     parts, mixed, without, failures = [], {}, {}, []
     for y in data.cx_kpis:
@@ -103,14 +107,14 @@ def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float
             parts += _of_mixed(mixed[y], given, y)
             parts.append(_naive(given, y))
         except EstimationError as error:
-            failures.append(f"not assessed: {error}")
+            failures.append(f"not assessed: {given.worded(error)}")
     if given.within:
         for y in data.cx_kpis:
             try:
                 parts.append(_fixed(data, y))
             except EstimationError as error:
-                failures.append(f"not assessed: {error}")
-    found = pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
+                failures.append(f"not assessed: {given.worded(error)}")
+    found = pd.concat(parts, ignore_index=True).reindex(columns=COLUMNS) if parts else pd.DataFrame(columns=COLUMNS)
     return Fits(_judged(data, found, smallest_share), mixed, without, failures)
 
 
@@ -146,14 +150,23 @@ def _mixed(given: Design, y: str, *, reml: bool) -> tuple[Fitted, Fitted]:
     terms = given.usable(y)
     ex = [t for t in terms if t not in given.circumstances]
     fit = fit_lmm(formula_of(y, terms), given.source(y), given.random, reml=reml, weights=given.weights)
-    return _kept(fit, terms), _kept(fit.without(*ex), [t for t in terms if t not in ex])
+    return _kept(fit, terms, given), _kept(fit.without(*ex), [t for t in terms if t not in ex], given)
 
 
-def _kept(fit: LmmFit, terms: list[str]) -> Fitted:
+def _kept(fit: LmmFit, terms: list[str], given: Design) -> Fitted:
     return Fitted(
-        terms, fit.table, fit.robust_table, fit.varcorr.set_index("group")["value"], fit.icc, fit.ngroups,
-        fit.r2_marginal, fit.r2_conditional, fit.loglik, fit.nobs, fit.is_singular, fit.converged, fit.message,
+        terms, fit.table, fit.robust_table, fit.varcorr.set_index("group")["value"], _bounds(fit), fit.icc, fit.ngroups,
+        fit.r2_marginal, fit.r2_conditional, fit.loglik, fit.nobs, fit.is_singular, fit.converged,
+        given.worded(fit.message),
     )  # fmt: skip
+
+
+def _bounds(fit: LmmFit) -> pd.DataFrame:
+    """Return intervals of variances and shares by group; squaring bounds of an SD bounds its variance."""
+    spread, share = fit.intervals().set_index("group"), share_intervals(fit).set_index("group")
+    ends = ["conf_low", "conf_high"]
+    squared = (spread[ends] ** 2).set_axis(["variance_low", "variance_high"], axis=1)
+    return squared.join(share[ends].set_axis(["share_low", "share_high"], axis=1))
 
 
 def _of_mixed(fit: Fitted, given: Design, y: str) -> list[pd.DataFrame]:
@@ -163,9 +176,9 @@ def _of_mixed(fit: Fitted, given: Design, y: str) -> list[pd.DataFrame]:
         terms = [t for t in all_terms if t in fit.terms]
         part = robust.loc[terms].reset_index()
         part["term"] = part["term"].str.removesuffix(f"_{effect}")
+        by_model = {name: own.loc[terms, column].to_numpy() for column, name in OWN.items()}
         parts.append(part.assign(
-            outcome=y, effect=effect, specification=MIXED, model_error=own.loc[terms, "std_error"].to_numpy(),
-            n_units=fit.n_units, message=fit.message,
+            outcome=y, effect=effect, specification=MIXED, n_units=fit.n_units, message=fit.message, **by_model,
         ))  # fmt: skip
     return parts
 
@@ -199,7 +212,7 @@ def _fixed(data: StudyData, y: str) -> pd.DataFrame:
     frame = cells.assign(**{y: cells[f"sum_{y}"] / cells[f"n_{y}"]})
     fit = panel_two_way(frame, y, aspect_columns(data), data.unit, "wave", weights=f"n_{y}")
     return fit.table.assign(
-        outcome=y, effect="within", specification=FIXED, model_error=np.nan, message="",
+        outcome=y, effect="within", specification=FIXED, message="",
         n=int(frame.loc[frame[aspect_columns(data)].notna().all(axis=1), f"n_{y}"].sum()),
     )  # fmt: skip
 
@@ -217,7 +230,18 @@ def _judged(data: StudyData, found: pd.DataFrame, smallest_share: float) -> pd.D
         adjusted_verdict(r.estimate, r.conf_low, r.conf_high, r.p_adjusted, r.smallest) for r in found.itertuples()
     ]
     found["clear"] = found["verdict"].isin(["higher", "lower"])
-    found = with_planted(found, data, "joint").rename(columns={"kind": "planted_kind"})
+    found["model_verdict"] = _by_model(found, family)
+    found = with_planted(found.drop(columns=["model_low", "model_high", "model_p"]), data, "joint")
+    found = found.rename(columns={"kind": "planted_kind"})
     # the joint truth is about change within persons; what is planted between them is stated one aspect at a time
     found["planted"] = found["planted"].where(found["effect"] != "between")
     return found[["aspect", *[c for c in found.columns if c != "aspect"]]]
+
+
+def _by_model(found: pd.DataFrame, family: pd.Series) -> list[str]:
+    """Return the verdicts of mixed models with their own errors in place of the clustered ones."""
+    adjusted = benjamini_hochberg(found["model_p"].astype(float), family=family)
+    return [
+        adjusted_verdict(r.estimate, r.model_low, r.model_high, p, r.smallest) if r.specification == MIXED else ""
+        for r, p in zip(found.itertuples(), adjusted, strict=True)
+    ]

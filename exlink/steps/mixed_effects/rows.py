@@ -13,6 +13,7 @@ from exlink.data.panel import DRAWS, answered_rows, aspect_columns, column_label
 from exlink.stats.within_between import split
 from exlink.steps.mixed_effects.controls import Control, read_controls
 from exlink.steps.mixed_effects.independent import independent_columns
+from exlink.steps.mixed_effects.labels import in_labels, labels_of
 
 CUSTOMER = "customer_id"
 MIN_RETURNING = 30  # customers with two answers or more; fewer cannot tell what customers differ in from chance
@@ -41,6 +42,7 @@ class Design:
     share : float             share of the linked answers that was drawn
     alone : str               why customers have no effect of their own; empty when they have
     weights : str or None     column that says how many customers a row is the average of
+    labels : dict             words for the columns that a fit may name
     """
 
     rows: nw.LazyFrame
@@ -56,6 +58,7 @@ class Design:
     share: float
     alone: str
     weights: str | None
+    labels: dict[str, str]
 
     @property
     def terms(self) -> list[str]:
@@ -66,6 +69,10 @@ class Design:
     def random(self) -> dict[str, str]:
         """Return the random part: the unit first, because errors are clustered by it, and the customer."""
         return {self.unit: "1"} if self.alone else {self.unit: "1", CUSTOMER: "1"}
+
+    def worded(self, text: object) -> str:
+        """Return what a fit says in the words of the page."""
+        return in_labels(str(text), self.labels)
 
     def answered(self, outcome: str) -> nw.LazyFrame:
         """Return the rows in which ``outcome`` was answered."""
@@ -119,7 +126,7 @@ def design(data: StudyData, controls: Sequence[str], *, max_rows: int) -> Design
         rows, cells[[*key, *ex]], data.unit, [t for t in terms["within"] if t in kept],
         [t for t in terms["between"] if t in kept], [t for t in names if t in kept], left_out,
         answers=int(cells["n"].sum()), units=int(cells[data.unit].nunique()), customers=customers, share=share,
-        alone=alone, weights=weights[0] if weights else None,
+        alone=alone, weights=weights[0] if weights else None, labels=labels_of(data, terms, found, CUSTOMER),
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def random_slope(data: StudyData, given: Design, outcome: str, fits: Fits, *, re
             before = fit_lmm(formula, rows, {given.unit: "1"}, reml=reml, weights=given.weights).loglik
         fit = fit_lmm(formula, rows, {given.unit: f"1 + {term}", **others}, reml=reml, weights=given.weights)
     except EstimationError as error:
-        return f"not assessed: {error}"
+        return f"not assessed: {given.worded(error)}"
     spread = fit.varcorr[(fit.varcorr["term1"] == term) & (fit.varcorr["term2"] == term)]
     sd = float(np.sqrt(max(spread["value"].iloc[0], 0.0)))
     gain = max(2 * (fit.loglik - before), 0.0)
@@ -47,5 +47,5 @@ def random_slope(data: StudyData, given: Design, outcome: str, fits: Fits, *, re
         "aspect": main["aspect"].iloc[0], "estimate": estimate, "sd": sd,
         "low": estimate - 1.96 * sd, "high": estimate + 1.96 * sd,
         "p_value": float(0.5 * stats.chi2.sf(gain, 1) + 0.5 * stats.chi2.sf(gain, 2)),
-        "message": fit.message, "n_units": int(fit.ngroups[given.unit]), "crossed": bool(others),
+        "message": given.worded(fit.message), "n_units": int(fit.ngroups[given.unit]), "crossed": bool(others),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where the variance of answers sits, without EX and with it, and what a reader of models asks first."""
+"""Where the variance of answers sits, without EX and with it, and how well that is known."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.planted import planted_variances
-from exlink.steps.mixed_effects.models import Fits, Fitted
+from exlink.steps.mixed_effects.models import Fits
 from exlink.steps.mixed_effects.rows import CUSTOMER
 
 CONTACT = "single contact"
+BOUNDS = ["variance_low", "variance_high", "share_low", "share_high"]
 PLANTED = {"customer": ("customer",), CONTACT: ("residual",), "employee": ("employee", "team")}
 
 
@@ -21,13 +22,14 @@ def variances(data: StudyData, fits: Fits) -> pd.DataFrame:
     -------
     DataFrame: outcome, component (words: the unit, 'customer' where customers have effects of their own, 'single
     contact'), without, with_ex (variances in squared points), accounted (share of the component that goes once EX is
-    in), n_units, share (of all components, without EX), planted (simulated data). The unit's component
-    holds its team's; the planted one of single contacts holds what circumstances account for, the others do not.
+    in), n_units, share (of all components, without EX), planted (simulated data), and the 95 % intervals
+    variance_low, variance_high (of ``without``), share_low, share_high. The unit's component holds its team's; the
+    planted one of single contacts holds what circumstances account for, the others do not.
     """
     who = data.people.rstrip("s")
     rows = []
     for y, fit in fits.mixed.items():
-        before, after = fits.without[y].variances, fit.variances
+        before, after, bounds = fits.without[y].variances, fit.variances, fits.without[y].bounds
         for group, component in ((data.unit, who), (CUSTOMER, "customer"), ("Residual", CONTACT)):
             if group not in after:
                 continue
@@ -35,9 +37,9 @@ def variances(data: StudyData, fits: Fits) -> pd.DataFrame:
             rows.append({
                 "outcome": y, "component": component, "without": first, "with_ex": second,
                 "accounted": 1 - second / first if first > 0 else np.nan, "n_units": fit.n_units,
-                "share": first / float(before.sum()),
+                "share": first / float(before.sum()), **bounds.loc[group],
             })  # fmt: skip
-    columns = ["outcome", "component", "without", "with_ex", "accounted", "n_units", "share"]
+    columns = ["outcome", "component", "without", "with_ex", "accounted", "n_units", "share", *BOUNDS]
     out = pd.DataFrame(rows, columns=columns)
     return out.assign(planted=_planted(data, out, who))
 
@@ -61,31 +63,3 @@ def variance_reason(data: StudyData) -> str:
     if data.has("interactions", "weight"):
         return "not assessed: a row of `interactions` is the average of several customers (column `weight`)"
     return ""
-
-
-def checks(fits: Fits) -> pd.DataFrame:
-    """Return what a reader of models asks first, per outcome.
-
-    Returns
-    -------
-    DataFrame: outcome, n, n_units, customers (how many; missing where they have no effect of their own), icc (the
-    unit's), icc_customer, r2_marginal, r2_conditional, loglik, inflation (clustered over model error, median over the
-    EX terms), converged, message (lme4's words, 'none' when there is nothing to say).
-    """
-    rows = [
-        {"outcome": y, "n": f.n, "n_units": f.n_units, "customers": f.n_customers, "icc": float(f.icc.iloc[0]),
-         "icc_customer": f.icc.get(CUSTOMER), "r2_marginal": f.r2_marginal, "r2_conditional": f.r2_conditional,
-         "loglik": f.loglik, "inflation": _inflation(f), "converged": f.converged, "message": f.message or "none"}
-        for y, f in fits.mixed.items()
-    ]  # fmt: skip
-    columns = [
-        "outcome", "n", "n_units", "customers", "icc", "icc_customer", "r2_marginal", "r2_conditional", "loglik",
-        "inflation", "converged", "message",
-    ]  # fmt: skip
-    numbers = {"customers": "Int64", "icc_customer": float}
-    return pd.DataFrame(rows, columns=columns).astype(numbers)
-
-
-def _inflation(fit: Fitted) -> float:
-    ex = fit.table["term"].str.startswith("ex_")
-    return float((fit.robust_table["std_error"] / fit.table["std_error"])[ex].median()) if ex.any() else np.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words, signed
-from exlink.errors import listed
 from exlink.steps.mixed_effects.check import agrees
 from exlink.steps.mixed_effects.models import FIXED, MIXED, NAIVE, Fits, strongest
 from exlink.steps.mixed_effects.rows import SAMPLE, Design
@@ -65,8 +65,8 @@ def _rest(part: pd.DataFrame) -> str:
     return f"{said} Inconclusive: {in_words(open_)}." if open_ else said
 
 
-def agreement_sentence(effects: pd.DataFrame, outcome: str) -> str:
-    """Return how far mixed model and fixed effects differ."""
+def agreement_sentence(effects: pd.DataFrame, outcome: str, people: str) -> str:
+    """Return how far mixed model and fixed effects differ, and on which aspects they come to different verdicts."""
     first = _of(effects, outcome, MIXED, "within").set_index("aspect")
     second = _of(effects, outcome, FIXED, "within").set_index("aspect").reindex(first.index)
     if first.empty:
@@ -74,11 +74,42 @@ def agreement_sentence(effects: pd.DataFrame, outcome: str) -> str:
     gap = (first["estimate"] - second["estimate"]).abs()
     if gap.dropna().empty:
         return "The two ways to estimate the effects within cannot be compared here."
-    same = (first["verdict"] == second["verdict"]).sum()
-    return (
-        f"Mixed model and fixed effects differ by at most {gap.max():.2f} points ({gap.idxmax()}), where the usual "
-        f"error is {first['std_error'].median():.2f}; {same} of {len(first)} verdicts are the same."
+    both = gap.notna()
+    first, second = first[both], second[both]
+    apart = [
+        f"{a} (‘{_verdict(first, a)}’ in the mixed model, ‘{_verdict(second, a)}’ with fixed effects)"
+        for a in first.index[first["verdict"] != second["verdict"]]
+    ]
+    parted = f" They part on {in_words(apart)}." if apart else ""
+    alone = (
+        f" {in_words(list(gap.index[~both]))} could be estimated in one of the two ways only." if not both.all() else ""
     )
+    return (
+        f"**On {len(first) - len(apart)} of {len(first)} aspects the two ways to compare the same {people} with "
+        f"themselves, mixed model and fixed effects, come to the same verdict.**{parted} Their estimates differ by at "
+        f"most {gap.max():.2f} points ({gap.idxmax()}); what chance alone may do to one of them is usually "
+        f"{1.96 * first['std_error'].median():.2f} points up or down.{alone}"
+    )
+
+
+def errors_matter_sentence(effects: pd.DataFrame) -> str:
+    """Return which verdicts rest on the kind of errors: clustered, as the page shows them, or the model's own."""
+    mixed = effects[effects["specification"] == MIXED]
+    apart = mixed[mixed["verdict"] != mixed["model_verdict"]]
+    if mixed.empty:
+        return ""
+    if apart.empty:
+        return f"None of the {len(mixed)} verdicts depends on which of the two is used."
+    each = [
+        f"{r.aspect} on {r.outcome}, {r.effect} (‘{r.verdict}’ here, ‘{r.model_verdict}’ with the model's own error)"
+        for r in apart.itertuples()
+    ]
+    rest = "the other" if len(apart) == 1 else "the others"
+    return f"{len(mixed) - len(apart)} of {len(mixed)} verdicts are the same with either; {rest}: {in_words(each)}."
+
+
+def _verdict(table: pd.DataFrame, aspect: str) -> str:
+    return str(table.loc[aspect, "verdict"])
 
 
 def naive_sentence(effects: pd.DataFrame, outcome: str, people: str) -> str:
@@ -90,12 +121,12 @@ def naive_sentence(effects: pd.DataFrame, outcome: str, people: str) -> str:
     same = within["clear"].astype(bool) & (np.sign(within["estimate"]) == np.sign(naive["estimate"]))
     claimed = naive[(naive["p_adjusted"] < 0.05) & ~same]
     if claimed.empty:
-        return f"A model that does not split would not have claimed more for {outcome} than what holds within."
+        return f"The naive model would not have claimed more for {outcome} than what holds within."
     each = [
         f"{a} ({signed(row['estimate'])}, within {signed(within.loc[a, 'estimate'])})" for a, row in claimed.iterrows()
     ]
     return (
-        f"**A model that does not split would also have credited {in_words(each)}** with an effect on {outcome} that "
+        f"**The naive model would also have credited {in_words(each)}** with an effect on {outcome} that "
         f"is not there when the same {people} are compared with themselves."
     )
 
@@ -108,25 +139,36 @@ def variance_sentence(parts: pd.DataFrame, outcome: str, people: str) -> str:
     who, contact = by.iloc[0], by.loc[CONTACT]
     customers = ""
     if "customer" in by.index:
-        customers = f", {by.loc['customer', 'share']:.1%} between customers, whoever serves them"
+        customers = f", {_share(by.loc['customer'])} between customers, whoever serves them"
     of_who = f"{people.capitalize()} do not differ by more than chance." if not who["without"] > 0 else (
         f"EX accounts for {max(who['accounted'], 0):.0%} of what lies between {people}."
     )  # fmt: skip
     return (
-        f"Circumstances taken out, **{who['share']:.1%} of the variance of {outcome} lies between {people}**"
+        f"Circumstances taken out, **{_share(who)} of the variance of {outcome} lies between {people}**"
         f"{customers}; the rest differs from contact to contact. {of_who} It accounts for "
         f"{max(contact['accounted'], 0):.1%} of the variance of single contacts, most of which no employer can move."
     )
 
 
+def _share(part: Mapping[str, Any] | pd.Series) -> str:
+    """Return a share with its interval, where there is one."""
+    known = f" ({part['share_low']:.1%} to {part['share_high']:.1%})" if np.isfinite(part["share_low"]) else ""
+    return f"{part['share']:.1%}{known}"
+
+
+def variance_words(parts: pd.DataFrame) -> str:
+    """Return the figure of shares in words, for those who listen to the page."""
+    if parts.empty:
+        return "No model could be fitted."
+    return f"{'; '.join(f'{r.outcome}, {r.component} {_share(r._asdict())}' for r in parts.itertuples())}."
+
+
 def variance_notes(parts: pd.DataFrame, people: str) -> list[str]:
     """Return what has to be known to read the table of variances."""
     teams = "" if people == "teams" else f" What differs between {people} holds what differs between their teams."
-    notes = [f"Squared points of each KPI's scale.{teams}"]
+    notes = [f"Variances in squared points of each KPI's scale.{teams}"]
     if (parts["accounted"] < 0).any():
         notes.append("A share below zero says that EX accounts for nothing of that part.")
-    if parts.loc[parts["component"] == CONTACT, "planted"].notna().any():
-        notes.append("What is planted for single contacts holds what circumstances account for; models take that out.")
     return notes
 
 
@@ -149,17 +191,14 @@ def slope_sentence(found: dict[str, Any] | str, outcome: str, people: str) -> st
 
 
 def errors_sentence(table: pd.DataFrame) -> str:
-    """Return how the two kinds of errors compare, and what lme4 would warn of."""
+    """Return how the two kinds of errors compare, and what the fits warn of, KPI by KPI."""
     if table.empty:
         return "not assessed: no model could be fitted"
     low, high = table["inflation"].min(), table["inflation"].max()
     times = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
-    said = sorted(set(table["message"]) - {"none"})
-    warned = f"Warnings: {listed(said)}." if said else "No fit is singular, all converged."
-    return (
-        f"Errors clustered by unit are {times} times the model's own; near 1 means that the model's "
-        f"picture of the noise is not misleading. {warned}"
-    )
+    said = [f"{r.outcome}: {r.message}" for r in table.itertuples() if r.message != "none"]
+    warned = f"**Warnings.** {'. '.join(said)}." if said else "No fit warns of anything."
+    return f"{warned} The error of an effect is {times} times as large clustered as by the model itself."
 
 
 def check_sentence(found: dict[str, Any] | str, people: str) -> str:
@@ -190,8 +229,18 @@ def check_sentence(found: dict[str, Any] | str, people: str) -> str:
 def counts_note(joint: pd.DataFrame, people: str) -> str:
     """Return the numbers behind the effects, per outcome."""
     first = joint.drop_duplicates("outcome")
-    each = "; ".join(f"{r.outcome}: {r.n:,} answers of {r.n_units:,} {people}" for r in first.itertuples())
-    return f"{each}. Intervals and p values rest on the clustered error."
+    if first["n_units"].nunique() == 1:  # one number of people for all, said once
+        counts = in_words([f"{r.n:,} ({r.outcome})" for r in first.itertuples()])
+        return f"{counts} answers of {int(first['n_units'].iloc[0]):,} {people}."
+    return f"{'; '.join(f'{r.outcome}: {r.n:,} answers of {r.n_units:,} {people}' for r in first.itertuples())}."
+
+
+def with_said(table: pd.DataFrame) -> pd.DataFrame:
+    """Return effects with ``said``, the verdict and its adjusted p value in one narrow cell."""
+    space = "\u00a0"
+    p = table["p_words"].where(table["p_words"].str.startswith("<"), "=" + table["p_words"])
+    known = table["verdict"] + " (p" + space + p.str.replace("=", f"={space}").str.replace("<", f"<{space}") + ")"
+    return table.assign(said=known.where(table["p_adjusted"].notna(), table["verdict"]))
 
 
 def lanes_words(shown: pd.DataFrame) -> str:
