@@ -7,7 +7,6 @@ from collections.abc import Collection
 import numpy as np
 
 from exlink.errors import EstimationError, listed
-from exlink.stats.lmm.formula import INTERCEPT
 from exlink.stats.lmm.products import Grouping, Products
 
 COLLINEAR = 1e-10  # share of a column's sum of squares that must be its own: products of doubles tell no less apart
@@ -50,6 +49,11 @@ def refuse_kind(text: str, name: str) -> None:
     )
 
 
+def refuse_no_number(text: str, name: str) -> None:
+    """Raise EstimationError: weights or frequencies that are not numbers."""
+    raise EstimationError(f"{text}: {name} is not a column of numbers. Turn it into one first.")
+
+
 def refuse_categories(text: str, name: str, levels: int, groups: Collection[str]) -> None:
     """Raise EstimationError when a categorical term is a grouping factor too, or has too many levels to be a term.
 
@@ -82,7 +86,7 @@ def _check_grouping(text: str, grouping: Grouping, products: Products) -> None:
     rows = products.n_rows
     if levels < 2:
         raise EstimationError(f"{text}: {name} has {levels} level; a random effect needs at least 2.")
-    if products.log_weights == 0 and levels >= rows:
+    if not products.uneven and levels >= rows:
         raise EstimationError(
             f"{text}: {name} has {levels:,} levels in {rows:,.0f} rows; the number of levels of each grouping factor "
             "must be < number of observations, or its variance cannot be told from the residual."
@@ -90,7 +94,7 @@ def _check_grouping(text: str, grouping: Grouping, products: Products) -> None:
     _refuse_constant(text, grouping, products)
     _check_effects(text, grouping, products)
     widest = max(grouping.parts)
-    if products.log_weights == 0 and levels * widest >= rows:
+    if not products.uneven and levels * widest >= rows:
         raise EstimationError(
             f"{text}: number of observations ({rows:,.0f}) <= number of random effects ({levels * widest:,}) of "
             f"{name} with {widest} terms each. Leave a slope out, or use fewer, larger groups."
@@ -139,9 +143,8 @@ def _repeated(gram: np.ndarray) -> tuple[int, list[int]] | None:
 
 def _check_response(text: str, products: Products, total: np.ndarray) -> None:
     name, square = products.names[-1], total[-1, -1]
-    ones = _ones(products)
-    if ones is not None:
-        square = square - total[ones, -1] ** 2 / total[ones, ones]
+    if len(products.constant):
+        square = square - products.sums[-1] ** 2 / products.weight
     if not square > CONSTANT * products.n_rows * max((products.shift[-1] / products.scale[-1]) ** 2, 1.0):
         raise EstimationError(f"{text}: the response {name} is constant in {products.n_rows:,.0f} rows.")
 
@@ -160,7 +163,3 @@ def _check_collinear(text: str, products: Products, total: np.ndarray) -> None:
             f"{text}: collinear columns: {products.names[repeated[0]]} is a sum of multiples of {others}. "
             "Leave one out."
         )
-
-
-def _ones(products: Products) -> int | None:
-    return products.names.index(INTERCEPT) if INTERCEPT in products.names[: products.fixed] else None

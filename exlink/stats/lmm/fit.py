@@ -189,7 +189,7 @@ def fit_products(
     inverse = linalg.solve_triangular(found.root, np.eye(products.fixed))
     vcov = units.vcov(inverse @ inverse.T) * found.square / found.degrees
     clustered = robust(products, best.at, found)
-    beta = units.beta(found.beta, names)
+    beta = units.beta(found.beta)
     contrasts = units.fixed
     df = degrees_of_freedom(system, entries, best, covariance, contrasts)
     robust_vcov, robust_df, held = _robust(clustered, units, vcov, df)

@@ -36,12 +36,8 @@ class RandomPart:
 
     @property
     def has_intercept(self) -> bool:
-        """Return whether the part holds a random intercept.
-
-        Its columns may then be centred: a shift of a slope's column only re-expresses the covariance, while without a
-        random intercept that varies freely beside it it would be another model.
-        """
-        return has_intercept(self.terms)
+        """Return whether the part holds a random intercept."""
+        return any(str(t) == "1" for t in self.terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +61,9 @@ class Model:
     variables: tuple[str, ...]
 
     @property
-    def has_intercept(self) -> bool:
-        """Return whether the fixed part holds an intercept."""
-        return has_intercept(self.fixed)
-
-    @property
     def groups(self) -> tuple[str, ...]:
         """Return the columns of which each level has a random intercept."""
         return tuple(p.keys[0] for p in self.random if len(p.keys) == 1 and p.has_intercept)
-
-
-def has_intercept(terms: Iterable[Term]) -> bool:
-    """Return whether ``terms`` hold the constant column."""
-    return any(str(t) == "1" for t in terms)
 
 
 def read_model(

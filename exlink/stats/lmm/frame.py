@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,17 @@ from exlink.stats.lmm.checks import (
     refuse_categories,
     refuse_infinite,
     refuse_kind,
+    refuse_no_number,
     refuse_no_rows,
     refuse_vast,
     refuse_weights,
 )
-from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, RandomPart, check_columns, variables
-from exlink.stats.lmm.layout import Layout, free_entries, lay_out
+from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, check_columns, variables
+from exlink.stats.lmm.labels import joined, whole_keys
+from exlink.stats.lmm.layout import Layout, Side, lay_out, side_of, term_columns
 from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
 
+NUMBERS = ("decimal", "integer", "floating", "mixed-integer-float")  # kinds of objects that are
 LARGEST = 1e150  # what can be squared and summed
 
 
@@ -52,12 +55,12 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
     shift, scale = standardise(layout, values)
     values = (values - shift) / scale
     codes, groupings = [], []
-    for name, keys, columns, parts in layout.factors:
-        code, levels = _encode(used, keys)
+    for factor in layout.factors:
+        code, levels = _encode(used, factor.keys)
         codes.append(code)
-        groupings.append(Grouping(name, levels, columns, free_entries(parts), parts))
+        groupings.append(factor.grouping(levels))
     return Products(
-        names=names, fixed=layout.fixed, shift=shift, scale=scale, groupings=tuple(groupings),
+        names=names, fixed=layout.fixed, constant=layout.constant, shift=shift, scale=scale, groupings=tuple(groupings),
         first=_gram(values, weights, codes[0], groupings[0].size),
         pairs={
             (a, b): _pair(values, weights, codes, groupings, a, b)
@@ -67,9 +70,11 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
             (a, b): _triple(values, weights, codes, groupings, a, b)
             for a in range(1, len(groupings)) for b in range(a + 1, len(groupings))
         },
+        sums=weights @ values, weight=float(weights.sum()),
         n_rows=float(weights.sum()) if model.frequencies else float(len(used)),
         n_seen=len(frame), n_incomplete=int(len(frame) - len(used)),
         log_weights=float(np.log(weights).sum()) if model.weights else 0.0,
+        uneven=bool(model.weights) and bool(np.ptp(weights) > 0),
     )  # fmt: skip
 
 
@@ -84,29 +89,38 @@ def standardise(layout: Layout, values: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _columns(model: Model, used: pd.DataFrame) -> tuple[Layout, np.ndarray]:
-    made = [_matrix(model.response, used, model.text), _matrix(model.fixed, used, model.text)]
+    response, fixed = _matrix(model.response, used, model.text), _matrix(model.fixed, used, model.text)
     random = {id(part): _matrix(part.terms, used, model.text) for part in model.random}
-    if made[0].shape[1] != 1:
-        raise EstimationError(f"{model.text}: the response is not a number but {made[0].shape[1]} categories.")
+    if len(response[0].names) != 1:
+        raise EstimationError(f"{model.text}: the response is not a number but {len(response[0].names)} categories.")
+    layout = lay_out(model, response[0].names[0], fixed[0], lambda part: random[id(part)][0])
+    known = {
+        name: column
+        for side, matrix in (*random.values(), fixed, response)
+        for name, column in zip(side.names, matrix.T, strict=True)
+    }
+    return layout, np.column_stack([known[slot.name] for slot in layout.slots])
 
-    def names(part: RandomPart) -> Sequence[str]:
-        return list(random[id(part)].columns)
 
-    layout = lay_out(model, made[0].columns[0], list(made[1].columns), names)
-    known = {name: matrix[name] for matrix in (*random.values(), *reversed(made)) for name in matrix.columns}
-    return layout, np.column_stack([known[slot.name].to_numpy(dtype=float) for slot in layout.slots])
-
-
-def _matrix(terms: Sequence[Term], used: pd.DataFrame, text: str) -> pd.DataFrame:
-    """Return the columns of a right-hand side; names as formulaic writes them, the intercept as lme4 does."""
+def _matrix(terms: Sequence[Term], used: pd.DataFrame, text: str) -> tuple[Side, np.ndarray]:
+    """Return the columns of a right-hand side and their values, (rows, columns)."""
     if not terms:
-        return pd.DataFrame(index=used.index)
+        return Side(), np.empty((len(used), 0))
     try:
         with np.errstate(divide="ignore", invalid="ignore"):  # what log makes of zero is counted and refused below
-            matrix = Formula(list(terms)).get_model_matrix(used, context=FUNCTIONS, na_action="ignore")
+            matrix = Formula(list(terms)).get_model_matrix(used, context=FUNCTIONS, na_action="ignore", output="numpy")
     except (FormulaicError, TypeError, ValueError) as error:
         raise EstimationError(f"{text}: {_reason(error)}.") from error
-    return pd.DataFrame(matrix).rename(columns={"Intercept": INTERCEPT})
+    values = np.asarray(matrix, dtype=float)
+    return side_of(_blocks(values, term_columns(matrix.model_spec, text))), values
+
+
+def _blocks(values: np.ndarray, terms: Sequence[list[str]]) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Yield names and values of the columns of each term."""
+    at = 0
+    for names in terms:
+        yield names, values[:, at : at + len(names)]
+        at += len(names)
 
 
 def _reason(error: Exception) -> str:
@@ -123,9 +137,9 @@ def _typed(model: Model, used: pd.DataFrame) -> pd.DataFrame:
     made = {}
     for name in sorted({v for term in terms for factor in term.factors for v in variables(factor)}):
         column = used[name]
-        kind = pd.api.types.infer_dtype(column) if column.dtype == object else str(column.dtype)
+        kind = _kind(column)
         whole = pd.api.types.is_integer_dtype(column.dtype) and name not in coded  # int8 would overflow in a product
-        if whole or kind in ("decimal", "integer", "floating", "mixed-integer-float"):
+        if whole or (column.dtype == object and kind in NUMBERS):
             made[name] = column.astype(float)
         elif kind.startswith("mixed"):
             raise EstimationError(
@@ -134,6 +148,11 @@ def _typed(model: Model, used: pd.DataFrame) -> pd.DataFrame:
         elif kind.startswith(("datetime", "date", "time", "period", "complex", "interval", "bytes")):
             refuse_kind(model.text, name)
     return used.assign(**made) if made else used
+
+
+def _kind(column: pd.Series) -> str:
+    """Return what a column holds, ``floating`` or ``string``."""
+    return pd.api.types.infer_dtype(column) if column.dtype == object else str(column.dtype)
 
 
 def _refuse_many_categories(model: Model, used: pd.DataFrame) -> None:
@@ -154,7 +173,9 @@ def _weights(model: Model, used: pd.DataFrame) -> np.ndarray:
     name = model.weights or model.frequencies
     if name is None:
         return np.ones(len(used))
-    values = pd.to_numeric(used[name], errors="coerce").to_numpy(dtype=float)
+    if not pd.api.types.is_numeric_dtype(used[name]) and _kind(used[name]) not in NUMBERS:
+        refuse_no_number(model.text, name)
+    values = used[name].to_numpy(dtype=float)
     good = np.isfinite(values) & (values > 0)
     refuse_weights(model.text, name, int((~good).sum()), len(used), "positive numbers")
     if model.frequencies:
@@ -162,16 +183,14 @@ def _weights(model: Model, used: pd.DataFrame) -> np.ndarray:
     return values
 
 
-def _encode(used: pd.DataFrame, keys: tuple[str, ...]) -> tuple[np.ndarray, pd.Index]:
+def _encode(used: pd.DataFrame, keys: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     for key in keys:
         if used[key].dtype == object and pd.api.types.infer_dtype(used[key]).startswith("mixed"):
             raise EstimationError(f"{key} mixes kinds of values, so its levels have no order. Turn it into text.")
     if len(keys) == 1:
-        code, levels = encode(used[keys[0]].astype(object) if used[keys[0]].dtype == "category" else used[keys[0]])
-        return code, pd.Index(levels, name=keys[0])
-    label = used[keys[0]].astype(str).str.cat([used[k].astype(str) for k in keys[1:]], sep=":")
-    code, levels = encode(label)
-    return code, pd.Index(levels, name=":".join(keys))
+        column = used[keys[0]]
+        return encode(whole_keys(column.astype(object) if column.dtype == "category" else column))
+    return encode(joined([pd.factorize(whole_keys(used[k])) for k in keys]))
 
 
 def _gram(values: np.ndarray, weights: np.ndarray, code: np.ndarray, levels: int) -> np.ndarray:

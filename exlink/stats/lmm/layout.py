@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from formulaic import ModelSpec
 
+from exlink.errors import EstimationError
 from exlink.stats.lmm.formula import INTERCEPT, Model, RandomPart
+from exlink.stats.lmm.products import Grouping
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The columns of a right-hand side.
+
+    names : tuple of str      the constant column as ``(Intercept)``
+    constant : tuple of str   columns that sum to 1 in every row: the intercept, or all indicators of a term, one for
+                              each category; empty where no term says so
+    """
+
+    names: tuple[str, ...] = ()
+    constant: tuple[str, ...] = ()
+
+    def slots(self) -> list[Slot]:
+        """Return the columns, each with whether it may be shifted.
+
+        Beside a constant a shift only re-expresses its coefficient, and the covariance of random effects in one part;
+        without one it would be another model. What makes up the constant cannot be shifted itself.
+        """
+        return [Slot(n, bool(self.constant) and n not in self.constant) for n in self.names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,47 +45,108 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FactorLayout:
+    """One grouping factor, its independent parts joined.
+
+    name : str
+    keys : tuple of str              columns of the data
+    columns : ndarray of int, (q,)   positions of its effects' columns among the slots
+    parts : tuple of int             how many effects each part has
+    constant : ndarray of bool, (q,) effects that make up the constant of their part
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    columns: np.ndarray
+    parts: tuple[int, ...]
+    constant: np.ndarray
+
+    def grouping(self, levels: Any) -> Grouping:
+        """Return the factor with the levels it has in the data, (J,) sorted."""
+        index = pd.Index(levels, name=self.name).infer_objects()
+        return Grouping(self.name, index, self.columns, free_entries(self.parts), self.parts, self.constant)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """Design columns in order: fixed effects, columns of random effects only, response.
 
     slots : tuple of Slot, (K,)
     fixed : int
-    factors : tuple of (name, keys, columns (q,), parts)   one per grouping factor, parts of one group joined
+    constant : ndarray of int          positions of the fixed columns that sum to 1; empty where none do
+    factors : tuple of FactorLayout    in the order asked for
     """
 
     slots: tuple[Slot, ...]
     fixed: int
-    factors: tuple[tuple[str, tuple[str, ...], np.ndarray, tuple[int, ...]], ...]
+    constant: np.ndarray
+    factors: tuple[FactorLayout, ...]
 
 
-def lay_out(
-    model: Model, response: str, fixed_names: Sequence[str], part_names: Callable[[RandomPart], Sequence[str]]
-) -> Layout:
+def side_of(blocks: Iterable[tuple[Sequence[str], np.ndarray | None]]) -> Side:
+    """Return a side from its terms: names of a term's columns, and values (rows, columns).
+
+    Values are None where the rows at hand do not tell whether the columns always sum to 1.
+    """
+    names: list[str] = []
+    constant: tuple[str, ...] = ()
+    for columns, values in blocks:
+        names += columns
+        if not constant and values is not None and (values.sum(axis=1) == 1).all():
+            constant = tuple(columns)
+    return Side(tuple(names), constant)
+
+
+def term_columns(spec: ModelSpec, text: str) -> list[list[str]]:
+    """Return the names of columns term by term, as formulaic writes them, the constant as lme4 does.
+
+    Raises
+    ------
+    EstimationError
+        A column of the data bears the constant's name.
+    """
+    made = [
+        [INTERCEPT] if str(s.term) == "1" and not any(t.factors for t in s.scoped_terms) else list(s.columns)
+        for s in spec.structure
+    ]
+    plain = [n for s in spec.structure for n in s.columns]
+    if INTERCEPT in plain:
+        raise EstimationError(
+            f"{text}: a column is called '{INTERCEPT}', which is the name of the constant. Rename it."
+        )
+    return made
+
+
+def lay_out(model: Model, response: str, fixed: Side, part: Callable[[RandomPart], Side]) -> Layout:
     """Return the layout of a model whose categorical columns are known by now.
 
     Parameters
     ----------
     response : str
-    fixed_names : sequence of str
-        Columns of the fixed part, the intercept as ``(Intercept)``.
-    part_names : callable
+    fixed : Side
+    part : callable
         Columns of a random part.
     """
-    slots = [Slot(n, model.has_intercept and n != INTERCEPT) for n in fixed_names]
-    factors: dict[str, tuple[tuple[str, ...], list[int], list[int]]] = {}
-    for part in model.random:
-        places = []
-        for name in part_names(part):
-            slot = Slot(name, part.has_intercept and name != INTERCEPT)
+    slots = fixed.slots()
+    factors: dict[str, tuple[tuple[str, ...], list[int], list[int], list[bool]]] = {}
+    for asked in model.random:
+        side = part(asked)
+        _, columns, sizes, constant = factors.setdefault(asked.group, (asked.keys, [], [], []))
+        for slot in side.slots():
             if slot not in slots:
                 slots.append(slot)
-            places.append(slots.index(slot))
-        _, columns, sizes = factors.setdefault(part.group, (part.keys, [], []))
-        columns += places
-        sizes.append(len(places))
-    slots.append(Slot(response, model.has_intercept))
-    found = tuple((g, keys, np.array(columns), tuple(sizes)) for g, (keys, columns, sizes) in factors.items())
-    return Layout(tuple(slots), len(fixed_names), found)
+            columns.append(slots.index(slot))
+            constant.append(slot.name in side.constant)
+        sizes.append(len(side.names))
+    slots.append(Slot(response, bool(fixed.constant)))
+    return Layout(
+        slots=tuple(slots), fixed=len(fixed.names),
+        constant=np.array([fixed.names.index(n) for n in fixed.constant], dtype=int),
+        factors=tuple(
+            FactorLayout(name, keys, np.array(columns), tuple(sizes), np.array(constant))
+            for name, (keys, columns, sizes, constant) in factors.items()
+        ),
+    )  # fmt: skip
 
 
 def free_entries(parts: Sequence[int]) -> np.ndarray:

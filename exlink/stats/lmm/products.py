@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from exlink.stats.lmm.formula import INTERCEPT
+from exlink.errors import EstimationError, listed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +20,8 @@ class Grouping:
     columns : ndarray of int, (q,) positions of the random effects' columns among the design columns
     free : ndarray of bool, (q, q) which entries of the relative covariance factor (lower triangle) are estimated
     parts : tuple of int           how many effects each independent part has; sums to q
+    constant : ndarray of bool, (q,) effects whose columns make up the constant of their part: a random intercept, or
+                                   one effect per category
     """
 
     name: str
@@ -27,6 +29,7 @@ class Grouping:
     columns: np.ndarray
     free: np.ndarray
     parts: tuple[int, ...]
+    constant: np.ndarray
 
     @property
     def size(self) -> int:
@@ -71,33 +74,42 @@ class Products:
     """Compressed rows of a linear mixed model.
 
     A design column is shifted and scaled before it is multiplied: ``(raw - shift) / scale``. A shift only occurs
-    where a constant column beside it makes it harmless; both are undone when results are reported.
+    where a constant beside it makes it harmless; both are undone when results are reported.
 
     names : tuple of str, (K,)     fixed effects first, then columns of random effects only, the response last
     fixed : int                    p, the number of fixed effects; 0 < p < K
+    constant : ndarray of int      positions of the fixed effects whose columns sum to 1: the intercept, or an indicator
+                                   of each category; empty where there is no constant
     shift, scale : ndarray, (K,)
     groupings : tuple of Grouping  in the order asked for
     first : ndarray, (J, K, K)     per level of the first factor: sums of w · row · row'
     pairs : dict                   (a, b) with a < b → Pair. For a = 0 ``products`` is (P, K, q_b): all design columns
                                    by the effects of b; otherwise (P, q_a, q_b)
     triples : dict                 (a, b) with 0 < a < b → Triple; empty with fewer than three factors
+    sums : ndarray, (K,)           of w · row
+    weight : float                 sum of w: of weights or frequencies, without them of rows
     n_rows : float                 rows used (the sum of frequencies where they are given)
     n_seen, n_incomplete : int     rows read, and rows left out because something was missing
     log_weights : float            sum of log precision weights; 0 without
+    uneven : bool                  whether precision weights differ between rows
     """
 
     names: tuple[str, ...]
     fixed: int
+    constant: np.ndarray
     shift: np.ndarray
     scale: np.ndarray
     groupings: tuple[Grouping, ...]
     first: np.ndarray
     pairs: dict[tuple[int, int], Pair]
     triples: dict[tuple[int, int], Triple]
+    sums: np.ndarray
+    weight: float
     n_rows: float
     n_seen: int
     n_incomplete: int
     log_weights: float
+    uneven: bool
 
     @property
     def total(self) -> np.ndarray:
@@ -105,7 +117,19 @@ class Products:
         return self.first.sum(axis=0)
 
     def without(self, terms: Collection[str]) -> Products:
-        """Return the same rows without some fixed effects; a column that a random effect needs stays for it."""
+        """Return the same rows without some fixed effects; a column that a random effect needs stays for it.
+
+        Raises
+        ------
+        EstimationError
+            A term that makes up the constant: others are centred beside it.
+        """
+        held = [self.names[k] for k in self.constant if self.names[k] in terms]
+        if held:
+            raise EstimationError(
+                f"{listed(held)} cannot be taken out afterwards: together with all categories of its term it is the "
+                "constant, beside which columns are centred. Fit the formula without it."
+            )
         needed = {int(c) for g in self.groupings for c in g.columns}
         stay = [k for k in range(self.fixed) if self.names[k] not in terms]
         aside = [k for k in range(self.fixed) if self.names[k] in terms and k in needed]
@@ -113,6 +137,7 @@ class Products:
         place = {k: i for i, k in enumerate(order)}
         return replace(
             self, names=tuple(self.names[k] for k in order), fixed=len(stay), shift=self.shift[order],
+            constant=np.array([place[int(k)] for k in self.constant], dtype=int), sums=self.sums[order],
             scale=self.scale[order], first=self.first[np.ix_(range(len(self.first)), order, order)],
             groupings=tuple(replace(g, columns=np.array([place[int(c)] for c in g.columns])) for g in self.groupings),
             pairs={
@@ -122,13 +147,6 @@ class Products:
         )  # fmt: skip
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return means (K,) and covariances (K, K) of the standardised columns over the rows, weights counted.
-
-        Without a constant column means are not known and taken as zero.
-        """
-        total = self.total
-        if INTERCEPT not in self.names:
-            return np.zeros(len(total)), total / self.n_rows
-        ones = self.names.index(INTERCEPT)
-        means = total[ones] / total[ones, ones]
-        return means, total / total[ones, ones] - np.outer(means, means)
+        """Return means (K,) and covariances (K, K) of the standardised columns over the rows, weights counted."""
+        means = self.sums / self.weight
+        return means, self.total / self.weight - np.outer(means, means)

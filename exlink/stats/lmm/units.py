@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from exlink.errors import EstimationError
-from exlink.stats.lmm.formula import INTERCEPT
 from exlink.stats.lmm.products import Grouping, Products
 
 
@@ -16,24 +15,23 @@ from exlink.stats.lmm.products import Grouping, Products
 class Units:
     """How standardised columns relate to raw ones.
 
-    fixed : ndarray, (p, p)            A with beta_raw = spread · A beta + centre · e(Intercept)
+    fixed : ndarray, (p, p)            A with beta_raw = spread · A beta + centre · ones
+    ones : ndarray, (p,)               1 for each effect whose columns sum to the constant, where there is one
     random : tuple of ndarray (q, q)   B per factor with b_raw = spread · B b
     spread, centre : float             of the response
     log_scale : float                  sum of the logs of the fixed columns' scales
     """
 
     fixed: np.ndarray
+    ones: np.ndarray
     random: tuple[np.ndarray, ...]
     spread: float
     centre: float
     log_scale: float
 
-    def beta(self, standardised: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    def beta(self, standardised: np.ndarray) -> np.ndarray:
         """Return fixed effects in raw units."""
-        out = self.spread * (self.fixed @ standardised)
-        if self.centre:
-            out[list(names).index(INTERCEPT)] += self.centre
-        return out
+        return self.spread * (self.fixed @ standardised) + self.centre * self.ones
 
     def vcov(self, standardised: np.ndarray) -> np.ndarray:
         """Return a covariance matrix of fixed effects in raw units."""
@@ -56,11 +54,10 @@ def units_of(products: Products) -> Units:
     """Return the units of ``products``."""
     p = products.fixed
     shift, scale = products.shift, products.scale
-    fixed = np.diag(1 / scale[:p])
-    if np.any(shift[:p]):
-        fixed[products.names.index(INTERCEPT), :] -= shift[:p] / scale[:p]
+    ones = np.isin(np.arange(p), products.constant).astype(float)
+    fixed = np.diag(1 / scale[:p]) - np.outer(ones, shift[:p] / scale[:p])
     return Units(
-        fixed=fixed, random=tuple(_random_units(products, g) for g in products.groupings),
+        fixed=fixed, ones=ones, random=tuple(_random_units(products, g) for g in products.groupings),
         spread=float(scale[-1]), centre=float(shift[-1]), log_scale=float(np.log(scale[:p]).sum()),
     )  # fmt: skip
 
@@ -99,14 +96,13 @@ def factors_of(theta: Sequence[float], groupings: Sequence[Grouping], text: str)
 
 
 def _random_units(products: Products, grouping: Grouping) -> np.ndarray:
-    """Return B: raw column k is scale_k · standardised column + shift_k · ones, so effects go the other way."""
+    """Return B: raw column k is scale_k · standardised column + shift_k · constant, so effects go the other way."""
     columns = grouping.columns
     raw = np.diag(products.scale[columns])
     at = 0
     for size in grouping.parts:
         for k in range(at, at + size):
-            if products.shift[columns[k]]:
-                ones = next(i for i in range(at, at + size) if products.names[columns[i]] == INTERCEPT)
-                raw[ones, k] += products.shift[columns[k]]
+            own = np.arange(at, at + size)[grouping.constant[at : at + size]]
+            raw[own, k] += products.scale[columns[own]] * products.shift[columns[k]]
         at += size
     return np.linalg.inv(raw)

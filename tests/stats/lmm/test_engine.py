@@ -154,12 +154,6 @@ def test_spark_frames():
     assert_same(compress(MODEL, session.createDataFrame(ROWS)), from_frame(MODEL, ROWS))
 
 
-def test_enums_count_as_text(engine):
-    table = relation(engine, ROWS)
-    typed = table.project("* REPLACE (CAST(channel AS ENUM ('phone', 'email', 'chat', 'Ärger')) AS channel)")
-    assert_same(from_engine(MODEL, typed), from_frame(MODEL, ROWS))
-
-
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_rows_does_not_matter(seed):

@@ -124,6 +124,17 @@ def expand(
     return out
 
 
+def column_sums(
+    table: pa.Table, made: Split, columns: Sequence[Column], standard: Sequence[Standard], varying: Sequence[Standard]
+) -> np.ndarray:
+    """Return the sums of standardised design columns over all rows, (K,); parameters as for ``expand``."""
+    a, b = _coefficients(table, made, columns, standard, varying)
+    return np.array([
+        np.sum(left * table["s0_0"].to_numpy() + right * table[f"s{place}_0"].to_numpy())
+        for left, right, place in zip(a, b, made.place, strict=True)
+    ])  # fmt: skip
+
+
 def _coefficients(
     table: pa.Table, made: Split, columns: Sequence[Column], standard: Sequence[Standard], varying: Sequence[Standard]
 ) -> tuple[list[Any], list[Any]]:

@@ -14,19 +14,19 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exlink.stats.lmm.engine.cells import Split, cell_sums, expand, products_by, split
+from exlink.stats.lmm.engine.cells import Split, cell_sums, column_sums, expand, products_by, split
 from exlink.stats.lmm.engine.design import design, read_factors
 from exlink.stats.lmm.engine.expressions import Column, complete
 from exlink.stats.lmm.engine.opened import opened
 from exlink.stats.lmm.engine.plan import choose_keys
 from exlink.stats.lmm.engine.survey import Standard, Survey, check_finite, key, standards, survey
 from exlink.stats.lmm.formula import Model, check_columns
-from exlink.stats.lmm.layout import Layout, free_entries
-from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
+from exlink.stats.lmm.labels import are_whole, joined
+from exlink.stats.lmm.layout import Layout
+from exlink.stats.lmm.products import Pair, Products, Triple
 
 PREFIXES = "fgh"  # of the keys of the factors that meet
 
@@ -88,7 +88,7 @@ def _scan(model: Model, frame: nw.LazyFrame) -> Scanned:
     check_finite(model, columns, found, rows)
     standard = standards(columns, [slot.centred for slot in layout.slots], found, rows)
     task = Task(model, rows, schema, layout, columns, standard)
-    first, factors = layout.factors[0][1], range(len(layout.factors))
+    first, factors = layout.factors[0].keys, range(len(layout.factors))
     made = split(columns, choose_keys(columns, rows, found.rows, first, schema))
     varying = standards([Column("", parts) for parts in made.varying], [True] * len(made.varying), found, rows)
     return Scanned(
@@ -101,12 +101,10 @@ def _scan(model: Model, frame: nw.LazyFrame) -> Scanned:
 
 def _assemble(scanned: Scanned) -> Products:
     task, found = scanned.task, scanned.found
-    label = _labels(scanned.cells, len(task.layout.factors[0][1]))
+    label = _labels(scanned.cells, len(task.layout.factors[0].keys))
     levels = [_sorted_levels(label)]
-    first = expand(
-        scanned.cells, scanned.made, task.columns, task.standard, scanned.varying, _codes(label, levels[0]),
-        len(levels[0]),
-    )  # fmt: skip
+    summed = scanned.cells, scanned.made, task.columns, task.standard, scanned.varying
+    first = expand(*summed, _codes(label, levels[0]), len(levels[0]))
     pairs = {}
     for a, b in sorted(scanned.pairs):
         table = scanned.pairs.pop((a, b))
@@ -124,15 +122,16 @@ def _assemble(scanned: Scanned) -> Products:
         codes, products = _ordered(task, table, codes, a, b)
         triples[a, b] = Triple(*codes, products)
     groupings = tuple(
-        Grouping(name, pd.Index(labels.to_numpy(zero_copy_only=False), name=name), places, free_entries(parts), parts)
-        for (name, _, places, parts), labels in zip(task.layout.factors, levels, strict=True)
+        factor.grouping(labels.to_numpy(zero_copy_only=False))
+        for factor, labels in zip(task.layout.factors, levels, strict=True)
     )
     return Products(
         names=tuple(slot.name for slot in task.layout.slots), fixed=task.layout.fixed,
+        constant=task.layout.constant, sums=column_sums(*summed), weight=found.weight,
         shift=np.array([s.shift for s in task.standard]), scale=np.array([s.scale for s in task.standard]),
         groupings=groupings, first=first, pairs=pairs, triples=triples,
         n_rows=found.weight if task.model.frequencies else float(found.rows), n_seen=found.seen,
-        n_incomplete=found.seen - found.rows, log_weights=found.log_weight,
+        n_incomplete=found.seen - found.rows, log_weights=found.log_weight, uneven=found.uneven,
     )  # fmt: skip
 
 
@@ -143,10 +142,10 @@ def _sums_where(task: Task, factors: Sequence[int]) -> pa.Table:
     """
     kept = {
         f"{prefix}{i}": key(c, task.schema)
-        for f, prefix in zip(factors, PREFIXES, strict=False) for i, c in enumerate(task.layout.factors[f][1])
+        for f, prefix in zip(factors, PREFIXES, strict=False) for i, c in enumerate(task.layout.factors[f].keys)
     }  # fmt: skip
     names, (a, b) = list(kept), factors[-2:]
-    wanted = {_product(task, i, j) for i in _left(task, a) for j in task.layout.factors[b][2]}
+    wanted = {_product(task, i, j) for i in _left(task, a) for j in task.layout.factors[b].columns}
     for i in sorted({i for pair in wanted for i in pair if i}):
         own = task.standard[i - 1]
         kept[f"u{i}"] = (task.columns[i - 1].expression() - own.shift) / own.scale
@@ -157,7 +156,7 @@ def _ordered(
     task: Task, table: pa.Table, codes: Sequence[np.ndarray], a: int, b: int
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return codes sorted, each combination once, and the products of the columns of a and b, (P, q_a, q_b)."""
-    rows, columns = _left(task, a), task.layout.factors[b][2]
+    rows, columns = _left(task, a), task.layout.factors[b].columns
     order = _order(codes)
     sorted_codes = [code[order] for code in codes]
     products = np.empty((len(order), len(rows), len(columns)))
@@ -181,7 +180,7 @@ def _order(codes: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _left(task: Task, a: int) -> Sequence[int]:
-    return range(len(task.columns)) if a == 0 else task.layout.factors[a][2]
+    return range(len(task.columns)) if a == 0 else task.layout.factors[a].columns
 
 
 def _product(task: Task, i: int, j: int) -> tuple[int, int]:
@@ -191,21 +190,28 @@ def _product(task: Task, i: int, j: int) -> tuple[int, int]:
 
 
 def _labels_of(task: Task, table: pa.Table, factors: Sequence[int]) -> list[pa.Array]:
-    keys = [len(task.layout.factors[f][1]) for f in factors]
+    keys = [len(task.layout.factors[f].keys) for f in factors]
     return [_labels(table, n, prefix) for n, prefix in zip(keys, PREFIXES, strict=False)]
 
 
 def _labels(table: pa.Table, keys: int, prefix: str = "f") -> pa.Array:
     """Return the labels of levels: the key itself, or several keys as ``batch:cask``."""
-    arrays = [table[f"{prefix}{i}"].combine_chunks() for i in range(keys)]
+    arrays = [_whole(table[f"{prefix}{i}"].combine_chunks()) for i in range(keys)]
     if len(arrays) == 1:
         return arrays[0]
-    texts = []
-    for array in arrays:
-        coded = array.dictionary_encode()
-        written = pd.Series(coded.dictionary.to_numpy(zero_copy_only=False)).astype(str)
-        texts.append(pa.array(written.tolist(), pa.string()).take(coded.indices))
-    return pc.binary_join_element_wise(*texts, ":")
+    coded = [array.dictionary_encode() for array in arrays]
+    return pa.array(
+        joined([(c.indices.to_numpy(), c.dictionary.to_numpy(zero_copy_only=False)) for c in coded]), pa.string()
+    )
+
+
+def _whole(keys: pa.Array) -> pa.Array:
+    """Return keys, whole numbers that came as doubles as integers (see ``labels``)."""
+    if not pa.types.is_floating(keys.type):
+        return keys
+    ends = pc.min_max(keys)
+    parts = not pc.all(pc.equal(pc.floor(keys), keys)).as_py()
+    return keys.cast(pa.int64()) if are_whole(ends["min"].as_py(), ends["max"].as_py(), parts) else keys
 
 
 def _sorted_levels(label: pa.Array) -> pa.Array:

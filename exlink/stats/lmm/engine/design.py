@@ -17,8 +17,8 @@ from formulaic.parser.types import Factor, Term
 
 from exlink.errors import EstimationError
 from exlink.stats.lmm.engine.expressions import COMPILED, Column, Part, categorical_column, kinds
-from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, RandomPart, variables
-from exlink.stats.lmm.layout import Layout, lay_out
+from exlink.stats.lmm.formula import FUNCTIONS, Model, variables
+from exlink.stats.lmm.layout import Layout, Side, lay_out, side_of, term_columns
 
 FREE_ROWS = 40  # rows of the specimen beyond those that show each level once
 SEED = 20
@@ -76,7 +76,7 @@ def design(
     Parameters
     ----------
     schema : mapping of column → Narwhals type
-    levels : mapping of categorical column → its levels among complete rows, sorted
+    levels : mapping of categorical column → its levels among complete rows, in their order
 
     Raises
     ------
@@ -84,17 +84,13 @@ def design(
         A factor that formulaic refuses, or whose columns an engine would compute differently.
     """
     rows = specimen(model, factors, schema, levels)
-    response = _columns(model.response, factors, rows, model.text)
+    _, response = _columns(model.response, factors, rows, model.text)
     if len(response) != 1:
         raise EstimationError(f"{model.text}: the response is not a number but {len(response)} categories.")
-    fixed = _columns(model.fixed, factors, rows, model.text)
+    side, fixed = _columns(model.fixed, factors, rows, model.text)
     random = {id(part): _columns(part.terms, factors, rows, model.text) for part in model.random}
-
-    def names(part: RandomPart) -> list[str]:
-        return [c.name for c in random[id(part)]]
-
-    layout = lay_out(model, response[0].name, [c.name for c in fixed], names)
-    known = {c.name: c for c in [*itertools.chain(*random.values()), *fixed, *response]}
+    layout = lay_out(model, response[0].name, side, lambda part: random[id(part)][0])
+    known = {c.name: c for columns in (*(made for _, made in random.values()), fixed, response) for c in columns}
     return layout, [known[slot.name] for slot in layout.slots]
 
 
@@ -108,7 +104,9 @@ def specimen(
     for name in sorted({c for part in factors.numeric.values() for c in part.columns} | set(levels)):
         if name in levels:
             place = np.concatenate([np.arange(len(levels[name])), rng.integers(len(levels[name]), size=rows)])[:rows]
-            made[name] = pd.Series([levels[name][i] for i in place])
+            found = [levels[name][i] for i in place]
+            ordered_type = isinstance(schema[name], nw.Enum)
+            made[name] = pd.Categorical(found, categories=levels[name]) if ordered_type else pd.Series(found)
         elif schema[name] == nw.Boolean:
             made[name] = rng.integers(2, size=rows).astype(bool)
         elif schema[name].is_integer():
@@ -118,23 +116,28 @@ def specimen(
     return pd.DataFrame(made, index=range(rows))
 
 
-def _columns(terms: Sequence[Term], factors: Factors, rows: pd.DataFrame, text: str) -> list[Column]:
+def _columns(
+    terms: Sequence[Term], factors: Factors, rows: pd.DataFrame, text: str
+) -> tuple[Side, list[Column]]:  # fmt: skip
     """Return the columns formulaic makes of ``terms``, as products, after checking them on the specimen."""
     if not terms:
-        return []
+        return Side(), []
     matrix = _materialise(terms, rows, text)
     spec = matrix.model_spec
-    found = []
-    for structure in spec.structure:
+    found, blocks = [], []
+    for structure, names in zip(spec.structure, term_columns(spec, text), strict=True):
         made = []
         for scoped in structure.scoped_terms:
             choices = [_parts(f.factor.expr, f.reduced, factors, spec) for f in scoped.factors]
             for choice in itertools.product(*reversed(choices)):
                 made.append((tuple(p for p in reversed(choice) if p), float(scoped.scale)))
-        for name, (parts, times) in zip(structure.columns, made, strict=True):
-            found.append(Column(INTERCEPT if name == "Intercept" else name, parts, times))
+        values = np.asarray(matrix, dtype=float)[:, len(found) : len(found) + len(names)]
+        found += [Column(name, parts, times) for name, (parts, times) in zip(names, made, strict=True)]
+        # the specimen shows every category, but not every number
+        told = all(part.weights is not None for parts, _ in made for part in parts)
+        blocks.append((names, values if told else None))
     _refuse_differences(found, matrix, rows, text)
-    return found
+    return side_of(blocks), found
 
 
 def _parts(expr: str, reduced: bool, factors: Factors, spec: Any) -> list[Part | None]:
@@ -154,7 +157,7 @@ def _parts(expr: str, reduced: bool, factors: Factors, spec: Any) -> list[Part |
 def _materialise(terms: Sequence[Term], rows: pd.DataFrame, text: str) -> ModelMatrix:
     try:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return Formula(list(terms)).get_model_matrix(rows, context=FUNCTIONS, na_action="ignore")
+            return Formula(list(terms)).get_model_matrix(rows, context=FUNCTIONS, na_action="ignore", output="numpy")
     except (FormulaicError, TypeError, ValueError) as error:
         lines = str(error).strip().splitlines()
         raise EstimationError(f"{text}: {lines[0].rstrip('.') if lines else type(error).__name__}.") from error
@@ -163,11 +166,10 @@ def _materialise(terms: Sequence[Term], rows: pd.DataFrame, text: str) -> ModelM
 def _refuse_differences(columns: Sequence[Column], matrix: ModelMatrix, rows: pd.DataFrame, text: str) -> None:
     """Raise EstimationError when a compiled column is not formulaic's (true + true is 1 to numpy, 2 to an engine)."""
     frame = nw.from_native(pa.Table.from_pandas(rows, preserve_index=False), eager_only=True)
-    for column, (_, wanted) in zip(columns, pd.DataFrame(matrix).items(), strict=True):
+    for column, other in zip(columns, np.asarray(matrix, dtype=float).T, strict=True):
         if not column.parts:
             continue
         own = frame.select(column.expression().alias("value"))["value"].to_numpy().astype(float)
-        other = wanted.to_numpy(dtype=float)
         if not np.allclose(np.where(np.isfinite(own), own, np.nan), np.where(np.isfinite(other), other, np.nan),
                            rtol=1e-9, atol=0, equal_nan=True):  # fmt: skip
             raise EstimationError(f"{text}: '{column.name}' cannot be computed inside an engine. {COMPILED}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,14 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
-from exlink.errors import EstimationError
-from exlink.stats.lmm.checks import refuse_categories, refuse_infinite, refuse_no_rows, refuse_vast, refuse_weights
+from exlink.stats.lmm.checks import (
+    refuse_categories,
+    refuse_infinite,
+    refuse_no_number,
+    refuse_no_rows,
+    refuse_vast,
+    refuse_weights,
+)
 from exlink.stats.lmm.engine.design import Factors, ordered
 from exlink.stats.lmm.engine.expressions import NUMBER, Column, Part, complete, kinds, product
 from exlink.stats.lmm.formula import INTERCEPT, Model
@@ -26,7 +32,8 @@ class Survey:
 
     seen, rows : int                                rows read, complete rows
     weight, log_weight : float                      sums of weights (or frequencies) and of their logs
-    levels : dict of column → list                  categories among complete rows, sorted
+    uneven : bool                                   whether precision weights differ
+    levels : dict of column → list                  categories among complete rows, in their order
     categories : dict of column → ndarray, (C,)     category of each combination
     counts : ndarray, (C,)                          complete rows
     sums, squares : dict of product → ndarray, (C,) of each numeric product and of its square
@@ -36,6 +43,7 @@ class Survey:
     rows: int
     weight: float
     log_weight: float
+    uneven: bool
     levels: dict[str, list[Any]]
     categories: dict[str, np.ndarray]
     counts: np.ndarray
@@ -81,7 +89,8 @@ def survey(model: Model, factors: Factors, frame: nw.LazyFrame, schema: Mapping[
         seen=seen, rows=int(counts.sum()),
         weight=float(used["w"].to_numpy().sum()) if "w" in used.column_names else float(counts.sum()),
         log_weight=float(used["w_log"].to_numpy().sum()) if model.weights else 0.0,
-        levels={c: sorted(set(values.tolist())) for c, values in categories.items()},
+        uneven=bool(model.weights) and _differ(used),
+        levels={c: in_order(set(values.tolist()), schema[c]) for c, values in categories.items()},
         categories=categories, counts=counts,
         sums={p: used[f"s{i}"].to_numpy() for i, p in enumerate(factors.products)},
         squares={p: used[f"q{i}"].to_numpy() for i, p in enumerate(factors.products)},
@@ -135,7 +144,7 @@ def _scan(model: Model, factors: Factors, frame: nw.LazyFrame, schema: Mapping[s
     name = model.weights or model.frequencies
     if name:
         if kinds({name: schema[name]})[name] != NUMBER:
-            raise EstimationError(f"{model.text}: {name} is not a column of numbers.")
+            refuse_no_number(model.text, name)
         kept["w"] = nw.col(name).cast(nw.Float64)
     narrow = frame.select(*[expr.alias(alias) for alias, expr in kept.items()])
     sums = [nw.len().alias("n")]
@@ -148,10 +157,23 @@ def _scan(model: Model, factors: Factors, frame: nw.LazyFrame, schema: Mapping[s
     return narrow.group_by(*keys).agg(*sums).collect(backend="pyarrow").to_native()
 
 
+def in_order(found: Collection[Any], dtype: Any) -> list[Any]:
+    """Return categories in the order of their type where it has one, else in order of the values."""
+    if isinstance(dtype, nw.Enum):
+        return [category for category in dtype.categories if category in found]
+    return sorted(found)
+
+
+def _differ(table: pa.Table) -> bool:
+    return bool(table["w_low"].to_numpy().min() < table["w_high"].to_numpy().max())
+
+
 def _weight_sums(weight: nw.Expr) -> list[nw.Expr]:
     good = (weight > 0) & weight.is_finite()
     return [
         nw.when(good).then(weight).sum().alias("w"),
+        weight.min().alias("w_low"),
+        weight.max().alias("w_high"),
         nw.when(good).then(weight.log()).sum().alias("w_log"),
         nw.when(~good).then(nw.lit(1)).sum().alias("w_bad"),
         nw.when(weight != weight.round()).then(nw.lit(1)).sum().alias("w_part"),
