@@ -1,0 +1,120 @@
+"""Partial pooling: the numbers of R, what a covariance changes, and that equal groups are found equal."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exlink.errors import EstimationError
+from exlink.stats.pooling import partial_pool
+from tests.stats.reference import EXACT
+
+FILE = Path(__file__).parents[1] / "reference" / "pooling_r.csv"
+# two searches for a root, each to about ten digits
+ROOT = 1e-8
+
+
+def r_numbers(dataset):
+    table = pd.read_csv(FILE, keep_default_na=False)
+    table = table[table["dataset"] == dataset].astype({"value": float})
+    return {q: part.set_index("term")["value"] for q, part in table.groupby("quantity")}
+
+
+@pytest.mark.parametrize("dataset", ["bcg", "schools"])
+def test_numbers_are_those_of_metafor(dataset):
+    r = r_numbers(dataset)
+    found = partial_pool(r["yi"], r["vi"], list(r["yi"].index))
+    assert found.average[["estimate", "std_error"]].iloc[0].tolist() == pytest.approx(
+        [r["mu"].iloc[0], r["se"].iloc[0]], rel=EXACT
+    )
+    assert [found.tau**2, found.q, found.p_value, found.i2] == pytest.approx(
+        [r[q].iloc[0] for q in ("tau2", "q", "p", "i2")], rel=EXACT, abs=1e-12
+    )
+    assert [found.tau_low**2, found.tau_high**2] == pytest.approx(
+        [r["tau2_low"].iloc[0], r["tau2_high"].iloc[0]], rel=ROOT, abs=ROOT
+    )
+    assert found.table["shrunken"].to_numpy() == pytest.approx(r["blup"].to_numpy(), rel=EXACT)
+    half = (found.table["shrunken_high"] - found.table["shrunken"]) / 1.959963984540054
+    assert half.to_numpy() == pytest.approx(r["blup_se"].to_numpy(), rel=EXACT)
+
+
+def test_where_chance_explains_it_all_every_group_is_the_average():
+    r = r_numbers("schools")
+    found = partial_pool(r["yi"], r["vi"], list(r["yi"].index))
+    assert found.tau == 0
+    assert (found.table["pull"] == 1).all()
+    assert found.table["shrunken"].nunique() == 1
+
+
+def test_estimates_that_share_people_are_compared_by_the_variance_of_their_difference():
+    """Two groups: Q is the squared difference over its variance, whatever they have in common."""
+    v = np.array([[1.0, 0.8], [0.8, 1.0]])
+    found = partial_pool([0.0, 2.0], v, ["a", "b"])
+    assert found.q == pytest.approx(4 / 0.4)
+    assert found.q > partial_pool([0.0, 2.0], np.diag(v), ["a", "b"]).q
+    # moments: E[Q] = 1 + tau²·tr(P), and tr(P) of two is 2 over the variance of the difference
+    assert found.tau**2 == pytest.approx((10 - 1) / (2 / 0.4))
+
+
+def test_prediction_from_a_covariance_is_the_conditional_mean():
+    """Against the textbook: condition (u, y) on y, with mu known to the precision of generalised least squares."""
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(4, 4))
+    v, y = root @ root.T / 8 + 0.1 * np.eye(4), rng.normal(scale=2.0, size=4)
+    found = partial_pool(y, v, list("abcd"))
+    assert found.tau > 0
+    m = np.linalg.inv(v + found.tau**2 * np.eye(4))
+    mu = np.ones(4) @ m @ y / m.sum()
+    assert found.table["shrunken"].to_numpy() == pytest.approx(mu + found.tau**2 * m @ (y - mu))
+
+
+def test_chance_alone_is_rarely_called_a_difference_and_a_planted_one_is_found():
+    """2,000 draws of six groups: y = 0.3 + tau·u + e, e of SD 0.1; the test is exact without tau."""
+    rng = np.random.default_rng(1)
+
+    def drawn(tau):
+        y = 0.3 + tau * rng.standard_normal((2000, 6)) + 0.1 * rng.standard_normal((2000, 6))
+        return [partial_pool(row, np.full(6, 0.01), list("abcdef")) for row in y]
+
+    none, planted = drawn(0.0), drawn(0.15)
+    # 2,000 draws: three standard errors of 5 % are 1.5 points
+    assert np.mean([f.p_value < 0.05 for f in none]) == pytest.approx(0.05, abs=0.015)
+    assert np.mean([f.tau_low <= 0.15 <= f.tau_high for f in planted]) == pytest.approx(0.95, abs=0.015)
+    assert np.mean([f.p_value < 0.05 for f in planted]) > 0.6
+
+
+def test_shrunken_estimates_miss_less_than_raw_ones():
+    rng = np.random.default_rng(2)
+    raw, pooled = [], []
+    for _ in range(500):
+        true = 0.3 + 0.1 * rng.standard_normal(5)
+        se = np.array([0.05, 0.1, 0.1, 0.2, 0.4])
+        y = true + se * rng.standard_normal(5)
+        raw.append((y - true) ** 2)
+        pooled.append((partial_pool(y, se**2, list("abcde")).table["shrunken"] - true) ** 2)
+    assert np.mean(pooled) < 0.5 * np.mean(raw)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), k=st.integers(2, 8), scale=st.floats(0.01, 100), shift=st.floats(-10, 10))
+def test_order_scale_and_a_constant_do_not_matter(seed, k, scale, shift):
+    rng = np.random.default_rng(seed)
+    y, v = rng.normal(size=k), rng.uniform(0.05, 1, size=k)
+    order = rng.permutation(k)
+    names = np.array([f"g{j}" for j in range(k)])
+    first = partial_pool(y, v, names)
+    again = partial_pool((scale * y + shift)[order], (scale**2 * v)[order], names[order])
+    assert again.p_value == pytest.approx(first.p_value)
+    assert again.tau == pytest.approx(scale * first.tau, rel=1e-6, abs=1e-6 * scale)
+    expected = scale * first.table["shrunken"].to_numpy()[order] + shift
+    assert again.table["shrunken"].to_numpy() == pytest.approx(expected, rel=1e-6, abs=1e-6 * scale)
+
+
+def test_what_cannot_be_pooled_is_refused():
+    with pytest.raises(EstimationError, match="1 group; at least 2"):
+        partial_pool([1.0], [1.0], ["a"])
+    with pytest.raises(EstimationError, match="covariance of 2 estimates is not positive definite"):
+        partial_pool([1.0, 2.0], [[1.0, 1.0], [1.0, 1.0]], ["a", "b"])
