@@ -57,13 +57,13 @@ def forest(
     frame = released_frame(released, "forest", [label, estimate, low, high, group, target])
     hidden = hidden_rows(released)
     labels, groups = unique(frame[label]), unique(frame[group]) if group else [None]
-    height = 0.62 + (0.30 if group or target else 0.0) + len(labels) * row_inches(labels, 0.20 + 0.27 * len(groups))
+    height = 0.62 + (0.30 if group or target else 0.0) + len(labels) * row_inches(labels, 0.28 + 0.19 * len(groups))
     fig = canvas(max(height, 1.6), title=title, released=released)
     ax = fig.add_subplot()
     rows_axis(ax, labels)
     value_grid(ax, spec=spec)
     reference_line(ax, reference)
-    step = 0.56 / len(groups)
+    step = 0.62 / len(groups)
     shapes = _shapes(target)
     for k, name in enumerate(groups):
         color, marker = style.SERIES[k % 5], shapes[k % len(shapes)]

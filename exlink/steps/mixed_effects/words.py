@@ -165,8 +165,9 @@ def variance_words(parts: pd.DataFrame) -> str:
 
 def variance_notes(parts: pd.DataFrame, people: str) -> list[str]:
     """Return what has to be known to read the table of variances."""
-    teams = "" if people == "teams" else f" What differs between {people} holds what differs between their teams."
-    notes = [f"Variances in squared points of each KPI's scale.{teams}"]
+    notes = ["Variances in squared points of each KPI's scale."]
+    if people != "teams":
+        notes.append(f"What differs between {people} holds what differs between their teams.")
     if (parts["accounted"] < 0).any():
         notes.append("A share below zero says that EX accounts for nothing of that part.")
     return notes
