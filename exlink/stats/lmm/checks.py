@@ -7,9 +7,9 @@ from collections.abc import Collection
 import numpy as np
 
 from exlink.errors import EstimationError, listed
+from exlink.stats.lmm.identified import check_identified, first_repeated
 from exlink.stats.lmm.products import Grouping, Products
 
-COLLINEAR = 1e-10  # share of a column's sum of squares that must be its own: products of doubles tell no less apart
 MOST_CATEGORIES = 500  # each is a column, and columns are multiplied with each other
 CONSTANT = 1e-20  # share of a column's scale, squared, below which it does not vary
 
@@ -24,6 +24,7 @@ def check_products(text: str, products: Products) -> None:
     total = products.total
     _check_response(text, products, total)
     _check_collinear(text, products, total)
+    check_identified(text, products)
 
 
 def refuse_infinite(text: str, counts: dict[str, int], rows: int) -> None:
@@ -107,7 +108,7 @@ def _check_effects(text: str, grouping: Grouping, products: Products) -> None:
     for size in grouping.parts:
         columns = grouping.columns[at : at + size]
         at += size
-        repeated = _repeated(products.total[np.ix_(columns, columns)])
+        repeated = first_repeated(products.total[np.ix_(columns, columns)])
         if repeated:
             name = products.names[columns[repeated[0]]]
             others = listed(products.names[columns[k]] for k in repeated[1]) or "nothing that varies"
@@ -127,20 +128,6 @@ def _refuse_constant(text: str, grouping: Grouping, products: Products) -> None:
             )
 
 
-def _repeated(gram: np.ndarray) -> tuple[int, list[int]] | None:
-    """Return the first column that is a combination of those before it, and these; None when there is none."""
-    lengths = np.sqrt(np.diag(gram))
-    scaled = gram / np.outer(np.maximum(lengths, 1e-300), np.maximum(lengths, 1e-300))
-    done: list[int] = []
-    for j in range(len(gram)):
-        weights = np.linalg.lstsq(scaled[np.ix_(done, done)], scaled[done, j], rcond=None)[0] if done else np.zeros(0)
-        own = scaled[j, j] - scaled[done, j] @ weights if done else scaled[j, j]
-        if own < COLLINEAR:
-            return j, [k for k, w in zip(done, weights, strict=True) if abs(w) > 1e-6]
-        done.append(j)
-    return None
-
-
 def _check_response(text: str, products: Products, total: np.ndarray) -> None:
     name, square = products.names[-1], total[-1, -1]
     if len(products.constant):
@@ -156,7 +143,7 @@ def _check_collinear(text: str, products: Products, total: np.ndarray) -> None:
     flat = [products.names[j] for j in range(p) if not lengths[j] > 0]
     if flat:
         raise EstimationError(f"{text}: {listed(flat)} is zero or constant in all rows. Leave it out.")
-    repeated = _repeated(gram)
+    repeated = first_repeated(gram)
     if repeated:
         others = listed(products.names[k] for k in repeated[1])
         raise EstimationError(
