@@ -177,6 +177,17 @@ def test_profile_draws_lines_bands_and_names(drawn):
     assert {"Tools", "Processes"} <= set(texts(drawn["profile"]))
 
 
+def test_quiet_part_of_a_profile_is_grey_and_hollow():
+    frame = pd.DataFrame(
+        {"week": [-2, -1, 0, 1], "at": [0.1, 0.0, 0.4, 0.5], "before": [True, True, False, False], "n": 50}
+    )
+    shown = release(frame, policy=showcase.POLICY, people="n", by=["week"])
+    quiet, loud = charts.profile(shown, x="week", y="at", quiet="before", xlabel="x", ylabel="y").axes[0].lines[-2:]
+    assert (list(quiet.get_xdata()), list(loud.get_xdata())) == ([-2, -1], [0, 1])
+    assert (quiet.get_color(), quiet.get_markerfacecolor()) == (style.MUTED, style.PAPER)
+    assert loud.get_color() == loud.get_markerfacecolor() == style.SERIES[0]
+
+
 def test_bars_are_as_long_as_their_values(drawn):
     frame = showcase.importance().frame
     assert [p.get_width() for p in solid_bars(drawn["bars"].axes[0])] == pytest.approx(list(frame.weight))

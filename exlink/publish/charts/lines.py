@@ -109,6 +109,7 @@ def profile(
     low: str | None = None,
     high: str | None = None,
     group: str | None = None,
+    quiet: str | None = None,
     reference: float | None = 0.0,
     xlabel: str,
     ylabel: str,
@@ -117,9 +118,10 @@ def profile(
 ) -> Figure:
     """Draw how a value runs along an ordered axis: the line is the estimate, the band its interval.
 
-    Each line of ``group`` has its own colour and marker and is named at its right end.
+    Each line of ``group`` has its own colour and marker and is named at its right end. Where the boolean column
+    ``quiet`` holds, lines are grey and marks hollow: a stretch that is shown for comparison only.
     """
-    frame = released_frame(released, "profile", [x, y, low, high, group])
+    frame = released_frame(released, "profile", [x, y, low, high, group, quiet])
     fig = canvas(3.4, title=title, released=released)
     if frame[y].isna().all():
         return nothing_left(fig)
@@ -131,9 +133,15 @@ def profile(
     for k, name in enumerate(unique(frame[group]) if group else [None]):
         chosen = (frame[group] == name) if group else pd.Series(True, index=frame.index)
         part, at, color = frame[chosen], along[chosen], style.SERIES[k % 5]
-        if low and high:
-            ax.fill_between(at, part[low].astype(float), part[high].astype(float), color=color, alpha=0.15, lw=0)
-        ax.plot(at, part[y].astype(float), color=color, marker=style.MARKERS[k % 5], markersize=5.5)
+        aside = (part[quiet] == True).to_numpy() if quiet else np.zeros(len(part), bool)  # noqa: E712 - may be None
+        for piece, ink, face in ((aside, style.MUTED, style.PAPER), (~aside, color, color)):
+            if not piece.any():
+                continue
+            if low and high:
+                bounds = part[low][piece].astype(float), part[high][piece].astype(float)
+                ax.fill_between(at[piece], *bounds, color=ink, alpha=0.15, lw=0)
+            ax.plot(at[piece], part[y][piece].astype(float), color=ink, marker=style.MARKERS[k % 5], markersize=5.5,
+                    mfc=face)  # fmt: skip
         seen = part[y].notna()
         if name is not None and seen.any():
             ends.append((part[y][seen].iloc[-1], str(name), color))

@@ -1,0 +1,144 @@
+"""Distributed lags: least squares in levels says the same, a planted delay is found, no effect stays none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exlink.errors import EstimationError
+from exlink.stats.distributed_lag import arrival, changes, distributed_lag, joint_p, spline_basis
+from tests.stats.lag_panel import LAGS, LEADS, STATES, cells_of, lag_panel
+from tests.stats.reference import EXACT, REFERENCE
+
+
+def fitted(cells, **options):
+    return distributed_lag(cells, "y", STATES, "u", "t", leads=LEADS, **options)
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return cells_of(lag_panel(1))
+
+
+def test_agrees_with_least_squares_in_levels_by_r():
+    """journey.R: lm(y ~ s-2 + … + s5 + factor(u) + factor(t)) on rows; cumulative sums and their clustered errors."""
+    folder = REFERENCE.parent
+    reference = pd.read_csv(folder / "journey_r.csv").query("case == 'lag'").set_index("term")["value"]
+    fit = fitted(cells_of(pd.read_csv(folder / "lag_panel.csv")))
+    assert list(fit.table["estimate"]) == pytest.approx([reference[f"theta{lag}"] for lag in LAGS], rel=EXACT)
+    assert list(fit.table["std_error"]) == pytest.approx([reference[f"se{lag}"] for lag in LAGS], rel=EXACT)
+
+
+def test_agrees_with_statsmodels_on_rows(planted):
+    import statsmodels.formula.api as smf
+
+    rows = lag_panel(1, units=12, periods=16).rename(columns={name: f"x{i}" for i, name in enumerate(STATES)})
+    ols = smf.ols("y ~ " + " + ".join(f"x{i}" for i in range(len(STATES))) + " + C(u) + C(t)", rows).fit()
+    ours = fitted(cells_of(lag_panel(1, units=12, periods=16)))
+    levels = ols.params[[f"x{i}" for i in range(len(STATES))]].to_numpy()
+    assert list(ours.table["estimate"]) == pytest.approx(list(np.cumsum(levels)), abs=1e-8)
+
+
+def test_a_planted_delay_is_found(planted):
+    """0.6 from the second period on: nothing before, the leads included."""
+    fit = fitted(planted)
+    true = np.where(np.array(LAGS) >= 2, 0.6, 0.0)
+    z = (fit.table["estimate"] - true) / fit.table["std_error"]
+    assert np.abs(z).max() < 3
+    assert (fit.arrival.lag, fit.arrival.low, fit.arrival.high) == (2, 2, 2)
+    assert fit.arrival.effect == pytest.approx(0.6, abs=3 * fit.arrival.std_error)
+    assert fit.p_lags < 1e-6
+    assert fit.p_leads > 0.01
+    assert list(fit.table["lag"]) == LAGS
+
+
+def test_a_response_before_the_change_shows_in_the_leads():
+    """Planted one period *ahead* of the change (delay −1): the placebo must fail and the arrival be negative."""
+    fit = fitted(cells_of(lag_panel(2, delay=-1)))
+    assert fit.p_leads < 0.001
+    assert fit.arrival.lag == -1
+
+
+def test_without_an_effect_tests_reject_as_often_as_they_should():
+    """80 studies with no effect at all: 5 % nominal, so at most 11 of them (a binomial's 99.9 % point)."""
+    fits = [fitted(cells_of(lag_panel(100 + i, effect=0.0, units=40, periods=24, rows=2))) for i in range(80)]
+    assert sum(f.p_lags < 0.05 for f in fits) <= 11
+    assert sum(f.p_leads < 0.05 for f in fits) <= 11
+    single = np.mean([(f.table["p_value"] < 0.05).mean() for f in fits])
+    assert 0.02 < single < 0.085
+
+
+def test_the_set_of_arrivals_holds_the_true_one():
+    """A weak effect, 40 studies: the 95 % set misses the planted lag no more than 7 times (99.9 % point)."""
+    fits = [fitted(cells_of(lag_panel(300 + i, effect=0.25, units=40, periods=24, rows=2))) for i in range(40)]
+    held = [f.arrival.low <= 2 <= f.arrival.high for f in fits]
+    assert sum(held) >= 33
+    assert any(f.arrival.low < f.arrival.high for f in fits), "a weak effect leaves the week open in some studies"
+
+
+def test_the_smooth_profile_follows_a_gradual_response(planted):
+    fit = fitted(planted)
+    assert len(fit.smooth) == len(LAGS)
+    assert fit.smooth["std_error"].mean() < fit.table["std_error"].mean(), "a restriction must buy precision"
+    full = fitted(planted, spline=len(LAGS))
+    assert list(full.smooth["estimate"]) == pytest.approx(list(full.table["estimate"]), abs=1e-8)
+    assert list(full.smooth["std_error"]) == pytest.approx(list(full.table["std_error"]), rel=1e-8)
+
+
+def test_spline_basis_holds_every_cubic():
+    basis, at = spline_basis(12, 6), np.linspace(-1, 2, 12)
+    assert basis.sum(axis=1) == pytest.approx(np.ones(12))
+    cubic = 1 - at + 2 * at**2 - 0.5 * at**3
+    assert basis @ np.linalg.lstsq(basis, cubic, rcond=None)[0] == pytest.approx(cubic, abs=1e-9)
+
+
+def test_changes_are_differences_and_the_last_state():
+    assert changes(np.array([[5.0, 3.0, 3.0, 1.0]])).tolist() == [[2.0, 0.0, 2.0, 1.0]]
+
+
+def test_arrival_of_an_exact_step():
+    lags = np.arange(-2, 4)
+    step = arrival(np.where(lags >= 1, 2.0, 0.0), np.diag([0.01] * 6), lags)
+    assert (step.lag, step.low, step.high) == (1, 1, 1)
+    assert step.effect == pytest.approx(2.0)
+    assert step.std_error == pytest.approx(0.1 / np.sqrt(3))
+    flat = arrival(np.zeros(6), np.eye(6), lags)
+    assert (flat.low, flat.high) == (-2, 3), "without any response no week is excluded"
+
+
+def test_joint_test_is_hotellings():
+    estimate, vcov = np.array([0.5, -0.2]), np.array([[0.04, 0.01], [0.01, 0.09]])
+    from scipy import stats
+
+    wald = estimate @ np.linalg.inv(vcov) @ estimate
+    assert joint_p(estimate, vcov, 30) == pytest.approx(stats.f.sf(wald * 28 / (2 * 29), 2, 28))
+    assert np.isnan(joint_p(estimate[:0], vcov[:0, :0], 30))
+
+
+@settings(max_examples=8, deadline=None)
+@given(shift=st.floats(-50, 50), scale=st.floats(0.1, 10), seed=st.integers(0, 999))
+def test_what_must_not_matter_does_not(shift, scale, seed):
+    """Row order, names of units and a constant added to y or to all states change nothing; y → c·y scales."""
+    rows = lag_panel(5, units=25, periods=20)
+    base = fitted(cells_of(rows))
+    other = rows.sample(frac=1, random_state=seed).assign(y=lambda f: scale * f["y"] + shift)
+    other[STATES] += shift
+    other["u"] = other["u"].map({u: f"{(i * 7 + seed) % 25:02d}" for i, u in enumerate(sorted(rows["u"].unique()))})
+    fit = fitted(cells_of(other))
+    assert list(fit.table["estimate"]) == pytest.approx(list(scale * base.table["estimate"]), abs=1e-6)
+    assert list(fit.table["std_error"]) == pytest.approx(list(scale * base.table["std_error"]), abs=1e-6)
+    assert (fit.arrival.low, fit.arrival.high) == (base.arrival.low, base.arrival.high)
+
+
+def test_refusals_say_what_is_missing(planted):
+    with pytest.raises(EstimationError, match="leave fewer than two lags"):
+        distributed_lag(planted, "y", STATES, "u", "t", leads=len(STATES) - 1)
+    with pytest.raises(EstimationError, match="a spline of 3 coefficients"):
+        fitted(planted, spline=3)
+    with pytest.raises(EstimationError, match="column s9 is not in the frame"):
+        distributed_lag(planted, "y", [*STATES, "s9"], "u", "t", leads=2)
+    with pytest.raises(EstimationError, match="cannot carry 8 lags"):
+        fitted(planted[planted["u"] < "u07"])
+    with pytest.raises(EstimationError, match="no variance within u"):
+        fitted(planted.assign(**dict.fromkeys(STATES[:3], planted["s0"])))
