@@ -42,7 +42,9 @@ class Pooled:
     p_value: float
 
 
-def partial_pool(estimate: Any, covariance: Any, groups: Sequence[str], *, n: Any = 0, level: float = 0.95) -> Pooled:
+def partial_pool(
+    estimate: Any, covariance: Any, groups: Sequence[str], *, n: Any = 0, df: float = np.inf, level: float = 0.95
+) -> Pooled:
     """Return estimates pulled towards their average by as much as they are uncertain.
 
     Parameters
@@ -53,6 +55,9 @@ def partial_pool(estimate: Any, covariance: Any, groups: Sequence[str], *, n: An
     groups : sequence of str, (k,)
     n : array_like or scalar
         Rows behind each estimate.
+    df : float
+        Degrees of freedom of a covariance that was itself estimated (clusters less groups): Q is then tested, and tau's
+        interval made, with F in place of chi-square.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def partial_pool(estimate: Any, covariance: Any, groups: Sequence[str], *, n: An
     trace = _trace(v)
     tau2 = max(0.0, (q - (k - 1)) / trace)
     mu, error, _ = _average(y, v, tau2)
-    low, high = (_profile(y, v, p) for p in ((1 + level) / 2, (1 - level) / 2))
+    low, high = (_profile(y, v, p, df) for p in ((1 + level) / 2, (1 - level) / 2))
     keep = tau2 * np.linalg.inv(v + tau2 * np.eye(k))
     shrunken = mu + keep @ (y - mu)
     left = np.eye(k) - keep
@@ -92,7 +97,7 @@ def partial_pool(estimate: Any, covariance: Any, groups: Sequence[str], *, n: An
     return Pooled(
         table=table, average=tidy_frame("average", mu, error, total, level=level), tau=float(np.sqrt(tau2)),
         tau_low=float(np.sqrt(low)), tau_high=float(np.sqrt(high)), i2=float(tau2 / (tau2 + (k - 1) / trace)),
-        q=q, df=k - 1, p_value=float(special.chdtrc(k - 1, q)),
+        q=q, df=k - 1, p_value=_tail(q, k - 1, df),
     )  # fmt: skip
 
 
@@ -110,9 +115,14 @@ def _trace(v: np.ndarray) -> float:
     return float(np.trace(weights) - (weights.sum(axis=0) ** 2).sum() / weights.sum())
 
 
-def _profile(y: np.ndarray, v: np.ndarray, probability: float) -> float:
+def _tail(q: float, k: int, df: float) -> float:
+    return float(special.chdtrc(k, q) if np.isinf(df) else special.fdtrc(k, df, q / k))
+
+
+def _profile(y: np.ndarray, v: np.ndarray, probability: float, df: float) -> float:
     """Return the tau² at which Q takes a quantile of its distribution; 0 where it is below it already."""
-    target = float(special.chdtri(len(y) - 1, 1 - probability))
+    k = len(y) - 1
+    target = float(special.chdtri(k, 1 - probability) if np.isinf(df) else k * special.fdtri(k, df, probability))
 
     def gap(tau2: float) -> float:
         return _average(y, v, tau2)[2] - target

@@ -86,6 +86,17 @@ def test_chance_alone_is_rarely_called_a_difference_and_a_planted_one_is_found()
     assert np.mean([f.p_value < 0.05 for f in planted]) > 0.6
 
 
+def test_a_covariance_that_was_estimated_is_not_taken_as_known():
+    """Six means of ten draws each, variances from the draws: chi-square would call chance a difference too often."""
+    rng = np.random.default_rng(3)
+    draws = rng.standard_normal((2000, 6, 10))
+    mean, pooled_variance = draws.mean(axis=2), draws.var(axis=2, ddof=1).mean(axis=1) / 10
+    found = [partial_pool(m, np.full(6, v), list("abcdef"), df=54) for m, v in zip(mean, pooled_variance, strict=True)]
+    # equal variances: Q / 5 is exactly F(5, 54)
+    assert np.mean([f.p_value < 0.05 for f in found]) == pytest.approx(0.05, abs=0.015)
+    assert np.mean([f.tau_low == 0 for f in found]) == pytest.approx(0.975, abs=0.0105)
+
+
 def test_shrunken_estimates_miss_less_than_raw_ones():
     rng = np.random.default_rng(2)
     raw, pooled = [], []

@@ -24,6 +24,7 @@ class Plan:
     contacts: int = 20  # per unit and wave
     slope: float = 0.5
     trait: float = 0.4
+    role_slopes: tuple[float, ...] = ()  # of tools, role by role, in place of ``slope``
     unit_sd: float = 0.1
     overall_noise: float = 0.0  # of the overall score; without it that score is a sum of the two aspects
     grain: str = "employee"
@@ -40,6 +41,8 @@ def write_study(folder: Path, plan: Plan) -> Path:
     trait = rng.standard_normal(plan.units)
     tools = 3 + 0.3 * rng.standard_normal((plan.units, 1)) + 0.6 * rng.standard_normal((plan.units, plan.waves))
     recognition = 3 + 0.5 * trait[:, None] + 0.5 * rng.standard_normal((plan.units, plan.waves))
+    roles = plan.role_slopes or (plan.slope,)
+    slope_of = [roles[u % len(roles)] for u in range(plan.units)]
     level = plan.trait * trait + plan.unit_sd * rng.standard_normal(plan.units)
     starts = pd.date_range("2025-01-01", periods=plan.waves, freq="91D")
     ex, contacts, answers = [], [], []
@@ -59,7 +62,7 @@ def write_study(folder: Path, plan: Plan) -> Path:
                 contacts.append({"interaction_id": key, "employee_id": names[u], "team_id": names[u],
                                  "customer_id": f"C-{rng.integers(0, 5 * plan.units):05d}", "started_at": at,
                                  "touchpoint": "claim" if c % 2 else "enquiry", "channel": "phone"})  # fmt: skip
-                score = 3.2 + plan.slope * (np.clip(tools[u, w], 1, 5) - 3) + level[u] + 0.7 * rng.standard_normal()
+                score = 3.2 + slope_of[u] * (np.clip(tools[u, w], 1, 5) - 3) + level[u] + 0.7 * rng.standard_normal()
                 answers.append({"interaction_id": key, "responded_at": at + pd.Timedelta(hours=5),
                                 **dict.fromkeys(plan.kpis, float(np.clip(score, 1, 5)))})  # fmt: skip
     drop = ["team_id"] if unit == "employee_id" else ["employee_id"]
@@ -69,7 +72,8 @@ def write_study(folder: Path, plan: Plan) -> Path:
     tables = ["ex_responses", "interactions", "cx_responses"]
     if unit == "employee_id":
         teams = [f"T-{k // 10}" for k in range(plan.units)]
-        pd.DataFrame({"employee_id": names, "role": "agent", "team_id": teams}).to_csv(
+        kinds = [f"role {u % len(roles)}" for u in range(plan.units)] if plan.role_slopes else "agent"
+        pd.DataFrame({"employee_id": names, "role": kinds, "team_id": teams}).to_csv(
             folder / "employees.csv", index=False)  # fmt: skip
         tables.append("employees")
     sources = "\n".join(f"  {t}: {t}.csv" for t in tables)
