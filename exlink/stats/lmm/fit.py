@@ -13,7 +13,7 @@ from exlink.errors import EstimationError, did_you_mean, listed
 from exlink.stats.lmm.checks import check_products
 from exlink.stats.lmm.criterion import factor, solve
 from exlink.stats.lmm.formula import INTERCEPT
-from exlink.stats.lmm.inference import degrees_of_freedom, parameter_covariance
+from exlink.stats.lmm.inference import ParameterErrors, degrees_of_freedom, parameter_errors
 from exlink.stats.lmm.modes import conditional_modes
 from exlink.stats.lmm.optimise import Entries, Optimum, free_of, optimise, unpack
 from exlink.stats.lmm.products import Products
@@ -22,7 +22,7 @@ from exlink.stats.lmm.summary import summary
 from exlink.stats.lmm.system import System, arrange
 from exlink.stats.lmm.threads import one_thread
 from exlink.stats.lmm.units import Units, factors_of, theta_of, units_of
-from exlink.stats.lmm.varcorr import covariances, shares, spread_intervals, term_names
+from exlink.stats.lmm.varcorr import covariances, shares, spread_intervals, term_names, untold
 from exlink.stats.tidy import check_level, tidy_frame
 
 SINGULAR = "boundary (singular) fit: see help('isSingular')"
@@ -40,7 +40,7 @@ class Workings:
     entries: Entries
     best: Optimum
     units: Units
-    covariance: np.ndarray
+    covariance: ParameterErrors
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -183,7 +183,7 @@ def fit_products(
         best = optimise(system, entries, reml=reml, start=start)
     except EstimationError as error:
         raise EstimationError(f"{text}: {error}") from error
-    covariance = parameter_covariance(system, entries, best, reml=reml)
+    covariance = parameter_errors(system, entries, best, reml=reml)
     found, names = best.found, list(products.names[: products.fixed])
     sigma = units.spread * np.sqrt(found.square / found.degrees)
     inverse = linalg.solve_triangular(found.root, np.eye(products.fixed))
@@ -211,7 +211,10 @@ def fit_products(
         n_incomplete=products.n_incomplete,
         ngroups=pd.Series({g.name: g.size for g in products.groupings}), reml=reml, is_singular=singular,
         converged=best.converged, evaluations=best.evaluations,
-        message=_message(products, best, singular, [names[k] for k in held]),
+        message=_message(
+            products, best, singular, [names[k] for k in held],
+            untold(products, units, entries, best.values, covariance),
+        ),
         level=level,
         workings=Workings(products, system, entries, best, units, covariance),
     )  # fmt: skip
@@ -246,12 +249,14 @@ def _robust(
     return found, degrees, held
 
 
-def _message(products: Products, best: Optimum, singular: bool, held: list[str]) -> str:
+def _message(products: Products, best: Optimum, singular: bool, held: list[str], unknown: list[str]) -> str:
     notes = [SINGULAR] if singular else []
     if not best.converged:
         notes.append(NOT_CONVERGED)
     if any(g.size < 5 for g in products.groupings):
         notes.append(FEW_LEVELS)
+    if unknown:
+        notes.append(f"the data do not tell {listed(unknown)}: other values fit as well, so none has an interval")
     if held:
         notes.append(f"robust errors are the model's for {listed(held)}: clusters alone cannot tell them")
     return "; ".join(notes)

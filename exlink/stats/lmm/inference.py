@@ -8,6 +8,7 @@ Christensen (2017, J. Stat. Softw. 82(13), eq. 4), with the derivative of its va
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
@@ -18,11 +19,27 @@ from exlink.stats.lmm.system import System
 
 STEP = 1e-4  # of differences between gradients
 CHEAP = 2_000  # effects in the dense remainder up to which the curvature is observed, not averaged
-LOST = 1e-10  # curvature, relative to the largest, below which a direction is not known
+LOST = 1e-6  # curvature, relative to the largest, below which a direction is flat: differences are no finer
+TOUCHED = 1e-3  # share of a function's slope that lies in flat directions from which it is not known
+LEAST_SCALE = 1e-10  # of a parameter, relative to the largest, so that one without curvature can be divided by
 
 
-def parameter_covariance(system: System, entries: Entries, best: Optimum, *, reml: bool) -> np.ndarray:
-    """Return the covariance of the free entries of T and the log residual variance, (k + 1, k + 1).
+@dataclass(frozen=True, slots=True, eq=False)
+class ParameterErrors:
+    """How well the free entries of T and the log of the residual variance are known.
+
+    covariance : ndarray, (k + 1, k + 1)   in all directions but flat ones; zero for entries on the edge
+    flat : ndarray, (k + 1, r)             directions in which the criterion does not rise: the data do not tell them
+    scale : ndarray, (k + 1,)              roots of the curvature, by which parameters are compared; zero on the edge
+    """
+
+    covariance: np.ndarray
+    flat: np.ndarray
+    scale: np.ndarray
+
+
+def parameter_errors(system: System, entries: Entries, best: Optimum, *, reml: bool) -> ParameterErrors:
+    """Return how well variance parameters are known.
 
     Entries on the edge (a diagonal of zero) are taken as known: their rows and columns are zero.
     """
@@ -32,18 +49,25 @@ def parameter_covariance(system: System, entries: Entries, best: Optimum, *, rem
         full[:-1, :-1] = _observed(system, entries, best, reml=reml) + np.outer(pressed, pressed) / full[-1, -1]
     known = [a == b and abs(v) < EDGE for v, (_, a, b) in zip(best.values, entries, strict=True)]
     free = np.flatnonzero(~np.array([*known, False]))
-    out = np.zeros_like(full)
-    scale = np.sqrt(np.maximum(np.abs(np.diag(full)[free]), 1e-300))
-    out[np.ix_(free, free)] = 2 * np.linalg.pinv(
-        full[np.ix_(free, free)] / np.outer(scale, scale), rcond=LOST, hermitian=True
-    ) / np.outer(scale, scale)  # fmt: skip
-    return out
+    roots = np.sqrt(np.abs(np.diag(full)[free]))
+    scale = np.maximum(roots, LEAST_SCALE * roots.max())
+    sizes, axes = np.linalg.eigh(full[np.ix_(free, free)] / np.outer(scale, scale))
+    told = sizes > LOST * sizes[-1]
+    axes = axes / scale[:, None]
+    out, flat, scales = np.zeros_like(full), np.zeros((len(full), int((~told).sum()))), np.zeros(len(full))
+    out[np.ix_(free, free)] = 2 * (axes[:, told] / sizes[told]) @ axes[:, told].T
+    flat[free], scales[free] = axes[:, ~told], scale
+    return ParameterErrors(out, flat, scales)
 
 
 def degrees_of_freedom(
-    system: System, entries: Entries, best: Optimum, covariance: np.ndarray, contrasts: np.ndarray
+    system: System, entries: Entries, best: Optimum, errors: ParameterErrors, contrasts: np.ndarray
 ) -> np.ndarray:
-    """Return Satterthwaite's degrees of freedom of contrasts (c, p) of the fixed effects, shape (c,)."""
+    """Return Satterthwaite's degrees of freedom of contrasts (c, p) of the fixed effects, shape (c,).
+
+    Along a flat direction the covariance of the rows stays what it is, and with it the errors of fixed effects: it
+    counts for nothing here.
+    """
     found = best.found
     inverse = linalg.solve_triangular(found.root, np.eye(len(found.root)))
     inner = inverse @ inverse.T
@@ -52,15 +76,17 @@ def degrees_of_freedom(
         weights = inner @ contrast
         variance = float(contrast @ weights)
         slope = [*_variance_slope(best, weights, entries), variance]
-        spread = float(np.asarray(slope) @ covariance @ np.asarray(slope))
+        spread = float(np.asarray(slope) @ errors.covariance @ np.asarray(slope))
         out[i] = 2 * variance**2 / spread if spread > 0 else np.inf
     return out
 
 
 def delta_errors(
-    function: Callable[[np.ndarray, float], np.ndarray], values: np.ndarray, covariance: np.ndarray
+    function: Callable[[np.ndarray, float], np.ndarray], values: np.ndarray, errors: ParameterErrors
 ) -> np.ndarray:
     """Return standard errors of smooth functions of the variance parameters, by the delta method.
+
+    A function that changes along a flat direction has none (NaN): the data do not tell it.
 
     function : takes entries of T (k,) and the log of the residual variance relative to its estimate
     """
@@ -73,7 +99,10 @@ def delta_errors(
         down = function(values - step[:k], -step[k])
         rows.append((up - down) / 2e-5)
     jacobian = np.array(rows).T
-    return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian), 0.0))
+    out = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", jacobian, errors.covariance, jacobian), 0.0))
+    inverse = np.divide(1.0, errors.scale, out=np.zeros(k + 1), where=errors.scale > 0)
+    whole = np.linalg.norm(jacobian * inverse, axis=1)
+    return np.where(np.linalg.norm(jacobian @ errors.flat, axis=1) > TOUCHED * whole, np.nan, out)
 
 
 def _variance_slope(best: Optimum, weights: np.ndarray, entries: Entries) -> list[float]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 
 import numpy as np
 import pandas as pd
 
-from exlink.stats.lmm.inference import delta_errors
+from exlink.stats.lmm.inference import ParameterErrors, delta_errors
 from exlink.stats.lmm.optimise import EDGE, Entries, unpack
 from exlink.stats.lmm.products import Products
 from exlink.stats.lmm.units import Units
@@ -35,12 +36,16 @@ def covariances(products: Products, units: Units, factors: Sequence[np.ndarray],
 
 
 def term_names(products: Products, f: int) -> list[str]:
-    """Return the names of the random effects of factor ``f``; a repeated name is numbered as lme4 does."""
+    """Return the names of the random effects of factor ``f``; a repeated name is numbered as lme4 does.
+
+    A number that would make another effect's name is passed over: beside ``x.1``, the second ``x`` is ``x.2``.
+    """
+    given = [products.names[c] for c in products.groupings[f].columns]
     names: list[str] = []
-    for c in products.groupings[f].columns:
-        name = products.names[c]
-        count = sum(n == name or n.startswith(f"{name}.") for n in names)
-        names.append(f"{name}.{count}" if count else name)
+    for name in given:
+        taken = {*names, *(n for n in given if n != name)}
+        numbered = (f"{name}.{k}" for k in count(1))
+        names.append(name if name not in taken else next(n for n in numbered if n not in taken))
     return names
 
 
@@ -50,7 +55,7 @@ def spread_intervals(
     entries: Entries,
     values: np.ndarray,
     sigma: float,
-    covariance: np.ndarray,
+    parameters: ParameterErrors,
     level: float,
 ) -> pd.DataFrame:
     """Return SDs and correlations with Wald intervals, SDs on the log scale and correlations on Fisher's.
@@ -58,32 +63,36 @@ def spread_intervals(
     Returns
     -------
     DataFrame: group, term1, term2, kind ('sd' or 'correlation'), estimate, std_error, conf_low, conf_high. At the
-    edge (an SD of zero, a correlation of ±1) Wald says nothing: the interval is missing.
+    edge (an SD of zero, a correlation of ±1) Wald says nothing, and the data nothing along a flat direction: the
+    interval is missing, for all that is correlated with what is on the edge.
     """
-    effects = tuple(g.effects for g in products.groupings)
+    labels, function = _labels(products), _spreads(products, units, entries, sigma)
+    table = pd.DataFrame(labels, columns=["group", "term1", "term2", "kind"])
+    edge, estimate = _on_edge(products, entries, values), function(values, 0.0)
+    error = np.where(edge, np.nan, delta_errors(function, values, parameters))
+    half = float(t_quantile(0.5 + level / 2, np.inf)) * error
+    is_sd, inner = table["kind"].to_numpy() == "sd", np.where(edge, np.nan, estimate)
+    with np.errstate(invalid="ignore", divide="ignore"):  # where an SD is taken for a correlation, and at an edge
+        factor, centre, width = np.exp(half / inner), np.arctanh(inner), half / (1 - inner**2)
+        low = np.where(is_sd, inner / factor, np.tanh(centre - width))
+        high = np.where(is_sd, inner * factor, np.tanh(centre + width))
+    return table.assign(estimate=estimate, std_error=error, conf_low=low, conf_high=high)
 
-    def spreads(at: np.ndarray, log_residual: float) -> np.ndarray:
-        return _spreads(products, units, unpack(at, entries, effects), sigma * np.exp(log_residual / 2))[1]
 
-    labels, estimates = _spreads(products, units, unpack(values, entries, effects), sigma)
-    errors = delta_errors(spreads, values, covariance)
-    z = float(t_quantile(0.5 + level / 2, np.inf))
-    rows = []
-    for (group, one, two, kind), estimate, error in zip(labels, estimates, errors, strict=True):
-        if kind == "sd":
-            known = estimate > 0 and group not in _on_edge(products, entries, values)
-            half = z * error / estimate if known else np.nan
-            low, high = estimate * np.exp(-half), estimate * np.exp(half)
-        else:
-            known = abs(estimate) < 1 - 1e-6 and group not in _on_edge(products, entries, values)
-            half = z * error / (1 - estimate**2) if known else np.nan
-            low, high = np.tanh(np.arctanh(estimate) - half) if known else np.nan, (
-                np.tanh(np.arctanh(estimate) + half) if known else np.nan
-            )  # fmt: skip
-        rows.append((group, one, two, kind, estimate, error if known else np.nan, low, high))
-    return pd.DataFrame(
-        rows, columns=["group", "term1", "term2", "kind", "estimate", "std_error", "conf_low", "conf_high"]
-    )
+def untold(
+    products: Products, units: Units, entries: Entries, values: np.ndarray, parameters: ParameterErrors
+) -> list[str]:
+    """Return in words the SDs and correlations that the data do not tell, since other values fit as well."""
+    if not parameters.flat.size:
+        return []
+    lost = np.isnan(delta_errors(_spreads(products, units, entries, 1.0), values, parameters))
+    return [
+        f"the SD of {one} in {group}" if kind == "sd" else f"the correlation of {one} and {two} in {group}"
+        for (group, one, two, kind), unknown, edge in zip(
+            _labels(products), lost, _on_edge(products, entries, values), strict=True
+        )
+        if unknown and not edge
+    ]
 
 
 def shares(products: Products, factors: Sequence[np.ndarray], beta: np.ndarray, variance: float) -> dict[str, object]:
@@ -108,26 +117,45 @@ def shares(products: Products, factors: Sequence[np.ndarray], beta: np.ndarray, 
     }
 
 
-def _spreads(
-    products: Products, units: Units, factors: Sequence[np.ndarray], sigma: float
-) -> tuple[list[tuple[str, str, str, str]], np.ndarray]:
-    labels, values = [], []
+def _labels(products: Products) -> list[tuple[str, str, str, str]]:
+    """Return group, two terms and kind of every SD and correlation, the residual last."""
+    out = []
     for f, g in enumerate(products.groupings):
-        t, terms = units.factor(f, factors[f]), term_names(products, f)
-        cov = sigma**2 * t @ t.T
-        spread = np.sqrt(np.diag(cov))
-        for i in range(len(terms)):
-            labels.append((g.name, terms[i], terms[i], "sd"))
-            values.append(spread[i])
-            for j in range(i + 1, len(terms)):
-                if g.free[j, i]:
-                    both = spread[i] * spread[j]
-                    labels.append((g.name, terms[i], terms[j], "correlation"))
-                    values.append(cov[i, j] / both if both > 0 else np.nan)
-    return [*labels, (RESIDUAL, "", "", "sd")], np.array([*values, sigma])
+        terms = term_names(products, f)
+        for i, one in enumerate(terms):
+            out.append((g.name, one, one, "sd"))
+            out += [(g.name, one, terms[j], "correlation") for j in range(i + 1, len(terms)) if g.free[j, i]]
+    return [*out, (RESIDUAL, "", "", "sd")]
 
 
-def _on_edge(products: Products, entries: Entries, values: np.ndarray) -> set[str]:
-    return {
-        products.groupings[f].name for v, (f, a, b) in zip(values, entries, strict=True) if a == b and abs(v) < EDGE
-    }
+def _spreads(
+    products: Products, units: Units, entries: Entries, sigma: float
+) -> Callable[[np.ndarray, float], np.ndarray]:
+    """Return the function from entries of T and log residual variance to SDs and correlations, as ``_labels``."""
+    effects = tuple(g.effects for g in products.groupings)
+
+    def spreads(at: np.ndarray, log_residual: float) -> np.ndarray:
+        residual, out = sigma * np.exp(log_residual / 2), []
+        for f, (g, t) in enumerate(zip(products.groupings, unpack(at, entries, effects), strict=True)):
+            root = units.factor(f, t)
+            cov = residual**2 * root @ root.T
+            spread = np.sqrt(np.diag(cov))
+            for i in range(g.effects):
+                out.append(spread[i])
+                related = [j for j in range(i + 1, g.effects) if g.free[j, i]]
+                out += [cov[i, j] / (spread[i] * spread[j]) if spread[i] * spread[j] > 0 else np.nan for j in related]
+        return np.array([*out, residual])
+
+    return spreads
+
+
+def _on_edge(products: Products, entries: Entries, values: np.ndarray) -> list[bool]:
+    """Return for each of ``_labels`` whether a diagonal entry of its part of T is zero."""
+    zero = {(f, a) for v, (f, a, b) in zip(values, entries, strict=True) if a == b and abs(v) < EDGE}
+    out = []
+    for f, g in enumerate(products.groupings):
+        for i in range(g.effects):
+            part = [j for j in range(g.effects) if g.free[max(i, j), min(i, j)]]
+            edge = any((f, j) in zero for j in part)
+            out += [edge] * (1 + sum(j > i for j in part))
+    return [*out, False]

@@ -112,6 +112,7 @@ def test_crossed_factors_equal_the_formula_in_rows_and_are_unbiased_under_the_mo
     apart = a[:, None] != a[None, :]
     between = m @ weighted.T @ (apart * v) @ weighted @ m
     wanted, expected = between.copy(), between.copy()
+    own, taken = [], []
     for g in np.unique(a):
         rows = np.flatnonzero(a == g)
         mine = weighted[rows]
@@ -123,6 +124,8 @@ def test_crossed_factors_equal_the_formula_in_rows_and_are_unbiased_under_the_mo
         influence = m @ repair @ mine.T @ residual[rows]
         wanted += np.outer(influence, influence)
         expected += m @ repair @ left @ repair.T @ m
+        own.append(np.diag(m @ repair @ full @ repair.T @ m))
+        taken.append(m @ repair @ mine.T @ x[rows] @ np.linalg.cholesky(m))
     assert fit.robust_kind == "CR2, crossed"
     held = [k for k, name in enumerate(fit.fixef.index) if name in fit.message]
     free = [k for k in range(3) if k not in held]
@@ -132,7 +135,15 @@ def test_crossed_factors_equal_the_formula_in_rows_and_are_unbiased_under_the_mo
         assert -between[k, k] > 0.25 * m[k, k] > 0.25 * wanted[k, k]
         assert fit.robust_std_error.iloc[k] == fit.std_error.iloc[k]
     assert expected == pytest.approx(m, rel=1e-6, abs=1e-10)
-    assert (fit.robust_table["df"] > 1).all()
+    for k in free:
+        # influences of clusters covary through β alone; what the model adds is as uncertain as its own error is
+        loads = np.array([t[k] for t in taken])
+        inner = np.diag([o[k] for o in own]) - loads @ loads.T
+        spread = np.trace(inner @ inner) + between[k, k] ** 2 / fit.table["df"][k]
+        wanted_df = (np.trace(inner) + between[k, k]) ** 2 / spread
+        assert fit.robust_table["df"][k] == pytest.approx(wanted_df, rel=1e-6)
+    for k in held:
+        assert fit.robust_table["df"][k] == fit.table["df"][k]
 
 
 def test_factors_nested_in_the_first_keep_clusters_independent():
