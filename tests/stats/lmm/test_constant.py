@@ -7,7 +7,7 @@ import pytest
 
 from exlink.errors import EstimationError
 from exlink.stats.lmm import fit_lmm
-from tests.stats.lmm.worlds import crossed
+from tests.stats.lmm.worlds import crossed, dense_criterion, indicator
 
 FAR = 1e6  # of columns with SD 1: squares of them leave four digits of a variance
 SAME = 1e-8  # sums in another order, a criterion of about 2,000
@@ -58,6 +58,21 @@ def test_random_slopes_beside_one_effect_per_category_cost_no_digits(rows, path)
     assert slope[1] == pytest.approx(slope[0], rel=1e-4)
 
 
+def test_random_slopes_beside_one_effect_per_category_are_those_of_the_formula_in_rows(rows):
+    """Shifts and scales of the slope's column and of the categories' are undone: theta is that of raw columns."""
+    frame = rows.assign(x=rows["x"] + 3)
+    fit = fit_lmm("y ~ x", frame, {"a": "0 + side + x"})
+    sides = [(frame["side"] == side).to_numpy(dtype=float) for side in ("left", "right")]
+    x = frame["x"].to_numpy()
+    factor = np.zeros((3, 3))
+    factor.T[np.triu_indices(3)] = fit.theta  # column by column
+    wanted = dense_criterion(
+        frame["y"].to_numpy(), np.column_stack([np.ones(len(x)), x]), [indicator(frame["a"], *sides, x)], [factor],
+        reml=True,
+    )  # fmt: skip
+    assert fit.objective == pytest.approx(wanted, rel=1e-10)
+
+
 def test_without_a_constant_nothing_is_shifted(rows):
     """Another zero is another model: the numbers must not be those of the model with a constant."""
     fit = fit_lmm("y ~ 0 + x", rows, {"a": "1"})
@@ -92,7 +107,7 @@ def test_r_squared_without_a_constant_is_of_fitted_values_around_their_mean(rows
 
 
 def test_what_makes_up_the_constant_stays(rows):
-    fit = fit_lmm("y ~ 0 + C(kind) + z", rows, {"a": "1"})
+    fit = fit_lmm("y ~ 0 + z + C(kind)", rows, {"a": "1"})
     with pytest.raises(EstimationError, match=r"C\(kind\)\[p\] cannot be taken out afterwards"):
         fit.without("C(kind)[p]")
     again = fit_lmm("y ~ 0 + C(kind)", rows, {"a": "1"})

@@ -76,6 +76,7 @@ def test_as_many_group_level_effects_as_groups(rows, random):
     said = refused(rows, f"y ~ x + {of_group}", random)
     assert "8 fixed effects (the intercept among them) do not vary within the 8 levels of g" in said
     assert fit_lmm(f"y ~ x + {of_group.removesuffix(' + z6')}", rows, random).nobs == len(rows)
+    assert "leaves its random effects nothing" in refused(rows, f"y ~ {of_group}", random)
     more = rows.assign(z7=rows["z0"] ** 2)
     for data in (more, duckdb.from_df(more)):
         with pytest.raises(EstimationError, match="collinear columns: z7 is a sum of multiples of"):

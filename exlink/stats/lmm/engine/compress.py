@@ -155,20 +155,15 @@ def _sums_where(task: Task, factors: Sequence[int]) -> pa.Table:
 def _ordered(
     task: Task, table: pa.Table, codes: Sequence[np.ndarray], a: int, b: int
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return codes sorted, each combination once, and the products of the columns of a and b, (P, q_a, q_b)."""
+    """Return codes sorted and the products of the columns of a and b, (P, q_a, q_b)."""
     rows, columns = _left(task, a), task.layout.factors[b].columns
     order = _order(codes)
-    sorted_codes = [code[order] for code in codes]
     products = np.empty((len(order), len(rows), len(columns)))
     for x, i in enumerate(rows):
         for y, j in enumerate(columns):
             r, t = _product(task, i, j)
             products[:, x, y] = table[f"s{r}_{t}"].to_numpy()[order]
-    new = np.any([np.diff(code, prepend=-1) != 0 for code in sorted_codes], axis=0)
-    if not new.all():  # keys that differed only until they were written as text
-        starts = np.flatnonzero(new)
-        return [code[starts] for code in sorted_codes], np.add.reduceat(products, starts)
-    return sorted_codes, products
+    return [code[order] for code in codes], products
 
 
 def _order(codes: Sequence[np.ndarray]) -> np.ndarray:
