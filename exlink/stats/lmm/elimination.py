@@ -1,0 +1,188 @@
+"""The mixed-model equations at given factors T, solved by block elimination: M = Λ'Z'ZΛ + I, its factor, its inverse.
+
+The eliminated factor is solved level by level; what it leaves of the others (Schur complement) is one dense matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+
+from exlink.errors import EstimationError
+from exlink.stats.lmm.system import Remainder, System, block_diagonal
+
+TINY = 1e-12  # stands for a diagonal entry of zero, so that small matrices can be solved
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factored:
+    """The equations at given T, factored.
+
+    factors : tuple of ndarray (q, q)    T per grouping factor, in the order asked for
+    inverse : ndarray, (J, q, q)         inverses of the Cholesky factors of the eliminated factor's blocks
+    scaled : csr matrix, (J q, m)        L⁻¹ T'Z_first' Z_rest T; None with one factor
+    spread : bsr matrix, (m, m)          T of the remainder
+    gain : ndarray, (m, m)               remainder of M without the identity; None where pairs are summed
+    lower : ndarray, (m, m)              its Cholesky factor, identity included
+    log_det : float                      log |M|
+    """
+
+    factors: tuple[np.ndarray, ...]
+    inverse: np.ndarray
+    scaled: sparse.csr_matrix | None
+    spread: sparse.bsr_matrix | None
+    gain: np.ndarray | None
+    lower: np.ndarray | None
+    log_det: float
+
+
+def factor(system: System, factors: Sequence[np.ndarray]) -> Factored:
+    """Return the factored equations at relative covariance factors T (lower triangular, (q, q) each)."""
+    t = tuple(_nonzero(f) for f in factors)
+    own = t[system.first]
+    lower = np.linalg.cholesky(own.T @ system.square @ own + np.eye(len(own)))
+    log_det = 2 * float(np.log(np.diagonal(lower, axis1=1, axis2=2)).sum())
+    inverse = np.linalg.inv(lower)
+    rest = system.rest
+    if rest is None:
+        return Factored(t, inverse, None, None, None, None, log_det)
+    spread = sparse.block_diag([block_diagonal(_repeated(t[f], s)) for f, s in places(system)], format="csr")
+    scaled = _scaled_cross(rest, inverse @ own.T, spread)
+    gain = _gain(rest, inverse @ own.T, spread, scaled)
+    # LAPACK overwrites what it factors; sums over pairs do not need it again
+    whole, gain = (gain.copy(order="F"), gain) if rest.pairs is None else (gain, None)
+    whole[np.diag_indices(len(whole))] += 1.0
+    try:
+        root = linalg.cholesky(whole, lower=True, overwrite_a=True, check_finite=False)
+    except linalg.LinAlgError as error:
+        raise EstimationError("the mixed-model equations cannot be solved; look for extreme values.") from error
+    log_det += 2 * float(np.log(np.diag(root)).sum())
+    return Factored(t, inverse, scaled, spread, gain, root, log_det)
+
+
+def _scaled_cross(rest: Remainder, own: np.ndarray, spread: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return ``L⁻¹ T'Z_first' Z_rest T``, own being the blocks L⁻¹T'."""
+    if rest.pairs is None:
+        return sparse.csr_matrix(block_diagonal(own) @ rest.cross @ spread)
+    values = rest.cross.data * np.repeat(own.ravel(), np.diff(rest.cross.indptr))
+    values *= spread.diagonal()[rest.cross.indices]
+    return sparse.csr_matrix((values, rest.cross.indices, rest.cross.indptr), shape=rest.cross.shape)
+
+
+def _gain(rest: Remainder, own: np.ndarray, spread: sparse.csr_matrix, scaled: sparse.csr_matrix) -> np.ndarray:
+    """Return the lower triangle (at least) of the remainder of M without the identity, (m, m) in column order."""
+    if rest.pairs is None:
+        gain = (spread.T @ rest.square @ spread).toarray(order="F")
+        gain -= (scaled.T @ scaled).toarray(order="F")
+        return gain
+    gain = rest.pairs.weighted(-(own.ravel() ** 2))
+    square = rest.square.tocoo()
+    gain[square.row, square.col] += square.data
+    t = spread.diagonal()
+    gain *= t[:, None]
+    gain *= t
+    return gain
+
+
+def forward(system: System, at: Factored, first: np.ndarray, rest: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return L⁻¹Λ' of right-hand sides: (J, q, c) for the eliminated factor and (m, c) for the others."""
+    own = at.inverse @ (at.factors[system.first].T @ first)
+    if at.scaled is None:
+        return own, np.zeros((0, first.shape[2]))
+    flat = own.reshape(-1, own.shape[2])
+    return own, linalg.solve_triangular(
+        at.lower, at.spread.T @ rest - at.scaled.T @ flat, lower=True, overwrite_b=True, check_finite=False
+    )
+
+
+def backward(at: Factored, own: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return L⁻ᵀ of what ``forward`` returned: the spherical solutions."""
+    if at.scaled is not None:
+        others = linalg.solve_triangular(at.lower, others, lower=True, trans="T", check_finite=False)
+        own = own - (at.scaled @ others).reshape(own.shape)
+    return np.swapaxes(at.inverse, 1, 2) @ own, others
+
+
+def covered(system: System, at: Factored, inverse: np.ndarray | None) -> list[np.ndarray]:
+    """Return ``Σ_j [Λ'Z'V⁻¹ZΛ]_jj`` per factor, (q, q) each: how far data, not the prior, decide the effects."""
+    own = at.factors[system.first]
+    blocks = np.swapaxes(at.inverse, 1, 2) @ at.inverse
+    sums = [np.zeros((q, q)) for q in system.effects]
+    # (M - I) M⁻¹ instead of I - M⁻¹: exact where T is small
+    sums[system.first] = np.einsum("jab,jbc->ac", own.T @ system.square @ own, blocks, optimize=True)
+    if system.rest is None:
+        return sums
+    if system.rest.pairs is None:
+        _cover_blocks(system, at, mirrored(inverse), sums)
+    else:
+        _cover_pairs(system, at, inverse, sums)
+    return sums
+
+
+def _cover_blocks(system: System, at: Factored, inverse: np.ndarray, sums: list[np.ndarray]) -> None:
+    """Complete ``covered`` for any effects, by sparse products."""
+    q = system.effects[system.first]
+    reach = sparse.csr_matrix(block_diagonal(np.swapaxes(at.inverse, 1, 2)) @ at.scaled)
+    for a in range(q):
+        for b in range(a + 1):
+            shared = sparse.csr_matrix(reach[a::q].T @ reach[b::q])
+            rows = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
+            lost = float(shared.data @ inverse[rows, shared.indices])
+            sums[system.first][a, b] -= lost
+            if a != b:
+                sums[system.first][b, a] -= lost
+    for f, where in places(system):
+        k = system.effects[f]
+        gain, back = at.gain[where], inverse[where]
+        for a in range(k):
+            for b in range(k):
+                sums[f][a, b] = float(np.einsum("jm,jm->", gain[a::k], back[b::k]))
+
+
+def _cover_pairs(system: System, at: Factored, inverse: np.ndarray, sums: list[np.ndarray]) -> None:
+    """Complete ``covered`` for intercepts, pair by pair; of the inverse only the lower triangle is read."""
+    rest, pairs, t = system.rest, system.rest.pairs, at.spread.diagonal()
+    weights = (at.inverse.ravel() * at.factors[system.first].item()) ** 2
+    terms = pairs.beside(inverse) * t[pairs.row] * t[pairs.column]
+    sums[system.first] -= (at.inverse.ravel() ** 2 * weights)[pairs.level] @ terms
+    terms *= weights[pairs.level]
+    square = rest.square.tocoo()
+    row, column = np.maximum(square.row, square.col), np.minimum(square.row, square.col)
+    kept = np.bincount(square.row, square.data * t[row] * t[column] * inverse[row, column], pairs.size)
+    # a pair stands for two entries of the symmetric matrix, one in the row of each of its levels
+    lost = (np.bincount(pairs.row, terms, pairs.size) + np.bincount(pairs.column, terms, pairs.size)) / 2
+    for f, where in places(system):
+        sums[f] = (kept - lost)[where].sum().reshape(1, 1)
+
+
+def inverse_of_rest(at: Factored) -> np.ndarray | None:
+    """Return the lower triangle of the remainder's block of M⁻¹, (m, m), zeros above; None with one factor."""
+    if at.lower is None:
+        return None
+    return linalg.lapack.dpotri(at.lower, lower=1)[0]
+
+
+def mirrored(lower: np.ndarray) -> np.ndarray:
+    """Return the symmetric matrix whose lower triangle is given, zeros above; overwrites it."""
+    diagonal = lower.diagonal().copy()
+    lower += lower.T
+    np.fill_diagonal(lower, diagonal)
+    return lower
+
+
+def places(system: System) -> list[tuple[int, slice]]:
+    """Return the factors of the remainder and where their effects are in it."""
+    return [] if system.rest is None else list(zip(system.rest.order, system.rest.slices, strict=True))
+
+
+def _repeated(t: np.ndarray, where: slice) -> np.ndarray:
+    return np.broadcast_to(t, ((where.stop - where.start) // len(t), *t.shape)).copy()
+
+
+def _nonzero(t: np.ndarray) -> np.ndarray:
+    """Return T with diagonal entries that can be divided by."""
+    diagonal = np.diag(t)
+    return t + np.diag(np.where(np.abs(diagonal) < TINY, TINY, diagonal) - diagonal)
