@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from exlink.stats.lmm.criterion import Factored, Solution, inverse_of_rest
+from exlink.errors import EstimationError, listed
+from exlink.stats.lmm.criterion import Solution
+from exlink.stats.lmm.elimination import Factored, inverse_of_rest, mirrored
 from exlink.stats.lmm.products import Grouping
 from exlink.stats.lmm.system import System, block_diagonal
 
@@ -29,7 +31,17 @@ def conditional_modes(
     -------
     DataFrame, (J, 2 q): per term its mode, and ``<term>_sd``, the SD given the variances and fixed effects (lme4's
     ``condVar``).
+
+    Raises
+    ------
+    EstimationError
+        A term is called as the SD of another would be.
     """
+    if both := [t for t in terms if f"{t}_sd" in terms]:
+        raise EstimationError(
+            f"ranef of {grouping.name}: {listed(f'{t}_sd' for t in both)} would be a random effect and the SD of "
+            f"another in one table. Rename the column, or give it by an expression such as I(1 * {both[0]}_sd)."
+        )
     to_raw = back @ at.factors[f]
     modes = found.modes[f] @ to_raw.T
     blocks = _blocks(system, at, f) * found.square / found.degrees
@@ -42,6 +54,8 @@ def _blocks(system: System, at: Factored, f: int) -> np.ndarray:
     """Return the diagonal blocks of M⁻¹ of one factor, (J, q, q)."""
     q = system.effects[f]
     inverse = inverse_of_rest(at)
+    if inverse is not None:
+        inverse = mirrored(inverse)
     if f != system.first:
         where = system.rest.slices[system.rest.order.index(f)]
         rows = np.arange(where.start, where.stop).reshape(-1, q)
