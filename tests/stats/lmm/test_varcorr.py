@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from exlink.stats.lmm import fit_lmm
-from exlink.stats.lmm.varcorr import term_names
+from exlink.stats.lmm.varcorr import term_names, untold
 from tests.stats.lmm.worlds import crossed, grouped, indicator
 
 DIFFERENCES = 1e-3  # second differences of a likelihood of some hundreds, relative to a half-width
@@ -122,18 +122,13 @@ def test_what_the_data_do_not_tell_is_named_and_has_no_interval(seed, reml):
     assert fit.table["df"].to_numpy() == pytest.approx(apart.table["df"].to_numpy(), rel=1e-3)
 
 
-def test_what_is_on_the_edge_is_called_singular_and_not_untold():
-    """A second factor without any variance: its correlation is no number, and no direction that fits as well."""
-    frame = varying_by_type(0)
-    frame["b"], frame["x"] = np.tile(np.arange(8), 40), np.repeat([0.5, -1.0, 1.0, -0.5], 80)
-    frame["y"] -= frame.groupby("b")["y"].transform("mean")
-    slopes = frame.assign(y=frame["x"] * frame["y"]).groupby("b")["y"].transform("mean")
-    frame["y"] -= slopes * frame["x"] / (frame["x"] ** 2).mean()
-    fit = fit_lmm("y ~ late", frame, random={"g": "1 + late", "b": "1 + x"})
-    assert fit.is_singular
-    assert "in g" in fit.message
-    assert "in b" not in fit.message
-    assert fit.intervals().set_index("group").loc["b", "conf_low"].isna().all()
+def test_what_is_on_the_edge_is_not_called_untold():
+    """With variances of exactly zero a correlation is no number, whatever the data tell."""
+    w = fit_lmm("y ~ x", crossed(7), random={"a": "1 + x"}).workings
+    flat = replace(w.covariance, flat=np.eye(4)[:, :1])
+    both = ["the SD of (Intercept) in a", "the correlation of (Intercept) and x in a"]
+    assert untold(w.products, w.units, w.entries, w.best.values, flat) == both
+    assert untold(w.products, w.units, w.entries, np.zeros(3), flat) == []
 
 
 def test_names_of_repeated_effects_clash_with_no_other_name():
