@@ -321,6 +321,17 @@ def test_the_sample_s_variances_lie_inside_their_intervals(sample, sample_fits):
     assert not step.variances_found(moved)["covered"].any()
 
 
+def test_of_a_part_that_may_be_zero_nothing_is_accounted_for(sample, sample_fits):
+    _, fits = sample_fits
+    before = fits.without["satisfaction"]
+    unsure = replace(before, bounds=before.bounds.assign(variance_low=[0.0, 0.01, 0.5]))
+    parts = step.variances(sample, replace(fits, without=fits.without | {"satisfaction": unsure}))
+    by = parts.set_index(["outcome", "component"])["accounted"]
+    assert np.isnan(by["satisfaction", "employee"]) and by["ease", "employee"] > 0
+    assert "Employees do not differ by more than chance." in words.variance_sentence(parts, "satisfaction", "employees")
+    assert any("cannot be told from zero" in note for note in words.variance_notes(parts, "employees"))
+
+
 def test_a_fixed_sample_repeats(sample):
     first, second = (step.design(sample, CONTROLS, max_rows=4_000) for _ in range(2))
     assert 0 < first.share < 1

@@ -12,7 +12,7 @@ from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, panel_cel
 from exlink.data.planted import with_planted
 from exlink.errors import EstimationError
 from exlink.stats.lmm import LmmFit, fit_lmm
-from exlink.stats.lmm.share_intervals import share_intervals
+from exlink.stats.lmm.variance_intervals import variance_intervals
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.panel import panel_two_way
 from exlink.stats.power import adjusted_verdict, minimum_detectable, p_in_words
@@ -22,6 +22,7 @@ from exlink.steps.mixed_effects.rows import CUSTOMER, Design
 
 MIXED, FIXED, NAIVE = "mixed model", "fixed effects", "naive pooled"
 LANES = {MIXED: "within, mixed model", FIXED: "within, fixed effects", NAIVE: "naive: not split"}
+BOUNDS = ["variance_low", "variance_high", "share_low", "share_high"]
 OWN = {"std_error": "model_error", "conf_low": "model_low", "conf_high": "model_high", "p_value": "model_p"}
 COLUMNS = ["outcome", "effect", "specification", *TIDY, *OWN.values(), "n_units", "message"]
 
@@ -155,18 +156,11 @@ def _mixed(given: Design, y: str, *, reml: bool) -> tuple[Fitted, Fitted]:
 
 def _kept(fit: LmmFit, terms: list[str], given: Design) -> Fitted:
     return Fitted(
-        terms, fit.table, fit.robust_table, fit.varcorr.set_index("group")["value"], _bounds(fit), fit.icc, fit.ngroups,
+        terms, fit.table, fit.robust_table, fit.varcorr.set_index("group")["value"],
+        variance_intervals(fit).set_index("group")[BOUNDS], fit.icc, fit.ngroups,
         fit.r2_marginal, fit.r2_conditional, fit.loglik, fit.nobs, fit.is_singular, fit.converged,
         given.worded(fit.message),
     )  # fmt: skip
-
-
-def _bounds(fit: LmmFit) -> pd.DataFrame:
-    """Return intervals of variances and shares by group; squaring bounds of an SD bounds its variance."""
-    spread, share = fit.intervals().set_index("group"), share_intervals(fit).set_index("group")
-    ends = ["conf_low", "conf_high"]
-    squared = (spread[ends] ** 2).set_axis(["variance_low", "variance_high"], axis=1)
-    return squared.join(share[ends].set_axis(["share_low", "share_high"], axis=1))
 
 
 def _of_mixed(fit: Fitted, given: Design, y: str) -> list[pd.DataFrame]:

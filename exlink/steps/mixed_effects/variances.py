@@ -7,11 +7,10 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.planted import planted_variances
-from exlink.steps.mixed_effects.models import Fits
+from exlink.steps.mixed_effects.models import BOUNDS, Fits
 from exlink.steps.mixed_effects.rows import CUSTOMER
 
 CONTACT = "single contact"
-BOUNDS = ["variance_low", "variance_high", "share_low", "share_high"]
 PLANTED = {"customer": ("customer",), CONTACT: ("residual",), "employee": ("employee", "team")}
 
 
@@ -22,9 +21,10 @@ def variances(data: StudyData, fits: Fits) -> pd.DataFrame:
     -------
     DataFrame: outcome, component (words: the unit, 'customer' where customers have effects of their own, 'single
     contact'), without, with_ex (variances in squared points), accounted (share of the component that goes once EX is
-    in), n_units, share (of all components, without EX), planted (simulated data), and the 95 % intervals
-    variance_low, variance_high (of ``without``), share_low, share_high. The unit's component holds its team's; the
-    planted one of single contacts holds what circumstances account for, the others do not.
+    in; missing where the component cannot be told from zero), n_units, share (of all components, without EX), planted
+    (simulated data), and the 95 % intervals variance_low, variance_high (of ``without``), share_low, share_high. The
+    unit's component holds its team's; the planted one of single contacts holds what circumstances account for, the
+    others do not.
     """
     who = data.people.rstrip("s")
     rows = []
@@ -36,7 +36,8 @@ def variances(data: StudyData, fits: Fits) -> pd.DataFrame:
             first, second = float(before[group]), float(after[group])
             rows.append({
                 "outcome": y, "component": component, "without": first, "with_ex": second,
-                "accounted": 1 - second / first if first > 0 else np.nan, "n_units": fit.n_units,
+                "accounted": 1 - second / first if bounds.loc[group, "variance_low"] > 0 else np.nan,
+                "n_units": fit.n_units,
                 "share": first / float(before.sum()), **bounds.loc[group],
             })  # fmt: skip
     columns = ["outcome", "component", "without", "with_ex", "accounted", "n_units", "share", *BOUNDS]

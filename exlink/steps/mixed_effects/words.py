@@ -140,7 +140,7 @@ def variance_sentence(parts: pd.DataFrame, outcome: str, people: str) -> str:
     customers = ""
     if "customer" in by.index:
         customers = f", {_share(by.loc['customer'])} between customers, whoever serves them"
-    of_who = f"{people.capitalize()} do not differ by more than chance." if not who["without"] > 0 else (
+    of_who = f"{people.capitalize()} do not differ by more than chance." if np.isnan(who["accounted"]) else (
         f"EX accounts for {max(who['accounted'], 0):.0%} of what lies between {people}."
     )  # fmt: skip
     return (
@@ -168,6 +168,8 @@ def variance_notes(parts: pd.DataFrame, people: str) -> list[str]:
     notes = ["Variances in squared points of each KPI's scale."]
     if people != "teams":
         notes.append(f"What differs between {people} holds what differs between their teams.")
+    if parts["accounted"].isna().any():
+        notes.append("Of a part that cannot be told from zero, EX accounts for nothing that could be told (–).")
     if (parts["accounted"] < 0).any():
         notes.append("A share below zero says that EX accounts for nothing of that part.")
     return notes
