@@ -38,13 +38,18 @@ def fit_lmm(
     ----------
     formula : str
         Fixed part, as formulaic reads it: ``"csat ~ tools + C(channel) + log(wait)"``. In memory all of formulaic;
-        inside an engine columns, arithmetic, log, exp, sqrt, abs and C(). The first category in order of the text is
-        the reference, in memory the first of a Categorical's own order.
+        inside an engine columns, arithmetic, log, exp, sqrt, abs and C(). The reference is the first category: in
+        the order of a type that has one (Categorical of text, ENUM), else of the text; Parquet keeps no order.
+        ``C(channel, contr.treatment("phone"))`` names another. Columns are centred where a constant is among them
+        (``1 + x``, ``0 + C(x)``). Without one (``0 + x``) a response far from zero costs digits: of the 16 of the
+        criterion twice log10(distance / residual SD).
     data : DataFrame, Narwhals LazyFrame, DuckDB relation, Polars or Spark frame, or Parquet path
         One row per observation. Rows with a missing value are left out and counted.
     random : mapping
         Grouping factor → its random effects, ``{"employee_id": "1 + tools", "customer_id": "1"}``. Effects of one
-        text are correlated; a list of texts keeps them independent. ``"site/team"`` is ``site`` and ``site:team``.
+        text are correlated; a list of texts keeps them independent (``["1", "0 + tools"]``: without ``0`` a text holds
+        an intercept). ``"site/team"`` is ``site`` and ``site:team``, whose levels are called ``north:a``; a key that
+        holds a colon is quoted.
         Robust errors are clustered by the first factor: put the widest one first.
     reml : bool
         Restricted maximum likelihood (lme4's default), or maximum likelihood.
