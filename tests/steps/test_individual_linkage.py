@@ -8,7 +8,7 @@ from linkage_world import Plan, open_study
 from exlink.data.panel import panel_cells
 from exlink.errors import ParameterError
 from exlink.steps import individual_linkage as step
-from exlink.steps.individual_linkage import overall, ranking, words
+from exlink.steps.individual_linkage import overall, ranking, shares, words
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +140,25 @@ def test_the_share_left_out_is_below_the_share_fitted(silent):
     assert left_out < fitted
 
 
+def test_a_variance_that_is_not_there_has_no_interval_and_no_ranking():
+    """A share of zero: no number of answers would help, and no bound is made up for it."""
+    found = pd.DataFrame({
+        "outcome": "ease", "term": ["employee_id", "residual"], "source": ["employee", "single contact"],
+        "estimate": [0.0, 1.0], "conf_low": [np.nan, 0.99], "conf_high": [np.nan, 1.0], "n": 900, "n_units": 30,
+    })  # fmt: skip
+    assert "(95 %" not in shares.shares_sentence(found, "employee_id", "ease", "employees")
+    row = {"outcome": "ease", "answers_quarter": 12.0, "reliability_quarter": 0.0, "reliability_quarter_low": np.nan,
+           "reliability_quarter_high": np.nan, "verdict": "do not rank", "needed_80": np.nan,
+           "quarters_80": np.nan}  # fmt: skip
+    verdict, because = ranking.ranking_verdict(pd.DataFrame([row]), "ease", "employees", needed=0.8)
+    assert verdict == "Do not rank employees on customers' ease."
+    assert "cannot be told from zero" in because
+    assert "no number of answers would help" in because
+    assert "nan" not in because
+
+
 def test_variance_shares_add_up_and_ranking_is_refused_on_few_answers(planted):
-    found = ranking.shares(planted)
+    found = shares.shares(planted)
     assert found["estimate"].sum() == pytest.approx(1)
     trust = ranking.reliability(planted, found, needed=0.99)
     row = trust.iloc[0]
@@ -153,13 +170,13 @@ def test_variance_shares_add_up_and_ranking_is_refused_on_few_answers(planted):
 
 
 def test_ranking_is_tolerable_where_means_repeat(planted):
-    trust = ranking.reliability(planted, ranking.shares(planted), needed=0.1)
+    trust = ranking.reliability(planted, shares.shares(planted), needed=0.1)
     assert trust["verdict"].tolist() == ["ranking tolerable"]
 
 
 def test_a_reliability_that_is_not_sure_is_not_enough_to_rank(planted):
     """What is needed lies between the estimate and its lower bound: the estimate alone would allow to rank."""
-    found = ranking.shares(planted)
+    found = shares.shares(planted)
     first = ranking.reliability(planted, found, needed=0.5).iloc[0]
     needed = (first["reliability_quarter"] + first["reliability_quarter_low"]) / 2
     trust = ranking.reliability(planted, found, needed=needed)
@@ -174,7 +191,7 @@ def test_reliability_is_the_share_that_comes_back(planted):
     """Odd and even answers of the same employee correlate as Spearman and Brown say."""
     rows = planted.sample_linked()
     half = rows.groupby(["employee_id", rows.groupby("employee_id").cumcount() % 2])["satisfaction"].mean().unstack()
-    found = ranking.shares(planted)
+    found = shares.shares(planted)
     by = found.set_index("term")["estimate"]
     icc = by["employee_id"] + by["team_id"]
     expected = ranking.reliability_of_mean(icc, 40)
@@ -182,7 +199,7 @@ def test_reliability_is_the_share_that_comes_back(planted):
 
 
 def test_the_distribution_counts_everybody_once_and_shrinks(planted):
-    bins, facts = ranking.last_quarter(planted, ranking.shares(planted), "satisfaction", seed=1)
+    bins, facts = ranking.last_quarter(planted, shares.shares(planted), "satisfaction", seed=1)
     counts = ranking.answers_per_unit(planted)
     assert set(bins.groupby("kind")["n_units"].sum()) == {int((counts["last_satisfaction"] > 0).sum())}
     assert facts["sd_shrunken"] < facts["sd_raw"]
@@ -190,10 +207,14 @@ def test_the_distribution_counts_everybody_once_and_shrinks(planted):
 
 
 def test_without_differences_between_employees_no_number_of_answers_helps(silent):
-    found = ranking.shares(silent)
+    found = shares.shares(silent)
     trust = ranking.reliability(silent, found, needed=0.8)
     assert trust["verdict"].tolist() == ["do not rank"]
     assert trust["reliability_quarter"].iloc[0] < 0.5
+    verdict, because = ranking.ranking_verdict(trust, "satisfaction", "employees", needed=0.8)
+    assert verdict.startswith("Do not rank")
+    assert "nan" not in because
+    assert "nan" not in shares.shares_sentence(found, "employee_id", "satisfaction", "employees")
 
 
 def test_a_single_wave_leaves_only_the_comparison_between_units(teams):
@@ -252,10 +273,17 @@ def test_the_sample_gives_back_what_was_planted(sample):
 
 
 def test_the_sample_s_variance_shares_cover_the_planted_ones(sample):
-    found = ranking.shares(sample).dropna(subset=["planted"])
+    found = shares.shares(sample).dropna(subset=["planted"])
     covered = (found["conf_low"] <= found["planted"]) & (found["planted"] <= found["conf_high"])
     assert len(found) == 9
     assert covered.sum() >= 8
+    assert (found["message"] == "").all()
+    everything = shares.shares(sample)
+    assert everything.groupby("outcome")["estimate"].sum().to_numpy() == pytest.approx([1, 1, 1])
+    assert set(everything["source"]) == {"employee", "customer", "team", "reason for contact", "single contact"}
+    said = shares.shares_sentence(everything, "employee_id", "satisfaction", "employees")
+    assert "sits with the employee** (95 % interval " in said
+    assert "most of the rest with the single contact" in said
 
 
 @pytest.mark.parametrize("study", ["required_only", "one_wave", "team_grain"])
@@ -267,7 +295,7 @@ def test_every_part_works_or_says_why_not(study, request):
     assert within["estimate"].notna().any() == (step.within_reason(data) == "")
     assert len(step.readings(within, between)) == len(within)
     assert step.stages(data)["rows"].is_monotonic_decreasing
-    for found in (overall.two_rankings(data, outcome), overall.explained(data, outcome, seed=1), ranking.shares(data)):
+    for found in (overall.two_rankings(data, outcome), overall.explained(data, outcome, seed=1), shares.shares(data)):
         assert not isinstance(found, str) or found.startswith("not assessed: ")
     said = words.linked_sentence(step.panel_facts(data), step.stages(data))
     assert (" employees " in said) == (data.people == "employees")

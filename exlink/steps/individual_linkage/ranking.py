@@ -1,4 +1,4 @@
-"""Step 03: may people be ranked on customers' answers? (M21, M22) — variance shares, reliability, shrinkage."""
+"""Step 03: may people be ranked on customers' answers? (M21, M22) — reliability of means, and what is left of them."""
 
 from __future__ import annotations
 
@@ -8,77 +8,11 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.dataset import StudyData
-from exlink.data.planted import planted_variances
-from exlink.errors import EstimationError
 from exlink.stats.reliability import contacts_needed, reliability_of_mean
-from exlink.stats.variance_shares import variance_shares
 
 BINS = 10  # at most; fewer where a bar would hold fewer people than may be shown
 TAILS = (0.03, 0.97)  # quantiles of the means at which the first and the last bar begin to collect the rest
 DRAWS = 1000
-WORDS = {"employee_id": "employee", "customer_id": "customer", "team_id": "team", "reason": "reason for contact",
-         "touchpoint": "touchpoint", "residual": "single contact"}  # fmt: skip
-PLANTED = {"employee": "employee", "customer": "customer", "team": "team"}
-
-
-def shares(data: StudyData, *, max_rows: int = 60_000) -> pd.DataFrame | str:
-    """Return where the variance of single customer answers sits, per CX KPI.
-
-    Returns
-    -------
-    DataFrame: outcome, source (words), tidy columns (estimate = share), variance, levels, planted (simulated data,
-    else NaN), n_units; ``attrs['share']`` says what part of the answers was used. A string says why not.
-    """
-    if data.has("interactions", "weight"):
-        # an average of many answers hides the differences between single ones that this is about
-        return "not assessed: a row of `interactions` is the average of several customers (column `weight`)"
-    rows = data.sample_linked(max_rows)
-    parts, reasons = [], []
-    for y in data.cx_kpis:
-        used = rows.dropna(subset=[y])
-        try:
-            found = variance_shares(used, y, _factors(data, used))
-        except EstimationError as error:
-            reasons.append(str(error))
-            continue
-        parts.append(found.assign(outcome=y, n_units=used[data.unit].nunique()))
-    if not parts:
-        return f"not assessed: {reasons[0]}"
-    out = pd.concat(parts, ignore_index=True)
-    out.insert(0, "source", out["term"].map(WORDS))
-    truth = planted_variances(data)
-    out["planted"] = np.nan
-    if truth is not None:
-        known = truth.assign(source=truth["component"].map(PLANTED)).dropna(subset=["source"])
-        out["planted"] = out[["outcome", "source"]].merge(known, on=["outcome", "source"], how="left")["observed_share"]
-    out.attrs["share"] = rows.attrs["share"]
-    return out
-
-
-def shares_words(found: pd.DataFrame | str, outcome: str) -> str:
-    """Return one outcome's shares in words."""
-    if isinstance(found, str):
-        return found
-    part = found[found["outcome"] == outcome]
-    return f"{outcome}: " + ", ".join(f"{r.source} {r.estimate:.0%}" for r in part.itertuples()) + "."
-
-
-def rows_note(found: pd.DataFrame | str) -> str:
-    """Return from which rows the shares come."""
-    if isinstance(found, str):
-        return found
-    share = found.attrs["share"]
-    rows = "From all linked answers." if share == 1 else f"From a fixed sample of {share:.1%} of the linked answers."
-    alone = " Customers answered about once each: what sits with them is part of the single contact."
-    return rows if "customer_id" in set(found["term"]) else rows + alone
-
-
-def _factors(data: StudyData, rows: pd.DataFrame) -> list[str]:
-    """Return the factors that these rows can tell from single contacts."""
-    reason = "reason" if data.has("interactions", "reason") else "touchpoint"
-    wanted = dict.fromkeys([data.unit, "customer_id", "team_id", reason])
-    # a factor with nearly as many levels as rows (every customer seen once) cannot be told from the rest
-    return [f for f in wanted if f in rows and 1 < rows[f].nunique() < 0.9 * rows[f].notna().sum()]
 
 
 def answers_per_unit(data: StudyData) -> pd.DataFrame:
@@ -134,10 +68,13 @@ def ranking_verdict(trust: pd.DataFrame | str, outcome: str, people: str, *, nee
         return "", ""
     row = trust.set_index("outcome").loc[outcome]
     where = f"Half of the {people} get {row['answers_quarter']:.0f} answers a quarter or fewer. At that number the"
-    trusted = (
-        f"reliability of their mean {outcome} is {row['reliability_quarter']:.2f} "
-        f"(95 % interval {row['reliability_quarter_low']:.2f} to {row['reliability_quarter_high']:.2f}; 1 is perfect)"
+    known = np.isfinite(row["reliability_quarter_low"])
+    interval = (
+        f"95 % interval {row['reliability_quarter_low']:.2f} to {row['reliability_quarter_high']:.2f}; 1 is perfect"
+        if known
+        else f"1 is perfect; without an interval, since differences between {people} cannot be told from zero"
     )
+    trusted = f"reliability of their mean {outcome} is {row['reliability_quarter']:.2f} ({interval})"
     if row["verdict"] == "do not rank":
         many = (
             "no number of answers would help"
