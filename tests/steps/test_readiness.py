@@ -7,7 +7,8 @@ import pytest
 from exlink.data.asked import cx_asked, ex_asked
 from exlink.data.stages import without_losses_of_few
 from exlink.errors import EstimationError
-from exlink.steps.readiness import coverage, rows, verdicts
+from exlink.stats.reliability import icc1
+from exlink.steps.readiness import consent, coverage, detectable, linked, measured, rows, verdicts
 
 WITHHELD = 0.05  # truth.json: share of employees who do not answer under their own name
 SMALLEST = 2.5
@@ -15,7 +16,7 @@ SMALLEST = 2.5
 
 @pytest.fixture(scope="module")
 def slopes(sample):
-    return verdicts.detectable_slopes(sample)
+    return detectable.detectable_slopes(sample)
 
 
 @pytest.fixture(scope="module")
@@ -90,41 +91,22 @@ def test_a_study_without_invitations_has_one_stage_less(required_only, sample):
     assert rows.absent_tables(sample) == []
 
 
-def test_standardised_difference_is_that_of_the_rows(sample):
-    frame = rows.linked_against_lost(sample).set_index("characteristic")
-    raw = sample.query(
-        "SELECT wave IS NOT NULL AND has_cx AS kept, complexity, channel = 'phone' AS phone "
-        "FROM interactions ORDER BY ALL"
-    )
-    yes, no = raw[raw["kept"]], raw[~raw["kept"]]
-    want = (yes["complexity"].mean() - no["complexity"].mean()) / np.sqrt(
-        (yes["complexity"].var() + no["complexity"].var()) / 2
-    )
-    assert frame.loc["complexity", "difference"] == pytest.approx(want, abs=1e-9)
-    assert frame.loc["channel: phone", "linked"] == pytest.approx(yes["phone"].mean())
+def test_the_waterfall_leads_from_the_file_to_the_link(sample):
+    frame = rows.waterfall(sample, rows.funnel(sample))
+    levels, losses = frame[frame["level"]], frame[~frame["level"]]
+    assert levels["rows"].iloc[0] + losses["rows"].sum() == levels["rows"].iloc[-1]
+    assert (losses["rows"] <= 0).all()
+    assert frame["step"].is_unique
 
 
-def test_nothing_is_called_different_where_loss_is_random(sample):
-    """In the sample, loss depends weakly on the score and on engagement: no recorded characteristic shifts by 0.1."""
-    frame = rows.linked_against_lost(sample)
-    assert not frame["noticeable"].any()
-    assert "None of" in rows.difference_sentence(frame, 8)
-
-
-def test_a_real_difference_is_named_and_a_small_group_is_not():
-    frame = pd.DataFrame(
-        {
-            "characteristic": ["channel: phone", "role: rare"],
-            "linked": [0.6, 0.1],
-            "lost": [0.4, 0.0],
-            "difference": [0.41, 0.5],
-            "noticeable": [True, True],
-            "n_units": [100, 3],
-        }
-    )
-    said = rows.difference_sentence(frame, 8)
-    assert "channel: phone (+0.41)" in said
-    assert "rare" not in said
+def test_the_waterfall_begins_with_what_was_delivered(one_wave, sample):
+    """Rows after the period, and rejected ones, are steps of their own, and what is left is a level."""
+    frame = rows.waterfall(one_wave, rows.funnel(one_wave)).set_index("step")
+    account = one_wave.accounting.set_index("table").loc["interactions"]
+    assert frame["rows"].iloc[0] == account.rows_read == 60_000
+    assert frame.loc["after 2024-12-31", "rows"] == -account.rows_later
+    assert frame.loc["used in the report", "rows"] == account.rows_used
+    assert "used in the report" not in rows.waterfall(sample, rows.funnel(sample))["step"].tolist()
 
 
 # -- coverage ----------------------------------------------------------------------------------------
@@ -168,7 +150,7 @@ def test_touchpoint_nobody_surveys_is_no_refusal(sample):
 
 def test_without_invitations_the_ex_rate_is_not_invented(required_only):
     assert ex_asked(required_only) is None
-    assert coverage.by_team(required_only) is None
+    assert set(coverage.by_team(required_only, cx_asked(required_only))["side"]) == {coverage.CX}
     frame = coverage.by_quarter(required_only, cx_asked(required_only))
     assert set(frame["side"]) == {coverage.CX}
     assert np.isnan(coverage.overall_rate(frame, coverage.EX, 8))
@@ -176,20 +158,73 @@ def test_without_invitations_the_ex_rate_is_not_invented(required_only):
 
 
 def test_teams_come_lowest_first_and_small_ones_stay_unsaid(sample):
-    frame = coverage.by_team(sample)
-    assert frame["team"].is_monotonic_increasing
+    frame = coverage.by_team(sample, cx_asked(sample))
+    own = frame[frame["side"] == coverage.EX]
+    assert own["team"].is_monotonic_increasing
     shown = frame.assign(estimate=frame["estimate"].mask(frame["team"].isin(["T-04", "T-09"])))
     order = shown.loc[coverage.lowest_first(shown)]
+    assert set(order["side"]) == {coverage.EX}
     assert order["estimate"].dropna().is_monotonic_increasing
     assert order["team"].tolist()[-2:] == ["T-04", "T-09"]  # the place of a hidden team says nothing
     small = frame.assign(n_units=3)
-    assert "none is shown" in coverage.team_sentence(small, 8)
+    assert "none is shown" in coverage.team_sentence(small, coverage.EX, 8)
+
+
+def test_team_rates_are_those_of_a_count_by_hand_on_both_sides(sample):
+    frame = coverage.by_team(sample, cx_asked(sample)).set_index(["side", "team"])
+    contacts = cx_asked(sample)
+    own = contacts[contacts["team_id"] == "T-03"]
+    assert frame.loc[(coverage.CX, "T-03"), "estimate"] == pytest.approx(own["answered"].sum() / own["invited"].sum())
+    asked = ex_asked(sample)
+    mine = asked[asked["surveyed"] & (asked["team_id"] == "T-03")]
+    people = mine.groupby(["employee_id", "quarter"])["answered"].max()
+    assert frame.loc[(coverage.EX, "T-03"), "estimate"] == pytest.approx(people.mean())
+
+
+def test_a_team_that_answers_less_is_called_so_and_none_where_all_are_alike(sample):
+    contacts = cx_asked(sample)
+    assert not coverage.by_team(sample, contacts)["below"].any()
+    silent = contacts.assign(
+        answered=contacts["answered"].mask(contacts["team_id"] == "T-03", contacts["answered"] // 2)
+    )
+    frame = coverage.by_team(sample, silent)
+    assert frame.loc[frame["below"], ["side", "team"]].to_numpy().tolist() == [[coverage.CX, "T-03"]]
+    assert "1 of 20 lies clearly below" in coverage.team_sentence(frame, coverage.CX, 8)
+
+
+def test_touchpoint_rates_are_those_of_a_count_by_hand(sample):
+    frame = coverage.by_touchpoint(sample, cx_asked(sample)).set_index(["side", "touchpoint"])
+    asked = ex_asked(sample)
+    coaching = asked[asked["touchpoint"] == "coaching"]
+    assert frame.loc[(coverage.EX, "coaching"), "estimate"] == pytest.approx(coaching["answered"].mean())
+    assert frame.loc[(coverage.EX, "coaching"), "n"] == len(coaching)
+    claims = cx_asked(sample)[lambda f: f["touchpoint"] == "claim"]
+    want = claims["answered"].sum() / claims["invited"].sum()
+    assert frame.loc[(coverage.CX, "claim"), "estimate"] == pytest.approx(want)
+    unasked = set(sample.truth["gaps"]["touchpoints_without_survey"])
+    assert not unasked & set(frame.index.get_level_values("touchpoint"))
+
+
+def test_what_other_pages_hide_at_touchpoints_is_hidden_and_unsaid(sample):
+    frame = coverage.by_touchpoint(sample, cx_asked(sample))
+    rows_ = coverage.at_hidden(frame, {"employees": ["coaching"], "customers": []})
+    assert frame.loc[rows_, ["side", "touchpoint"]].to_numpy().tolist() == [[coverage.EX, "coaching"]]
+    low = frame["estimate"].mask(frame["touchpoint"] == "claim", 0.01).mask(frame["touchpoint"] == "hiring", 0.01)
+    said = coverage.touchpoint_sentence(
+        frame.assign(estimate=low, n_no=frame["n_no"].mask(frame["touchpoint"] == "hiring", 3)), 8
+    )
+    assert "after claim (1%)" in said
+    assert "hiring" not in said  # three people on one side of its rate
+
+
+def test_team_grain_has_no_teams_within(team_grain):
+    assert coverage.by_team(team_grain, cx_asked(team_grain)).empty
 
 
 def test_withheld_share_is_found(sample):
-    share = coverage.identified(sample).set_index("quarter").loc["all"]
+    share = consent.identified(sample).set_index("quarter").loc["all"]
     assert share.conf_low < 1 - WITHHELD < share.conf_high
-    shift = coverage.mode_shift(sample)
+    shift = consent.mode_shift(sample)
     assert shift["mode"].tolist() == ["identified", "not identified", "difference"]
     planted = sample.truth["response"]["identified_withheld"]["shift_points"]
     gap = shift.iloc[2]
@@ -208,21 +243,57 @@ def test_a_handful_who_withhold_is_not_counted_in_words():
             "n_units": [149, 7, 7],
         }
     )
-    said = coverage.identified_sentence(share, shift, 8)
+    said = consent.identified_sentence(share, shift, 8)
     assert "95" not in said
     assert "fewer than 8" in said
 
 
-def test_one_mode_only_has_no_shift(team_grain):
-    assert coverage.identified(team_grain) is None
+def test_one_mode_only_has_no_shift(team_grain, required_only):
+    assert consent.identified(team_grain) is None
+    assert consent.mode_response(required_only).empty  # nobody knows who was asked
+    assert consent.response_sentence(consent.mode_response(required_only), 8) == ""
+
+
+def test_modes_answer_alike_where_nothing_is_planted(sample):
+    """Truth: consent does not change whether a survey is answered, but for what 0.2 points of score do."""
+    frame = consent.mode_response(sample)
+    assert frame["mode"].tolist() == list(consent.MODES)
+    gap = frame.iloc[2]
+    assert gap.conf_low < 0 < gap.conf_high
+    assert gap.estimate == pytest.approx(frame["estimate"].iloc[1] - frame["estimate"].iloc[0])
+    assert "inconclusive" in consent.response_sentence(frame, 8)
+    few = consent.response_sentence(frame.assign(n_units=[200, 5, 5]), 8)
+    assert "too few" in few
+    assert "%" not in few
+
+
+def test_a_mode_that_answers_less_is_found(sample, monkeypatch):
+    """Two thirds of the surveys sent to people without a name go unanswered; their first answer tells their mode."""
+    mode = sample.query("SELECT DISTINCT employee_id FROM ex_responses WHERE NOT identified ORDER BY 1")["employee_id"]
+    asked = ex_asked(sample)
+    silent = asked["employee_id"].isin(mode) & (np.arange(len(asked)) % 3 > 0)
+    monkeypatch.setattr(consent, "ex_asked", lambda data: asked.assign(answered=asked["answered"] & ~silent))
+    frame = consent.mode_response(sample)
+    assert frame["conf_high"].iloc[2] < 0
+    assert "answers less often" in consent.response_sentence(frame, 8)
 
 
 # -- verdicts ----------------------------------------------------------------------------------------
 
 
 def test_a_complete_study_is_ready(table):
-    assert (table["verdict"] == verdicts.READY).all()
-    assert verdicts.verdict_sentence(table.reset_index()).startswith(f"**{len(table)} of {len(table)}")
+    """But for one: the smallest of its four roles has 29 people, one less than comparing roles asks for."""
+    weak = table[table["verdict"] != verdicts.READY]
+    assert weak.index.tolist() == ["Does it act on everybody alike?"]
+    assert "29 people" in weak["why"].iloc[0]
+    assert verdicts.verdict_sentence(table.reset_index()).startswith(f"**{len(table) - 1} of {len(table)}")
+
+
+def test_every_page_has_its_questions(table):
+    asked = set(", ".join(table["notebook"]).split(", "))
+    assert asked == {"01", "02", "03", "04", "05"}
+    assert table.index.is_unique
+    assert table["page"].str.contains("Touchpoint KPIs").sum() == (table["notebook"] == "02").sum()
 
 
 def test_detectable_effect_is_what_the_planted_effects_need(sample, slopes):
@@ -231,26 +302,136 @@ def test_detectable_effect_is_what_the_planted_effects_need(sample, slopes):
     assert slopes["detectable"].between(0.3, 3).all()
     planted = max(e["marginal"] for e in sample.truth["effects"] if e["kpi"] == "ease") / 4 * 100
     assert planted > 2 * slopes.loc[slopes["outcome"] == "ease", "detectable"].max()
-    assert "before adjustment for many tests" in verdicts.slopes_sentence(slopes, SMALLEST)
+    assert "before adjustment for many tests" in detectable.slopes_sentence(slopes, SMALLEST)
 
 
 def test_contacts_on_the_day_of_the_ex_answer_do_not_count_as_after_it(sample, same_day):
     """Without a lag an answer acts from the start of its day: the contacts of that day may have come first."""
-    assert verdicts._direction(sample).verdict == verdicts.READY
-    weak = verdicts._direction(same_day)
+    assert linked.direction(sample).verdict == verdicts.READY
+    weak = linked.direction(same_day)
     assert weak.verdict == verdicts.WEAK
     assert "lag_days" in weak.why
 
 
 def test_a_stricter_reader_turns_ready_into_weak(sample, slopes):
-    frame = verdicts.verdicts(sample, {"ex": 0.8, "cx": 0.4}, slopes, 0.01).set_index("notebook")
-    assert frame.loc["03, 04", "verdict"].tolist()[0] == verdicts.WEAK
+    frame = verdicts.verdicts(sample, {"ex": 0.8, "cx": 0.4}, slopes, 0.01).set_index("question")["verdict"]
+    assert frame["When somebody's EX changes, do their customers notice?"] == verdicts.WEAK
+    assert frame["Which aspects matter most to customers?"] == verdicts.WEAK
     with pytest.raises(EstimationError, match="positive"):
         verdicts.verdicts(sample, {"ex": 0.8, "cx": 0.4}, slopes, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("Which roles move which part of the customer journey?", "team grain"),
+        ("Can the EX scores be trusted?", "means of units"),
+        ("Are complexity of work and norms two different things?", "means of units"),
+        ("Do people answer frankly?", "means of units"),
+        ("Where does the effort of work come from?", "team grain"),
+        ("Do hand-offs cost resolution at first contact?", "interactions.transfers"),
+        ("Whose score is it, and may people be ranked on it?", "team grain"),
+        ("Does it act on everybody alike?", "team grain"),
+        ("Who leaves, and is it EX?", "employees.left_on"),
+    ],
+)
+def test_what_a_study_of_teams_cannot_answer_has_its_reason(team_table, question, reason):
+    assert team_table.loc[question, "verdict"] == verdicts.NOT
+    assert reason in team_table.loc[question, "why"]
+
+
+@pytest.fixture(scope="module")
+def team_table(team_grain):
+    slopes = detectable.detectable_slopes(team_grain)
+    return verdicts.verdicts(team_grain, {"ex": np.nan, "cx": 0.4}, slopes, SMALLEST).set_index("question")
+
+
+@pytest.mark.parametrize(
+    ("part", "given", "check", "verdict", "reason"),
+    [
+        ("HAVING count(DISTINCT started_at)", {"n": [0]}, measured.paths, verdicts.NOT, "two different times"),
+        ("HAVING count(DISTINCT started_at)", {"n": [40]}, measured.paths, verdicts.WEAK, "40 customers"),
+        ("max(days_since_ex)", {"d": [10]}, measured.delay, verdicts.NOT, "no delay can be told"),
+        ("count(DISTINCT item)", {"n": [1, 1]}, measured.reliability, verdicts.NOT, "one item"),
+        ("count(DISTINCT item)", {"n": [1, 2]}, measured.reliability, verdicts.WEAK, "1 of 2"),
+        ("count(DISTINCT item)", {"n": []}, measured.reliability, verdicts.NOT, "no aspect"),
+        ("median(n)", {"n": [2.0]}, measured.frankness, verdicts.NOT, "3 questions"),
+        ("median(n)", {"n": [np.nan]}, measured.frankness, verdicts.NOT, "3 questions"),
+        ("transfers > 0", {"n": [0]}, measured.handoffs, verdicts.NOT, "handed on"),
+        ("WHERE has_cx ORDER BY n", {"n": [1]}, measured.priorities, verdicts.NOT, "one touchpoint"),
+        ("desktop_activity", {"n": [20]}, measured.effort, verdicts.WEAK, "20 people"),
+        ("FROM exposures", {"n": [60]}, measured.factors, verdicts.WEAK, "60 people"),
+        ("count(DISTINCT touchpoint)", {"n": [1]}, measured.one_track, verdicts.WEAK, "1 customer touchpoint."),
+        ("HAVING count(DISTINCT employee_id)", {"n": [0]}, linked.shares, verdicts.WEAK, "No customer"),
+        ("HAVING count(DISTINCT employee_id)", {"n": [300]}, linked.shares, verdicts.READY, "300 customers"),
+    ],
+)
+def test_a_question_fails_where_its_data_are_thin(sample, monkeypatch, part, given, check, verdict, reason):
+    assert check(sample).verdict == verdicts.READY
+    query = sample.query
+    answered = []
+
+    def thin(sql):
+        if part not in sql:
+            return query(sql)
+        answered.append(sql)
+        return pd.DataFrame(given)
+
+    monkeypatch.setattr(sample, "query", thin)
+    found = check(sample)
+    assert answered, "the question no longer asks this"
+    assert found.verdict == verdict
+    assert reason in found.why
+
+
+def test_slopes_that_cannot_be_estimated_leave_only_comparisons_of_units(one_wave, sample, slopes):
+    none = detectable.detectable_slopes(one_wave)
+    assert (
+        linked.overall(one_wave, none).verdict == linked.importance(one_wave, none, SMALLEST).verdict == verdicts.WEAK
+    )
+    assert linked.alike(one_wave, none).verdict == verdicts.NOT
+    assert linked.overall(sample, slopes).verdict == verdicts.READY
+
+
+def test_small_role_is_not_counted_in_words(sample, slopes, monkeypatch):
+    query = sample.query
+    few = pd.DataFrame({"role": ["a", "b"], "n": [3, 90]})
+    monkeypatch.setattr(sample, "query", lambda sql: few if "SELECT role" in sql else query(sql))
+    assert "a handful of people" in linked.alike(sample, slopes).why
+
+
+# -- what the detectable effect rests on ---------------------------------------------------------------
+
+
+def test_icc_and_counts_are_those_of_the_rows(sample, slopes):
+    frame = detectable.behind(sample, slopes).set_index("what")
+    ease = sample.query("SELECT employee_id, ease FROM linked WHERE ease IS NOT NULL ORDER BY ALL")
+    want = icc1(ease["ease"], ease["employee_id"]).iloc[0]
+    assert frame.loc["ease", "icc"] == pytest.approx(want["estimate"], rel=1e-9)
+    assert frame.loc["ease", "n"] == len(ease)
+    waves = sample.exposures()
+    want = icc1(waves["ex_tools"], waves["employee_id"]).iloc[0]
+    assert frame.loc["tools", "icc"] == pytest.approx(want["estimate"], rel=1e-9)
+    assert frame.loc["tools", "n_units"] == waves["employee_id"].nunique()
+    assert frame.loc["tools", "detectable"] == slopes.loc[slopes["aspect"] == "tools", "detectable"].median()
+
+
+def test_confounded_aspects_move_less_within_people(sample, slopes):
+    """Truth: recognition and coaching carry the stable confounder, so more of them lies between people."""
+    icc = detectable.behind(sample, slopes).set_index("what")["icc"]
+    assert icc[["recognition", "coaching"]].min() > icc[["tools", "knowledge", "workload"]].max()
+
+
+def test_one_wave_has_no_icc_and_says_why(one_wave):
+    frame = detectable.behind(one_wave, detectable.detectable_slopes(one_wave))
+    aspects = frame[frame["side"] == "EX aspect"]
+    assert aspects["icc"].isna().all()
+    assert aspects["note"].str.contains("rows in").all()
+    assert "aspect varies" not in detectable.behind_sentence(frame, 8)
+
+
 def test_missing_tables_are_named(required_only):
-    slopes = verdicts.detectable_slopes(required_only)
+    slopes = detectable.detectable_slopes(required_only)
     frame = verdicts.verdicts(required_only, {"ex": np.nan, "cx": 0.38}, slopes, SMALLEST)
     why = frame.set_index("question")["why"]
     assert "customer_value" in why["What is it worth?"]
@@ -259,7 +440,7 @@ def test_missing_tables_are_named(required_only):
 
 
 def test_one_wave_cannot_speak_of_change(one_wave):
-    slopes = verdicts.detectable_slopes(one_wave)
+    slopes = detectable.detectable_slopes(one_wave)
     frame = verdicts.verdicts(one_wave, {"ex": 0.8, "cx": 0.4}, slopes, SMALLEST).set_index("question")
     within = frame.loc["When somebody's EX changes, do their customers notice?"]
     assert within.verdict == verdicts.NOT
@@ -268,7 +449,7 @@ def test_one_wave_cannot_speak_of_change(one_wave):
 
 
 def test_team_grain_speaks_of_teams(team_grain):
-    slopes = verdicts.detectable_slopes(team_grain)
+    slopes = detectable.detectable_slopes(team_grain)
     frame = verdicts.verdicts(team_grain, {"ex": np.nan, "cx": 0.38}, slopes, SMALLEST)
     stages = rows.funnel(team_grain)
     said = " ".join(frame["question"] + frame["why"]) + rows.funnel_sentence(team_grain, stages)
@@ -298,7 +479,8 @@ def test_a_rate_that_only_a_few_did_not_answer_is_a_bound(sample):
 
 
 def test_sides_of_a_rate_are_people(sample):
-    teams, quarters = coverage.by_team(sample), coverage.by_quarter(sample, cx_asked(sample))
+    teams, quarters = coverage.by_team(sample, cx_asked(sample)), coverage.by_quarter(sample, cx_asked(sample))
+    teams = teams[teams["side"] == coverage.EX]
     assert (teams[["n_yes", "n_no"]].le(teams["n_units"], axis=0)).all().all()
     assert (teams["n_yes"] + teams["n_no"] >= teams["n_units"]).all()
     ex = quarters[quarters["side"] == coverage.EX]
@@ -311,11 +493,11 @@ def test_a_bound_is_said_in_the_verdict_and_one_role_meets(sample, slopes, monke
     query = sample.query
     one = pd.DataFrame({"r": [1], "t": [3]})
     monkeypatch.setattr(sample, "query", lambda sql: one if "DISTINCT role" in sql else query(sql))
-    assert verdicts._influence(sample).why == "1 role meets customers at 3 touchpoints."
+    assert measured.influence(sample).why == "1 role meets customers at 3 touchpoints."
 
 
 def test_few_without_a_name_are_not_counted_where_there_is_no_score_to_compare():
     share = pd.DataFrame({"quarter": ["all"], "estimate": [25 / 26], "n_units": [26], "n_yes": [26], "n_no": [1]})
-    said = coverage.identified_sentence(share, pd.DataFrame(), 8)
+    said = consent.identified_sentence(share, pd.DataFrame(), 8)
     assert "96" not in said
     assert "fewer than 8 people" in said

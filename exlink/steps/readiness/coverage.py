@@ -1,20 +1,24 @@
-"""Who was asked and who answered, on both sides; and whose answers were given under their own name."""
+"""Who was asked and who answered, on both sides: by quarter, by team, by touchpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 
-from exlink.data.answers import ex_kpi_scales, headline_kpi
-from exlink.data.asked import ex_asked, quarter_of
+from exlink.data.asked import ex_asked
 from exlink.data.dataset import StudyData
 from exlink.data.touchpoints import units_on_either_side
 from exlink.data.wording import share_in_words
 from exlink.errors import EstimationError
-from exlink.stats.intervals import difference, group_means
+from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.proportions import group_shares
+from exlink.stats.tidy import t_tail
 
 EX, CX = "employees answering EX surveys", "customers answering after a contact"
 MOST_TEAMS = 24  # a figure of more rows is not read
+_COLUMNS = ["side", "estimate", "std_error", "conf_low", "conf_high", "n", "n_units", "n_yes", "n_no"]
 
 
 def by_quarter(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
@@ -39,30 +43,64 @@ def by_quarter(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
     return frame[["side", "quarter", "estimate", "conf_low", "conf_high", "n", "n_units", "n_yes", "n_no"]]
 
 
-def by_team(data: StudyData) -> pd.DataFrame | None:
-    """Return the EX response rate per team over all quarters, in order of names; None without invitations.
+def by_team(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
+    """Return the response rates of both sides per team over all quarters, in order of names.
 
     Returns
     -------
-    DataFrame: team, tidy share of person-quarters with an interval clustered by person, n_units, n_yes and n_no
-    (people who answered in some quarter; who did not in some).
+    DataFrame: side, team, tidy share (EX: of person-quarters; CX: of invited contacts) with an interval clustered
+    by person, n_units, on either side of the share people (EX) or contacts (CX) as n_yes and n_no, and, against the
+    rate of all teams of that side, p_adjusted (Benjamini–Hochberg over the side's teams) and below. Empty at team
+    grain, where a team is one unit; the EX side is absent without invitations.
     """
+    if data.unit == "team_id":
+        return pd.DataFrame(columns=[*_COLUMNS[:1], "team", *_COLUMNS[1:], "p_adjusted", "below"])
     people = _people_asked(data, ["team_id", "quarter"])
-    if people is None:
-        return None
-    shares = group_shares(people, "answered", "asked", "team_id", cluster=data.unit)
-    shares = shares.join(units_on_either_side(people, ["team_id"], data.unit), on="team_id")
-    shares = shares.rename(columns={"team_id": "team", "n_clusters": "n_units"})
-    shares = shares.sort_values("team", ignore_index=True)
-    return shares[["team", "estimate", "conf_low", "conf_high", "n", "n_units", "n_yes", "n_no"]]
+    frame = _both_sides(data, contacts, people, "team_id").rename(columns={"team_id": "team"})
+    return pd.concat([_against_all(part) for _, part in frame.groupby("side", sort=False)], ignore_index=True)
 
 
-def lowest_first(released: pd.DataFrame) -> list[int]:
-    """Return the rows of a released :func:`by_team` to draw: at most ``MOST_TEAMS``, the lowest rates first.
+def by_touchpoint(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
+    """Return the response rates of both sides per touchpoint over all quarters; what nobody surveys is left out.
+
+    Returns
+    -------
+    DataFrame: side, touchpoint, tidy share (EX: of invitations; CX: of invited contacts) with an interval clustered
+    by unit, n_units, n_yes and n_no as in :func:`by_team`.
+    """
+    asked = _people_asked(data, ["touchpoint", "quarter"])
+    return _both_sides(data, contacts, asked, "touchpoint")
+
+
+def at_hidden(frame: pd.DataFrame, hidden: Mapping[str, list[str]]) -> pd.Series:
+    """Return the rows of :func:`by_touchpoint` whose touchpoint is hidden on all pages, by side."""
+    side = frame["side"].map({EX: "employees", CX: "customers"})
+    return pd.Series([t in hidden[s] for s, t in zip(side, frame["touchpoint"], strict=True)], dtype=bool)
+
+
+def touchpoint_sentence(frame: pd.DataFrame, min_group: int) -> str:
+    """Say where customers and employees answer least and most; what few people are behind stays out of it."""
+    said = []
+    for side, part in frame[_may_be_said(frame, min_group)].groupby("side", sort=False):
+        if len(part) < 2:
+            continue
+        low, high = part.loc[part["estimate"].idxmin()], part.loc[part["estimate"].idxmax()]
+        who, about = ("Customers", "after") if side == CX else ("Employees", "about")
+        apart = low.conf_high < high.conf_low
+        said.append(
+            f"**{who} answer least {about} {low.touchpoint} ({low.estimate:.0%}) and most {about} {high.touchpoint} "
+            f"({high.estimate:.0%})**; the intervals of the two {'do not overlap' if apart else 'overlap'}."
+        )
+    return " ".join(said)
+
+
+def lowest_first(released: pd.DataFrame, side: str = EX) -> list[int]:
+    """Return a side's rows of a released :func:`by_team` to draw: at most ``MOST_TEAMS``, the lowest rates first.
 
     Hidden teams come last, in order of names: a place among the others would tell their rate.
     """
-    return released.sort_values(["estimate", "team"], na_position="last").index[:MOST_TEAMS].tolist()
+    own = released[released["side"] == side]
+    return own.sort_values(["estimate", "team"], na_position="last").index[:MOST_TEAMS].tolist()
 
 
 def overall_rate(frame: pd.DataFrame, side: str, min_group: int) -> float:
@@ -106,104 +144,46 @@ def coverage_sentence(data: StudyData, frame: pd.DataFrame, min_group: int) -> s
     return "".join(said)
 
 
-def team_sentence(frame: pd.DataFrame, min_group: int) -> str:
-    """Say between which rates the teams lie, from the table as released; hidden teams stay out of it."""
-    shown = frame[frame["n_units"] >= min_group]
+def team_sentence(frame: pd.DataFrame, side: str, min_group: int) -> str:
+    """Say between which rates the teams of a side lie, and which share is clearly below; small ones stay out of it."""
+    shown = frame[(frame["side"] == side) & _may_be_said(frame, min_group)]
     if shown.empty:
         return f"No team has {min_group} people or more on both sides of its rate, so none is shown."
-    low, high, mean = shown["estimate"].min(), shown["estimate"].max(), shown["estimate"].mean()
-    apart = int((shown["conf_high"] < mean).sum())
-    below = f"{apart or 'none'} of {len(shown)} {'lie' if apart > 1 else 'lies'}"
+    low, high, below = shown["estimate"].min(), shown["estimate"].max(), int(shown["below"].sum())
     return (
-        f"**Team rates run from {low:.0%} to {high:.0%}**; {below} below the average of those shown ({mean:.0%}) "
-        "with the whole interval."
+        f"**Team rates run from {low:.0%} to {high:.0%}**; {below or 'none'} of {len(shown)} "
+        f"{'lie' if below > 1 else 'lies'} clearly below the rate of all teams (adjusted for the number of teams)."
     )
 
 
-def identified(data: StudyData) -> pd.DataFrame | None:
-    """Return the share of people who answered under their own name per quarter; None where it is not recorded."""
-    if not data.has("ex_responses", "identified"):
-        return None
-    cells = data.query(
-        f"SELECT {data.unit}, {quarter_of('responded_on')} AS quarter, 1 AS people, "
-        "min(coalesce(identified, true)::INTEGER) AS identified FROM ex_responses GROUP BY ALL ORDER BY ALL"
-    )
-    shares = group_shares(cells, "identified", "people", "quarter")
-    both = group_shares(cells, "identified", "people", cluster=data.unit).assign(quarter="all")
-    frame = pd.concat([shares.assign(n_clusters=shares["n"]), both], ignore_index=True)
-    frame = frame.rename(columns={"n_clusters": "n_units"})
-    who = pd.concat([cells, cells.assign(quarter="all")], ignore_index=True).assign(answered=lambda f: f["identified"])
-    frame = frame.join(units_on_either_side(who, ["quarter"], data.unit), on="quarter")
-    return frame[["quarter", "estimate", "conf_low", "conf_high", "n", "n_units", "n_yes", "n_no"]]
+def _may_be_said(frame: pd.DataFrame, min_group: int) -> pd.Series:
+    """Return which rows of a table, released or not, enough people stand behind on both sides of the rate."""
+    enough = frame["n_units"] >= min_group
+    if "n_yes" in frame:
+        for side in ("n_yes", "n_no"):
+            enough &= ~frame[side].between(1, min_group - 1)
+    return enough
 
 
-def mode_shift(data: StudyData) -> pd.DataFrame:
-    """Return the headline EX score of identified and of other answers, and their difference.
-
-    Returns
-    -------
-    DataFrame, 3 rows: mode, tidy mean (of persons' answers, clustered by person), n_units; empty where only one
-    mode exists or no EX KPI was asked.
-    """
-    kpi = headline_kpi(list(ex_kpi_scales(data)))
-    cells = data.query(
-        f"SELECT {data.unit}, coalesce(identified, true) AS identified, count(*) AS n_score, sum(score) AS sum_score, "
-        f"sum(score * score) AS sumsq_score FROM ex_responses WHERE kpi = '{kpi or 'driver'}' "
-        "GROUP BY ALL ORDER BY ALL"
-    )
-    if cells["identified"].nunique() < 2:
-        return pd.DataFrame(columns=["mode", "estimate", "conf_low", "conf_high", "n", "n_units"])
-    sides = [group_means(cells[cells["identified"] == own], "score", cluster=data.unit) for own in (True, False)]
-    units = [side["n_clusters"].iloc[0] for side in sides]
-    frame = pd.concat([*sides, difference(*reversed(sides))], ignore_index=True)
-    frame = frame.assign(mode=["identified", "not identified", "difference"], n_units=[*units, min(units)])
-    return frame[["mode", "estimate", "conf_low", "conf_high", "n", "n_units"]]
+def _both_sides(data: StudyData, contacts: pd.DataFrame, people: pd.DataFrame | None, by: str) -> pd.DataFrame:
+    """Return the rates of both sides per ``by``, EX first; ``people`` holds who was asked, None where unknown."""
+    cx = group_shares(contacts, "answered", "invited", by, cluster=data.unit).assign(side=CX)
+    cx["n_yes"] = (cx["estimate"] * cx["n"]).round().astype(int)
+    cx["n_no"] = cx["n"] - cx["n_yes"]
+    sides = [cx]
+    if people is not None:
+        ex = group_shares(people, "answered", "asked", by, cluster=data.unit).assign(side=EX)
+        sides.insert(0, ex.join(units_on_either_side(people, [by], data.unit), on=by))
+    frame = pd.concat(sides, ignore_index=True).rename(columns={"n_clusters": "n_units"})
+    return frame[["side", by, *_COLUMNS[1:]]]
 
 
-def identified_sentence(share: pd.DataFrame, shift: pd.DataFrame, min_group: int) -> str:
-    """Say how many people answered under their own name, and whether the others answered differently."""
-    rate = share[share["quarter"] == "all"].iloc[0]
-    said = f"**{rate.estimate:.1%} of all answered surveys were given under the respondent's own name.**"
-    if 0 < rate.n_no < min_group:  # the share would count them
-        said = (
-            f"**Nearly all surveys were answered under the respondent's own name**; fewer than {min_group} people "
-            "answered otherwise."
-        )
-    elif 0 < rate.n_yes < min_group:
-        said = f"**Fewer than {min_group} people answered under their own name.**"
-    if shift.empty:
-        return f"{said} There is no second mode to compare with."
-    gap = shift[shift["mode"] == "difference"].iloc[0]
-    if gap.n_units < min_group:  # then neither the share: it would count them
-        return (
-            f"**Nearly all surveys were answered under the respondent's own name**; fewer than {min_group} people "
-            "answered otherwise, too few to be compared."
-        )
-    word = "lower" if gap.conf_high < 0 else "higher" if gap.conf_low > 0 else None
-    if word is None:
-        return (
-            f"{said} Whether the others answer differently is inconclusive: {gap.estimate:+.2f} points "
-            f"({gap.conf_low:+.2f} to {gap.conf_high:+.2f})."
-        )
-    return (
-        f"{said} The others score {word} by {abs(gap.estimate):.2f} points "
-        f"({gap.conf_low:+.2f} to {gap.conf_high:+.2f})."
-    )
-
-
-def ledger_sentence(data: StudyData) -> str:
-    """Say what becomes of answers that were not given under the respondent's own name."""
-    unit = data.unit
-    used = data.query(
-        f"SELECT count(*) AS n FROM exposures e WHERE EXISTS (FROM ex_responses r WHERE r.{unit} = e.{unit} "
-        "AND r.responded_on = e.responded_on AND NOT coalesce(r.identified, true)) ORDER BY n"
-    )["n"].iloc[0]
-    if not used:
-        return "None of the answers given without a name is linked to interactions."
-    return (
-        "Answers marked as not identified carry a key all the same and **are part of the linked panel**. Whether "
-        "their authors agreed to that has to be settled before anything is published."
-    )
+def _against_all(part: pd.DataFrame) -> pd.DataFrame:
+    """Return a side's teams, each tested against the rate of all of them."""
+    mean = float(np.average(part["estimate"], weights=part["n"]))
+    p_value = 2 * t_tail(((part["estimate"] - mean) / part["std_error"]).abs(), part["n_units"] - 1)
+    adjusted = benjamini_hochberg(np.where(part["std_error"] > 0, p_value, np.nan))
+    return part.assign(p_adjusted=adjusted, below=(adjusted < 0.05) & (part["estimate"] < mean))
 
 
 def _people_asked(data: StudyData, by: list[str]) -> pd.DataFrame | None:

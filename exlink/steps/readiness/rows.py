@@ -1,39 +1,24 @@
-"""Which rows are used, which are lost on the way to the link, and whether the lost ones are different."""
+"""Which rows are used, and how many are lost on the way to the link."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from exlink.data.asked import cx_asked
 from exlink.data.contract import TABLES, for_grain
 from exlink.data.dataset import StudyData
 from exlink.data.stages import stages as funnel
-from exlink.data.warehouse import name_of
 
 __all__ = [
     "absent_tables",
     "accounting",
     "accounting_sentence",
     "cx_asked",
-    "difference_sentence",
     "funnel",
     "funnel_sentence",
-    "linked_against_lost",
     "rejects",
+    "waterfall",
 ]
-NOTICEABLE = 0.1  # standardised difference beyond which two groups count as different (Austin 2009)
-_NUMBERS = {
-    "wait_seconds": "waiting time",
-    "handle_seconds": "handling time",
-    "transfers": "transfers",
-    "complexity": "complexity",
-    "script_adherence": "script adherence",
-    "resolved_first_contact": "resolved at first contact",
-    "reopened": "reopened",
-    "escalated": "escalated",
-}
-_LABELS = ("channel", "role", "touchpoint")
 
 
 def accounting(data: StudyData) -> pd.DataFrame:
@@ -91,96 +76,29 @@ def funnel_sentence(data: StudyData, frame: pd.DataFrame) -> str:
     )
 
 
-def linked_against_lost(data: StudyData) -> pd.DataFrame:
-    """Return how interactions that carry both sides differ from those that do not.
+def waterfall(data: StudyData, stages: pd.DataFrame) -> pd.DataFrame:
+    """Return the way of interactions from the file to the link, as changes between levels.
 
-    The standardised difference is ``(mean linked - mean lost) / root of the mean of both variances``; for a
-    category the mean is its share.
+    Parameters
+    ----------
+    stages : what :func:`funnel` returned.
 
     Returns
     -------
-    DataFrame, largest difference first: characteristic, linked, lost, difference, noticeable, n_units (the
-    smaller number of units on either side).
+    DataFrame: step (in words), rows (a level, or the change to the next one: negative), level (whether it is one),
+    n_units (behind the stage; behind all interactions where rows of the file are counted).
     """
-    rows = _numbers(data) + [row for column in _LABELS for row in _shares(data, column)]
-    frame = pd.DataFrame(rows, columns=["characteristic", "linked", "lost", "var_1", "var_0", "n_units"])
-    spread = np.sqrt((frame.pop("var_1") + frame.pop("var_0")) / 2)
-    frame["difference"] = (frame["linked"] - frame["lost"]) / spread.where(spread > 0)
-    frame = frame.dropna(subset="difference")
-    frame["noticeable"] = frame["difference"].abs() > NOTICEABLE
-    order = frame["difference"].abs().sort_values(ascending=False, kind="stable").index
-    return frame.loc[order].reset_index(drop=True)
-
-
-def difference_sentence(frame: pd.DataFrame, min_group: int) -> str:
-    """Say whether what is lost looks like what is linked; groups too small to be shown stay out of it.
-
-    Empty where nothing can be compared.
-    """
-    frame = frame[frame["n_units"] >= min_group]
-    if frame.empty:
-        return ""
-    found = frame[frame["noticeable"]]
-    if found.empty:
-        worst = frame.iloc[0]
-        return (
-            f"**None of {len(frame)} characteristics tells linked interactions from lost ones**: the largest "
-            f"standardised difference is {worst.difference:+.2f} ({worst.characteristic})."
-        )
-    names = ", ".join(f"{r.characteristic} ({r.difference:+.2f})" for r in found.head(4).itertuples())
-    return (
-        f"**{len(found)} of {len(frame)} characteristics differ noticeably** between linked and lost interactions: "
-        f"{names}. Results speak first of the kind that is linked."
-    )
-
-
-def _numbers(data: StudyData) -> list[tuple]:
-    """Return label, mean linked, mean lost, both variances and units for every numeric characteristic."""
-    present = {c: label for c, label in _NUMBERS.items() if data.has("interactions", c)}
-    join = ""
-    if data.unit == "employee_id" and data.has("employees", "hired_on"):
-        join = "LEFT JOIN (SELECT employee_id, hired_on FROM employees) USING (employee_id)"
-        present["date_diff('day', hired_on, started_at) / 365.25"] = "tenure in years"
-    if not present:
-        return []
-    parts = ", ".join(
-        f"count({c}) AS n{i}, sum({c}::DOUBLE) AS s{i}, sum({c}::DOUBLE * {c}::DOUBLE) AS q{i}"
-        for i, c in enumerate(present)
-    )
-    cells = data.query(
-        f"SELECT {data.unit}, (wave IS NOT NULL AND has_cx) AS kept, {parts} FROM interactions {join} "
-        "GROUP BY ALL ORDER BY ALL"
-    )
-    sides = cells.drop(columns=data.unit).groupby("kept").sum()
-    if len(sides) < 2:
-        return []
-    rows = []
-    for i, label in enumerate(present.values()):
-        n, total, squares = sides[f"n{i}"], sides[f"s{i}"], sides[f"q{i}"]
-        mean = total / n.where(n > 0)
-        variance = (squares - n * mean**2) / (n - 1).where(n > 1)
-        units = cells[cells[f"n{i}"] > 0].groupby("kept").size().reindex([True, False], fill_value=0).min()
-        rows.append((label, mean[True], mean[False], variance[True], variance[False], int(units)))
-    return rows
-
-
-def _shares(data: StudyData, column: str) -> list[tuple]:
-    """Return the same for every level of a categorical characteristic: its share on both sides."""
-    known = data.unit == "employee_id" if column == "role" else data.has("interactions", column)
-    if not known:
-        return []
-    cells = data.query(
-        f"SELECT {name_of(column)} AS label, (wave IS NOT NULL AND has_cx) AS kept, {data.unit}, count(*) AS n "
-        f"FROM interactions WHERE {name_of(column)} IS NOT NULL GROUP BY ALL ORDER BY ALL"
-    )
-    groups = cells.groupby(["label", "kept"])["n"]
-    sizes = groups.sum().unstack("kept", fill_value=0).reindex(columns=[True, False], fill_value=0)
-    units = groups.size().unstack("kept", fill_value=0).reindex(columns=[True, False], fill_value=0)
-    if (sizes.sum() == 0).any() or len(sizes) < 2:
-        return []
-    share = sizes / sizes.sum()
-    variance = share * (1 - share)
-    return [
-        (f"{column}: {label}", *share.loc[label], *variance.loc[label], int(units.loc[label].min()))
-        for label in share.index
-    ]
+    row = data.accounting.set_index("table").loc["interactions"]
+    first, last = stages.iloc[0], stages.iloc[-1]
+    steps = [("interactions delivered", row.rows_in + row.rows_later, True, first.n_units)]
+    if row.rows_later:
+        steps.append((f"after {data.study.period.last}", -row.rows_later, False, first.n_units))
+    if row.rows_rejected:
+        steps.append(("rejected: against the contract", -row.rows_rejected, False, first.n_units))
+    if len(steps) > 1:
+        steps.append(("used in the report", first["rows"], True, first.n_units))
+    for stage in stages.iloc[1:].itertuples():
+        steps.append((stage.reason, -stage.lost, False, stage.n_units))
+    steps.append(("carry both sides", last["rows"], True, last.n_units))
+    frame = pd.DataFrame(steps, columns=["step", "rows", "level", "n_units"])
+    return frame.astype({"rows": float, "n_units": int})

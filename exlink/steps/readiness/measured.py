@@ -1,0 +1,214 @@
+"""Verdicts on what notebooks 01 and 02 ask: the journeys of both sides, and the KPIs along them."""
+
+from __future__ import annotations
+
+from exlink.data.answers import cx_kpi_scales, ex_kpi_scales
+from exlink.data.dataset import StudyData
+from exlink.steps.readiness.question import (
+    FEW_ANSWERED,
+    FEW_REPEATS,
+    FEW_WAVES,
+    LOW_RESPONSE,
+    NOT,
+    READY,
+    WEAK,
+    Verdict,
+    listed,
+    needs,
+    ready_from,
+)
+
+WEEKS_APART = 4  # of EX answers in force, below which a delay cannot be told from another
+FEW_ITEMS = 3  # questions per survey, below which giving all the same answer says nothing
+
+
+def journey(data: StudyData, ex_rate: float, rate: str) -> Verdict:
+    """Return whether the employee journey is covered, and by whom."""
+    question, notebook = "Is the whole employee journey measured?", "01"
+    if missing := data.missing("ex_invitations"):
+        return Verdict(question, notebook, WEAK, f"Answers are counted; who was asked {needs(missing)}.")
+    if ex_rate < LOW_RESPONSE:
+        return Verdict(question, notebook, WEAK, f"Only {rate} of those asked answer.")
+    return Verdict(question, notebook, READY, f"Invitations are kept; {rate} of those asked answer.")
+
+
+def influence(data: StudyData) -> Verdict:
+    """Return whether roles can be laid against the customer journey."""
+    question, notebook = "Which roles move which part of the customer journey?", "01"
+    if data.unit == "team_id":
+        return Verdict(question, notebook, NOT, "The study is at team grain: it holds no roles, only units.")
+    roles, stages = data.query(
+        "SELECT count(DISTINCT role) AS r, count(DISTINCT touchpoint) AS t FROM interactions ORDER BY r"
+    ).iloc[0]
+    word = ready_from(stages > 1)
+    return Verdict(
+        question,
+        notebook,
+        word,
+        f"{roles} {'roles meet' if roles > 1 else 'role meets'} customers at {stages} touchpoint{'s' * (stages > 1)}.",
+    )
+
+
+def one_track(data: StudyData) -> Verdict:
+    """Return whether customers' stages can be seen from both sides."""
+    question, notebook = "Do both sides see the same stage alike?", "01"
+    shared = [k for k in ex_kpi_scales(data) if k in data.cx_kpis]
+    if not shared:
+        return Verdict(question, notebook, NOT, "No KPI is asked on both sides.")
+    stages = _count(data, "SELECT count(DISTINCT touchpoint) AS n FROM linked WHERE has_cx ORDER BY n")
+    why = f"{listed(shared).capitalize()} on both sides, at {stages} customer touchpoint{'s' * (stages != 1)}."
+    return Verdict(question, notebook, ready_from(stages > 1), why)
+
+
+def paths(data: StudyData) -> Verdict:
+    """Return whether customers are met often enough to follow them from contact to contact."""
+    question, notebook = "Which paths do customers take, and where do they break?", "01"
+    again = _count(
+        data,
+        "SELECT count(*) AS n FROM (SELECT customer_id FROM interactions WHERE customer_id IS NOT NULL "
+        "GROUP BY 1 HAVING count(DISTINCT started_at) > 1) ORDER BY n",
+    )
+    if not again:
+        return Verdict(question, notebook, NOT, "No customer was met at two different times.")
+    why = f"{again:,} customers were met more than once."
+    return Verdict(question, notebook, ready_from(again >= FEW_REPEATS), why)
+
+
+def delay(data: StudyData) -> Verdict:
+    """Return whether the weeks between EX and CX differ enough to tell how long it takes."""
+    question, notebook = "After how many weeks does a change in EX show?", "01"
+    days = data.query("SELECT max(days_since_ex) - min(days_since_ex) AS d FROM linked WHERE has_cx ORDER BY d")["d"]
+    weeks, waves = int(days.iloc[0]) // 7, _waves(data)
+    if weeks < WEEKS_APART:
+        return Verdict(
+            question, notebook, NOT, f"Contacts lie within {weeks + 1} weeks of the EX answer: no delay can be told."
+        )
+    if waves < 2:
+        return Verdict(question, notebook, NOT, "There is one EX wave, so nothing changes.")
+    return Verdict(
+        question, notebook, ready_from(waves >= FEW_WAVES), f"Contacts follow over {weeks} weeks, in {waves} EX waves."
+    )
+
+
+def kpis(data: StudyData, cx_rate: float, rate: str) -> Verdict:
+    """Return whether both sides rate the same three things."""
+    question, notebook = "How do both sides rate what they experience?", "02"
+    ex = list(ex_kpi_scales(data))
+    if not ex:
+        return Verdict(
+            question,
+            notebook,
+            WEAK,
+            f"Customers rate {listed(data.cx_kpis)}; employees were asked about aspects only, none of the three KPIs.",
+        )
+    absent = [k for k in ("ease", "recommend", "satisfaction") if k not in ex or k not in data.cx_kpis]
+    if absent:
+        return Verdict(question, notebook, WEAK, f"Not on both sides: {listed(absent)}.")
+    if cx_rate < LOW_RESPONSE:
+        return Verdict(question, notebook, WEAK, f"Customers answer after {rate} of the contacts only.")
+    return Verdict(
+        question,
+        notebook,
+        READY,
+        f"Ease, recommendation and satisfaction on both sides; customers answer {rate} of invitations.",
+    )
+
+
+def trend(data: StudyData) -> Verdict:
+    """Return whether there are waves enough to see a movement."""
+    question, notebook = "Does it move over time?", "02"
+    waves = _waves(data)
+    if waves < 2:
+        return Verdict(question, notebook, NOT, "There is one EX wave.")
+    word = READY if waves >= FEW_WAVES else WEAK
+    return Verdict(question, notebook, word, f"{waves} EX waves" + ("." if word == READY else ", too few for a trend."))
+
+
+def reliability(data: StudyData) -> Verdict:
+    """Return whether aspects are asked in more than one item."""
+    question, notebook = "Can the EX scores be trusted?", "02"
+    items = data.query(
+        "SELECT aspect, count(DISTINCT item) AS n FROM ex_responses WHERE kpi = 'driver' GROUP BY 1 ORDER BY 1"
+    )["n"]
+    if items.empty:
+        return Verdict(question, notebook, NOT, "Employees were asked about no aspect.")
+    more = int((items > 1).sum())
+    if data.unit == "team_id":
+        return Verdict(question, notebook, NOT, "The study holds means of units, not people's answers.")
+    if not more:
+        return Verdict(question, notebook, NOT, "Every aspect is asked in one item, whose error cannot be told.")
+    return Verdict(
+        question,
+        notebook,
+        ready_from(more == len(items)),
+        f"{more} of {len(items)} aspects are asked in two items or more.",
+    )
+
+
+def factors(data: StudyData) -> Verdict:
+    """Return whether a measurement model of the aspects can be fitted."""
+    question, notebook = "Are complexity of work and norms two different things?", "02"
+    if data.unit == "team_id":
+        return Verdict(question, notebook, NOT, "The study holds means of units, not people's answers.")
+    if len(data.aspects) < 4:
+        return Verdict(
+            question, notebook, NOT, f"Two factors need four aspects or more; there are {len(data.aspects)}."
+        )
+    people = _count(data, f"SELECT count(DISTINCT {data.unit}) AS n FROM exposures ORDER BY n")
+    why = f"{len(data.aspects)} aspects, answered by {people:,} people."
+    return Verdict(question, notebook, ready_from(people >= FEW_ANSWERED), why)
+
+
+def frankness(data: StudyData) -> Verdict:
+    """Return whether skipped and uniform answers can be counted by team."""
+    question, notebook = "Do people answer frankly?", "02"
+    if data.unit == "team_id":
+        return Verdict(question, notebook, NOT, "The study holds means of units, not people's answers.")
+    items = data.query(
+        f"SELECT median(n) AS n FROM (SELECT count(*) AS n FROM ex_responses WHERE kpi = 'driver' "
+        f"GROUP BY {data.unit}, responded_on) ORDER BY n"
+    )["n"].iloc[0]
+    if not items >= FEW_ITEMS:
+        return Verdict(question, notebook, NOT, f"It needs {FEW_ITEMS} questions on aspects per survey or more.")
+    return Verdict(question, notebook, READY, f"{items:.0f} questions on aspects per survey (median).")
+
+
+def effort(data: StudyData) -> Verdict:
+    """Return whether the desktop tells where effort goes."""
+    question, notebook = "Where does the effort of work come from?", "02"
+    if data.unit == "team_id":
+        return Verdict(question, notebook, NOT, "The study is at team grain: it holds no employees.")
+    if missing := data.missing("desktop_activity"):
+        return Verdict(question, notebook, NOT, f"It {needs(missing)}.")
+    people = _count(data, "SELECT count(DISTINCT employee_id) AS n FROM desktop_activity ORDER BY n")
+    return Verdict(question, notebook, ready_from(people >= FEW_ANSWERED), f"Desktop records of {people:,} people.")
+
+
+def handoffs(data: StudyData) -> Verdict:
+    """Return whether hand-offs can be laid beside first-contact resolution."""
+    question, notebook = "Do hand-offs cost resolution at first contact?", "02"
+    if missing := data.missing("interactions.transfers", "interactions.resolved_first_contact"):
+        return Verdict(question, notebook, NOT, f"It {needs(missing)}.")
+    handed = _count(data, "SELECT count(*) AS n FROM interactions WHERE transfers > 0 ORDER BY n")
+    if not handed:
+        return Verdict(question, notebook, NOT, "No contact was handed on.")
+    return Verdict(question, notebook, READY, f"{handed:,} contacts were handed on.")
+
+
+def priorities(data: StudyData) -> Verdict:
+    """Return whether touchpoints can be set in order of importance and performance."""
+    question, notebook = "Which touchpoints should be improved first?", "02"
+    if not cx_kpi_scales(data):
+        return Verdict(question, notebook, NOT, "Customers gave no score.")
+    stages = _count(data, "SELECT count(DISTINCT touchpoint) AS n FROM interactions WHERE has_cx ORDER BY n")
+    if stages < 2:
+        return Verdict(question, notebook, NOT, "All customers' answers are about one touchpoint.")
+    return Verdict(question, notebook, READY, f"Customers answered at {stages} touchpoints.")
+
+
+def _count(data: StudyData, sql: str) -> int:
+    return int(data.query(sql)["n"].iloc[0])
+
+
+def _waves(data: StudyData) -> int:
+    return _count(data, "SELECT count(DISTINCT wave) AS n FROM exposures ORDER BY n")
