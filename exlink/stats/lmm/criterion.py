@@ -13,34 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 
 from exlink.errors import EstimationError
-from exlink.stats.lmm.system import System, block_diagonal
-
-TINY = 1e-12  # stands for a diagonal entry of zero, so that small matrices can be solved
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Factored:
-    """The equations at given T, factored.
-
-    factors : tuple of ndarray (q, q)    T per grouping factor, in the order asked for
-    inverse : ndarray, (J, q, q)         inverses of the Cholesky factors of the eliminated factor's blocks
-    scaled : csr matrix, (J q, m)        L⁻¹ T'Z_first' Z_rest T; None with one factor
-    spread : bsr matrix, (m, m)          T of the remainder
-    gain : ndarray, (m, m)               remainder of M without the identity
-    lower : ndarray, (m, m)              its Cholesky factor, identity included
-    log_det : float                      log |M|
-    """
-
-    factors: tuple[np.ndarray, ...]
-    inverse: np.ndarray
-    scaled: sparse.csr_matrix | None
-    spread: sparse.bsr_matrix | None
-    gain: np.ndarray | None
-    lower: np.ndarray | None
-    log_det: float
+from exlink.stats.lmm.elimination import Factored, backward, covered, forward, places
+from exlink.stats.lmm.system import System
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,49 +40,6 @@ class Solution:
     loads: tuple[np.ndarray, ...]
     criterion: float
     degrees: float
-
-
-def factor(system: System, factors: Sequence[np.ndarray]) -> Factored:
-    """Return the factored equations at relative covariance factors T (lower triangular, (q, q) each)."""
-    t = tuple(_nonzero(f) for f in factors)
-    own = t[system.first]
-    lower = np.linalg.cholesky(own.T @ system.square @ own + np.eye(len(own)))
-    log_det = 2 * float(np.log(np.diagonal(lower, axis1=1, axis2=2)).sum())
-    inverse = np.linalg.inv(lower)
-    rest = system.rest
-    if rest is None:
-        return Factored(t, inverse, None, None, None, None, log_det)
-    spread = sparse.block_diag([block_diagonal(_repeated(t[f], s)) for f, s in _places(system)], format="csr")
-    scaled = sparse.csr_matrix(block_diagonal(inverse @ own.T) @ rest.cross @ spread)
-    gain = (spread.T @ rest.square @ spread).toarray()
-    gain -= (scaled.T @ scaled).toarray()
-    whole = gain.T.copy(order="F")  # symmetric; LAPACK's order, so that it can be overwritten
-    whole[np.diag_indices(len(whole))] += 1.0
-    try:
-        root = linalg.cholesky(whole, lower=True, overwrite_a=True, check_finite=False)
-    except linalg.LinAlgError as error:
-        raise EstimationError("the mixed-model equations cannot be solved; look for extreme values.") from error
-    log_det += 2 * float(np.log(np.diag(root)).sum())
-    return Factored(t, inverse, scaled, spread, gain, root, log_det)
-
-
-def forward(system: System, at: Factored, first: np.ndarray, rest: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return L⁻¹Λ' of right-hand sides: (J, q, c) for the eliminated factor and (m, c) for the others."""
-    own = at.inverse @ (at.factors[system.first].T @ first)
-    if at.scaled is None:
-        return own, np.zeros((0, first.shape[2]))
-    flat = own.reshape(-1, own.shape[2])
-    return own, linalg.solve_triangular(
-        at.lower, at.spread.T @ rest - at.scaled.T @ flat, lower=True, overwrite_b=True, check_finite=False
-    )
-
-
-def backward(at: Factored, own: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return L⁻ᵀ of what ``forward`` returned: the spherical solutions."""
-    if at.scaled is not None:
-        others = linalg.solve_triangular(at.lower, others, lower=True, trans="T", check_finite=False)
-        own = own - (at.scaled @ others).reshape(own.shape)
-    return np.swapaxes(at.inverse, 1, 2) @ own, others
 
 
 def solve(system: System, at: Factored, *, reml: bool) -> Solution:
@@ -147,45 +81,6 @@ def _rooted(left: np.ndarray) -> np.ndarray:
             else "the fixed effects cannot be told apart once groups are accounted for."
         )
         raise EstimationError(reason) from error
-
-
-def covered(system: System, at: Factored, inverse: np.ndarray | None) -> list[np.ndarray]:
-    """Return ``Σ_j [Λ'Z'V⁻¹ZΛ]_jj`` per factor, (q, q) each: how far data, not the prior, decide the effects."""
-    own = at.factors[system.first]
-    blocks = np.swapaxes(at.inverse, 1, 2) @ at.inverse
-    sums = [np.zeros((q, q)) for q in system.effects]
-    # (M - I) M⁻¹ instead of I - M⁻¹: exact where T is small
-    sums[system.first] = np.einsum("jab,jbc->ac", own.T @ system.square @ own, blocks, optimize=True)
-    if system.rest is None:
-        return sums
-    q = len(own)
-    reach = sparse.csr_matrix(block_diagonal(np.swapaxes(at.inverse, 1, 2)) @ at.scaled)
-    for a in range(q):
-        for b in range(a + 1):
-            shared = sparse.csr_matrix(reach[a::q].T @ reach[b::q])
-            rows = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
-            lost = float(shared.data @ inverse[rows, shared.indices])
-            sums[system.first][a, b] -= lost
-            if a != b:
-                sums[system.first][b, a] -= lost
-    for f, where in _places(system):
-        k = system.effects[f]
-        gain, back = at.gain[where], inverse[where]
-        for a in range(k):
-            for b in range(k):
-                sums[f][a, b] = float(np.einsum("jm,jm->", gain[a::k], back[b::k]))
-    return sums
-
-
-def inverse_of_rest(at: Factored) -> np.ndarray | None:
-    """Return the remainder's block of M⁻¹, (m, m); None with one factor."""
-    if at.lower is None:
-        return None
-    inverse, _ = linalg.lapack.dpotri(at.lower, lower=1)  # lower triangle; the upper one is zero, as in at.lower
-    diagonal = inverse.diagonal().copy()
-    inverse += inverse.T
-    np.fill_diagonal(inverse, diagonal)
-    return inverse
 
 
 def pulls(system: System, at: Factored, found: Solution, inverse: np.ndarray | None, *, reml: bool) -> list[np.ndarray]:
@@ -288,20 +183,6 @@ def _stacked(system: System, parts: Sequence[np.ndarray]) -> np.ndarray:
 def _by_factor(system: System, first: np.ndarray, rest: np.ndarray) -> list[np.ndarray]:
     """Return solutions per factor in the order asked for, (J, q, c) each."""
     out: list[np.ndarray] = [first] * len(system.effects)
-    for f, where in _places(system):
+    for f, where in places(system):
         out[f] = rest[where].reshape(-1, system.effects[f], rest.shape[1])
     return out
-
-
-def _places(system: System) -> list[tuple[int, slice]]:
-    return [] if system.rest is None else list(zip(system.rest.order, system.rest.slices, strict=True))
-
-
-def _repeated(t: np.ndarray, where: slice) -> np.ndarray:
-    return np.broadcast_to(t, ((where.stop - where.start) // len(t), *t.shape)).copy()
-
-
-def _nonzero(t: np.ndarray) -> np.ndarray:
-    """Return T with diagonal entries that can be divided by."""
-    diagonal = np.diag(t)
-    return t + np.diag(np.where(np.abs(diagonal) < TINY, TINY, diagonal) - diagonal)

@@ -11,16 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from exlink.stats.lmm.criterion import (
-    Factored,
-    Solution,
-    factor,
-    gradient,
-    information,
-    inverse_of_rest,
-    pulls,
-    solve,
-)  # fmt: skip
+from exlink.stats.lmm.criterion import Solution, gradient, information, pulls, solve
+from exlink.stats.lmm.elimination import Factored, factor, inverse_of_rest
 from exlink.stats.lmm.products import Products
 from exlink.stats.lmm.system import System
 

@@ -23,7 +23,8 @@ from itertools import pairwise
 import numpy as np
 from scipy import linalg
 
-from exlink.stats.lmm.criterion import Factored, Solution
+from exlink.stats.lmm.criterion import Solution
+from exlink.stats.lmm.elimination import Factored
 from exlink.stats.lmm.products import Products
 
 SPENT = 1e-9  # share of a cluster's own information left below which a coefficient is known from it alone

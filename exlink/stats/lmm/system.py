@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from exlink.errors import EstimationError
+from exlink.stats.lmm.pairs import Pairs, meetings
 from exlink.stats.lmm.products import Products
 
 MOST_DENSE = 12_000  # random effects outside the eliminated factor: dense matrices of 1.2 GB, of which a fit needs six
@@ -28,6 +29,7 @@ class Remainder:
     square : csr matrix, (m, m)    Z'Z among them
     cross : csr matrix, (J q, m)   Z_first' Z_rest, rows are effects of the eliminated factor, level by level
     data : ndarray, (m, p + 1)     Z'[X y]
+    pairs : Pairs or None          which of the m meet, where all effects are intercepts and few meet
     """
 
     order: tuple[int, ...]
@@ -35,6 +37,7 @@ class Remainder:
     square: sparse.csr_matrix
     cross: sparse.csr_matrix
     data: np.ndarray
+    pairs: Pairs | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,12 +125,15 @@ def _rest(products: Products, first: int, left: list[int], keep: list[int]) -> R
         for j in range(i + 1, len(left)):
             blocks[i][j] = _between(products, f, left[j])
             blocks[j][i] = blocks[i][j].T
+    cross = sparse.csr_matrix(sparse.hstack([_between(products, first, f) for f in left]))
+    intercepts = all(g.effects == 1 for g in products.groupings)
     return Remainder(
         order=tuple(left),
         slices=tuple(slice(int(a), int(b)) for a, b in pairwise(ends)),
         square=sparse.csr_matrix(sparse.block_array(blocks)),
-        cross=sparse.csr_matrix(sparse.hstack([_between(products, first, f) for f in left])),
+        cross=cross,
         data=np.vstack([data[:, :, keep].reshape(-1, len(keep)) for _, data in own]),
+        pairs=meetings(cross) if intercepts else None,
     )
 
 

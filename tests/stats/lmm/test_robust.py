@@ -81,7 +81,8 @@ def test_cr2_is_unbiased_when_the_model_is_right():
 
 def fit_at(frame: pd.DataFrame, other) -> np.ndarray:
     """Return the robust variances with the variance parameters of another fit."""
-    from exlink.stats.lmm.criterion import factor, solve
+    from exlink.stats.lmm.criterion import solve
+    from exlink.stats.lmm.elimination import factor
     from exlink.stats.lmm.formula import read_model
     from exlink.stats.lmm.frame import from_frame
     from exlink.stats.lmm.robust import robust
