@@ -22,9 +22,9 @@ def planted():
 
 
 def test_agrees_with_least_squares_in_levels_by_r():
-    """journey.R: lm(y ~ s-2 + … + s5 + factor(u) + factor(t)) on rows; cumulative sums and their clustered errors."""
+    """distributed_lag.R: lm(y ~ s-2 + … + s5 + factor(u) + factor(t)) on rows; cumulative sums and their clustered errors."""
     folder = REFERENCE.parent
-    reference = pd.read_csv(folder / "journey_r.csv").query("case == 'lag'").set_index("term")["value"]
+    reference = pd.read_csv(folder / "distributed_lag_r.csv").set_index("term")["value"]
     fit = fitted(cells_of(pd.read_csv(folder / "lag_panel.csv")))
     assert list(fit.table["estimate"]) == pytest.approx([reference[f"theta{lag}"] for lag in LAGS], rel=EXACT)
     assert list(fit.table["std_error"]) == pytest.approx([reference[f"se{lag}"] for lag in LAGS], rel=EXACT)

@@ -1,0 +1,197 @@
+"""Customers' paths: what follows a contact, how often they come back, and whether they leave – summed in the engine.
+
+Interactions are sorted by customer once; every table is then a sum over customers, so nothing here grows with their
+number. Errors allow the contacts of one customer to be alike: beside counts come the sums of squares and products over
+customers that :mod:`exlink.stats.cluster_shares` needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from exlink.data.customer_periods import period_months
+from exlink.data.dataset import StudyData
+
+ENDS = "no further contact"
+ALONE, OTHERS = "one contact only", "all other journeys"
+EVERYWHERE = "all"
+DISSATISFIED, REPEATED, LEFT = "dissatisfied answer", "same matter again", "customer left"
+ARROW = " → "
+AFTER = 2  # value periods after a contact within which a customer who leaves counts
+_STEPS = "contact_steps"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CustomerPaths:
+    """What customers do after a contact.
+
+    transitions : DataFrame    touchpoint, following (touchpoint, or no further contact), sums over customers (see
+        :mod:`exlink.stats.cluster_shares`), n_customers
+    journeys : DataFrame       path, contacts (mean), s, m, … of journeys, n_customers; by length, the
+        commonest of each first, rare ones together
+    breaks : DataFrame         measure, touchpoint (``all`` last), sums over customers, n_customers, n_yes, n_no
+    reason : str               why there is nothing, or ''
+    """
+
+    transitions: pd.DataFrame
+    journeys: pd.DataFrame
+    breaks: pd.DataFrame
+    reason: str
+
+
+def customer_paths(
+    data: StudyData, kpi: str, gap_days: int, repeat_days: int, path_length: int, most_paths: int = 4
+) -> CustomerPaths:
+    """Return what customers do after a contact, per touchpoint.
+
+    Parameters
+    ----------
+    kpi : the KPI whose answers below the middle of its scale count as dissatisfied.
+    gap_days : a journey ends when its customer makes no contact for so many days. Contacts of the last ``gap_days``
+        are left out where what follows them is asked, and journeys of the first and last ones altogether: the data
+        do not show how these begin or end.
+    repeat_days : a contact is repeated when the customer comes back to the same touchpoint, with the same reason
+        where reasons are kept, within so many days.
+    path_length : the longest journeys, in contacts, that are listed.
+    most_paths : how many of each length are listed; all others, and those of fewer customers than the minimum group,
+        are one.
+    """
+    span = data.query("""
+        SELECT date_diff('day', min(started_at), max(started_at)) AS days, max(started_at) AS last,
+               min(started_at) AS first FROM interactions ORDER BY ALL""").iloc[0]
+    empty = pd.DataFrame()
+    if span.days <= 2 * gap_days:
+        return CustomerPaths(empty, empty, empty, (
+            f"not assessed: contacts span {span.days:,.0f} days; journeys that end after {gap_days} days without "
+            f"contact need more than {2 * gap_days}"))  # fmt: skip
+    gap = pd.Timedelta(days=gap_days)
+    until = f"TIMESTAMP '{span['last'] - gap}'"
+    _note_steps(data, kpi, gap_days, repeat_days)
+    try:
+        transitions = _transitions(data, until)
+        journeys = _journeys(data, f"TIMESTAMP '{span['first'] + gap}'", until, path_length, most_paths)
+        breaks = _breaks(data, kpi, until, f"TIMESTAMP '{span['last'] - pd.Timedelta(days=repeat_days)}'")
+    finally:
+        data.query(f"DROP TABLE {_STEPS}")
+    if transitions.empty or journeys.empty:
+        return CustomerPaths(empty, empty, empty, "not assessed: no customer is seen in two contacts of one journey")
+    return CustomerPaths(transitions, journeys, breaks, "")
+
+
+def _note_steps(data: StudyData, kpi: str, gap_days: int, repeat_days: int) -> None:
+    """Write down, contact by contact, what follows it: the one sort of all interactions by customer."""
+    same = ", reason" if data.has("interactions", "reason") else ""
+    gap, repeat = f"INTERVAL {int(gap_days)} DAY", f"INTERVAL {int(repeat_days)} DAY"
+    data.query(f"""
+        CREATE OR REPLACE TEMP TABLE {_STEPS} AS
+        WITH sorted AS (
+            SELECT customer_id, interaction_id, touchpoint, started_at, {kpi} AS score,
+                   lead(touchpoint) OVER c AS next_touchpoint, lead(started_at) OVER c AS next_at,
+                   lag(started_at) OVER c AS before_at, lead(started_at) OVER r AS again_at
+            FROM interactions
+            WINDOW c AS (PARTITION BY customer_id ORDER BY started_at, interaction_id),
+                   r AS (PARTITION BY customer_id, touchpoint{same} ORDER BY started_at, interaction_id))
+        SELECT customer_id, interaction_id, touchpoint, started_at, score,
+               CASE WHEN next_at < started_at + {gap} THEN next_touchpoint END AS following,
+               coalesce(again_at < started_at + {repeat}, false) AS repeated,
+               sum(coalesce(started_at >= before_at + {gap}, true)::INT) OVER (
+                   PARTITION BY customer_id ORDER BY started_at, interaction_id ROWS UNBOUNDED PRECEDING) AS journey
+        FROM sorted""")
+
+
+def _transitions(data: StudyData, until: str) -> pd.DataFrame:
+    """Return how often each touchpoint follows each other, with sums over customers."""
+    return data.query(f"""
+        WITH pairs AS (
+            SELECT customer_id, touchpoint, coalesce(following, '{ENDS}') AS following, count(*) AS s
+            FROM {_STEPS} WHERE started_at <= {until} GROUP BY ALL),
+        sized AS (SELECT *, sum(s) OVER (PARTITION BY customer_id, touchpoint) AS m FROM pairs),
+        stage AS (
+            SELECT touchpoint, sum(m) AS m, sum(m * m) AS mm, count(*) AS clusters
+            FROM (SELECT customer_id, touchpoint, sum(s) AS m FROM pairs GROUP BY ALL) GROUP BY ALL),
+        moves AS (
+            SELECT touchpoint, following, sum(s) AS s, sum(s * s) AS ss, sum(s * m) AS sm, count(*) AS n_customers
+            FROM sized GROUP BY ALL)
+        SELECT * FROM moves JOIN stage USING (touchpoint) ORDER BY touchpoint, following""")
+
+
+def _journeys(data: StudyData, since: str, until: str, path_length: int, most_paths: int) -> pd.DataFrame:
+    """Return the commonest journeys that begin and end inside the data, and all others as one."""
+    shown = f"string_agg(touchpoint, '{ARROW}' ORDER BY started_at, interaction_id)"
+    return data.query(f"""
+        WITH whole AS (
+            SELECT customer_id, count(*) AS contacts,
+                   CASE WHEN count(*) = 1 THEN '{ALONE}' ELSE {shown} END AS path
+            FROM {_STEPS} GROUP BY customer_id, journey
+            HAVING min(started_at) >= {since} AND max(started_at) <= {until}),
+        counted AS (
+            SELECT path, contacts, row_number() OVER (PARTITION BY contacts ORDER BY count(*) DESC, path) AS nth
+            FROM whole WHERE contacts <= {int(path_length)}
+            GROUP BY path, contacts HAVING count(DISTINCT customer_id) >= {data.study.privacy.min_group}),
+        common AS (SELECT path FROM counted WHERE nth <= {int(most_paths)}),
+        own AS (
+            SELECT customer_id, CASE WHEN path IN (FROM common) THEN path ELSE '{OTHERS}' END AS path,
+                   count(*) AS s, sum(contacts) AS contacts
+            FROM whole GROUP BY ALL),
+        sized AS (SELECT *, sum(s) OVER (PARTITION BY customer_id) AS m FROM own),
+        totals AS (SELECT sum(m) AS m, sum(m * m) AS mm, count(*) AS clusters
+                   FROM (SELECT sum(s) AS m FROM own GROUP BY customer_id))
+        SELECT path, sum(contacts) / sum(s) AS contacts, sum(s) AS s, sum(s * s) AS ss, sum(s * sized.m) AS sm,
+               any_value(totals.m) AS m, any_value(totals.mm) AS mm, any_value(totals.clusters) AS clusters,
+               count(*) AS n_customers
+        FROM sized, totals GROUP BY path
+        ORDER BY path = '{OTHERS}', sum(sized.contacts) / sum(s), sum(s) DESC, path""")
+
+
+def _breaks(data: StudyData, kpi: str, until: str, repeat_until: str) -> pd.DataFrame:
+    """Return, per measure of a broken journey and touchpoint, sums over customers."""
+    middle = sum(data.study.scales[kpi]) / 2
+    rows = {
+        DISSATISFIED: f"SELECT customer_id, touchpoint, score < {middle} AS s FROM {_STEPS} WHERE score IS NOT NULL",
+        REPEATED: f"SELECT customer_id, touchpoint, repeated AS s FROM {_STEPS} WHERE started_at <= {repeat_until}",
+    }
+    if data.has("customer_value", "churned"):
+        rows[LEFT] = _leaving(data)
+    else:
+        rows[ENDS] = f"SELECT customer_id, touchpoint, following IS NULL AS s FROM {_STEPS} WHERE started_at <= {until}"
+    parts = [data.query(_sums(sql)).assign(measure=measure) for measure, sql in rows.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _leaving(data: StudyData) -> str:
+    """Return SQL of customers by value period: the touchpoint of their last contact in it, and whether they left."""
+    number = f"((year({{0}}) * 12 + month({{0}}) - 1) // {period_months(data)})"
+    return f"""
+        WITH contact AS (
+            SELECT customer_id, {number.format("started_at")} AS period,
+                   arg_max(touchpoint, (started_at, interaction_id)) AS touchpoint FROM {_STEPS} GROUP BY ALL),
+        value AS (
+            SELECT customer_id, {number.format("period_start")} AS period, bool_or(churned) AS churned
+            FROM customer_value WHERE churned IS NOT NULL GROUP BY ALL),
+        later AS (
+            SELECT c.customer_id, c.period, any_value(c.touchpoint) AS touchpoint, bool_or(v.churned) AS s,
+                   count(*) AS seen
+            FROM contact c JOIN value v
+              ON v.customer_id = c.customer_id AND v.period BETWEEN c.period + 1 AND c.period + {AFTER}
+            GROUP BY ALL)
+        SELECT customer_id, touchpoint, s FROM later WHERE s OR seen = {AFTER}"""
+
+
+def _sums(rows: str) -> str:
+    """Return SQL of sums over customers, per touchpoint and for all, of rows customer_id, touchpoint, s (a boolean)."""
+    of = {"s": "o.s", "m": "o.m", "ss": "o.s * o.s", "sm": "o.s * o.m", "mm": "o.m * o.m",
+          "s_ts": "o.s * t.s", "s_tm": "o.s * t.m", "m_ts": "o.m * t.s", "m_tm": "o.m * t.m"}  # fmt: skip
+    total = {"ts": "s", "tm": "m", "ts_ts": "s * s", "ts_tm": "s * m", "tm_tm": "m * m"}
+    sums = ", ".join(f"sum({what})::DOUBLE AS {name}" for name, what in of.items())
+    people = "count(*) AS clusters, count(*) AS n_customers, count_if(o.s > 0) AS n_yes, count_if(o.s < o.m) AS n_no"
+    every = ", ".join(f"sum({what})::DOUBLE AS {name}" for name, what in total.items())
+    return f"""
+        WITH own AS (SELECT customer_id, touchpoint, count_if(s) AS s, count(*) AS m FROM ({rows}) GROUP BY ALL),
+        total AS (SELECT customer_id, sum(s) AS s, sum(m) AS m FROM own GROUP BY ALL),
+        per AS (
+            SELECT touchpoint, {sums}, {people} FROM own o JOIN total t USING (customer_id) GROUP BY touchpoint
+            UNION ALL SELECT '{EVERYWHERE}', {sums}, {people} FROM total o JOIN total t USING (customer_id)),
+        everywhere AS (SELECT {every}, count(*) AS t_clusters FROM total)
+        SELECT * FROM per, everywhere ORDER BY touchpoint = '{EVERYWHERE}', touchpoint"""

@@ -1,0 +1,174 @@
+"""Customers' typical paths, how often they come back with the same matter, and where journeys break."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import pandas as pd
+
+from exlink.data.customer_paths import ALONE, ARROW, ENDS, EVERYWHERE, LEFT, OTHERS, CustomerPaths, customer_paths
+from exlink.data.dataset import StudyData
+from exlink.data.wording import in_words
+from exlink.errors import ParameterError
+from exlink.stats.cluster_shares import against_rest, cluster_shares
+from exlink.stats.multiplicity import benjamini_hochberg
+from exlink.stats.tidy import t_tail
+
+MOVE = ["touchpoint", "following", "estimate", "conf_low", "conf_high", "more", "n", "n_customers"]
+WALK = ["path", "contacts", "n_customers", "n", "estimate", "conf_low", "conf_high"]
+BREAK = ["touchpoint", "measure", "estimate", "conf_low", "conf_high", "difference", "difference_low",
+         "difference_high", "p_adjusted", "worse", "n", "n_customers", "n_yes", "n_no"]  # fmt: skip
+
+
+def walked(data: StudyData, kpi: str, gap_days: int, repeat_days: int, path_length: int) -> CustomerPaths:
+    """Return customers' paths, after refusing parameters that mean nothing.
+
+    A repeat is a contact of the same journey, so ``repeat_days`` lies within ``gap_days``; see
+    :func:`exlink.data.customer_paths.customer_paths`.
+    """
+    if not 1 <= repeat_days <= gap_days:
+        raise ParameterError(f"repeat_days is {repeat_days}; it must lie between 1 and gap_days, which is {gap_days}.")
+    if not 2 <= path_length <= 8:
+        raise ParameterError(f"path_length is {path_length}; it must lie between 2 and 8.")
+    return customer_paths(data, kpi, gap_days, repeat_days, path_length)
+
+
+def transitions(found: CustomerPaths, order: Sequence[str]) -> pd.DataFrame:
+    """Return how often each touchpoint is followed by each other one.
+
+    Parameters
+    ----------
+    order : the customer touchpoints in the order of the journey.
+
+    Returns
+    -------
+    DataFrame: touchpoint, following (a touchpoint, or that nothing followed), estimate with bounds (share of the
+    contacts at ``touchpoint``; contacts of one customer may be alike), more (the share is above that of all stages
+    together, Benjamini–Hochberg over the cells), n (contacts at ``touchpoint``), n_customers (with this move).
+    """
+    if found.reason:
+        return pd.DataFrame(columns=MOVE)
+    shares = cluster_shares(found.transitions)
+    frame = pd.concat([found.transitions[["touchpoint", "following", "s", "m", "n_customers"]], shares], axis=1)
+    common = frame.groupby("following")["s"].sum() / frame.groupby("touchpoint")["m"].first().sum()
+    distance = (frame["estimate"] - frame["following"].map(common)) / frame["std_error"]
+    p_value = 2 * t_tail(distance.abs(), frame["n_clusters"] - 1)
+    frame["more"] = (benjamini_hochberg(p_value) < 0.05) & (distance > 0)
+    places = {name: i for i, name in enumerate([*order, ENDS])}
+    frame["following"] = frame["following"].astype(object)
+    frame = frame.sort_values(
+        ["touchpoint", "following"], key=lambda names: names.map(places), ignore_index=True
+    )  # fmt: skip
+    return frame[MOVE]
+
+
+def journeys(found: CustomerPaths) -> pd.DataFrame:
+    """Return the commonest journeys: path, contacts (mean), share with bounds, n (journeys), n_customers."""
+    if found.reason:
+        return pd.DataFrame(columns=WALK)
+    shares = cluster_shares(found.journeys)
+    frame = found.journeys[["path", "contacts", "s", "n_customers"]].assign(n=found.journeys["s"].astype(int))
+    return frame.join(shares[["estimate", "conf_low", "conf_high"]])[WALK]
+
+
+def breaks(found: CustomerPaths, order: Sequence[str]) -> pd.DataFrame:
+    """Return where journeys break: shares of bad ends per stage, each held against all other stages.
+
+    Returns
+    -------
+    DataFrame: touchpoint (in order, then ``all``), measure, estimate with bounds (share), difference with its bounds
+    (less the share of all other stages), p_adjusted (Benjamini–Hochberg over the stages of a measure), worse, n,
+    n_customers, n_yes, n_no.
+    """
+    if found.reason:
+        return pd.DataFrame(columns=BREAK)
+    frame = found.breaks.join(cluster_shares(found.breaks)[["estimate", "conf_low", "conf_high", "n"]])
+    stages = frame[frame["touchpoint"] != EVERYWHERE]
+    compared = pd.concat([against_rest(part) for _, part in stages.groupby("measure", sort=False)])
+    names = {"estimate": "difference", "conf_low": "difference_low", "conf_high": "difference_high"}
+    compared = compared[[*names, "p_adjusted"]].rename(columns=names)
+    frame = frame.join(compared)
+    frame["worse"] = (frame["p_adjusted"] < 0.05) & (frame["difference"] > 0)
+    places = {name: i for i, name in enumerate([*order, EVERYWHERE])}
+    frame["at"] = frame["touchpoint"].map(places)
+    frame["nth"] = frame["measure"].map({name: i for i, name in enumerate(dict.fromkeys(frame["measure"]))})
+    return frame.sort_values(["at", "nth"], ignore_index=True)[BREAK]
+
+
+def speaks_of(frame: pd.DataFrame, hidden: Collection[str]) -> pd.Series:
+    """Return which rows name one of the ``hidden`` touchpoints, as a stage or on a path."""
+    columns = [c for c in ("touchpoint", "following") if c in frame]
+    named = frame[columns].isin(list(hidden)).any(axis=1) if columns else pd.Series(False, index=frame.index)
+    if "path" in frame:
+        named |= pd.Series([not set(path.split(ARROW)).isdisjoint(hidden) for path in frame["path"]], index=frame.index)
+    return named
+
+
+def transitions_sentence(shown: pd.DataFrame, gap_days: int) -> str:
+    """Say how often something follows, and which moves stand out. ``shown``: what the gate released of transitions."""
+    seen = shown.dropna(subset=["estimate"])
+    ends = seen[seen["following"] == ENDS]
+    if ends.empty:
+        return ""
+    alone = float((ends["estimate"] * ends["n"]).sum() / ends["n"].sum())
+    said = f"**After {1 - alone:.0%} of contacts the same customer is in touch again within {gap_days} days.**"
+    moves = seen[seen["more"].astype(bool) & (seen["following"] != ENDS)].nlargest(3, "estimate")
+    if moves.empty:
+        return f"{said} What comes next hardly depends on what came before: no move stands out."
+    told = [f"{r.following} after {r.touchpoint} ({r.estimate:.0%}, {r.conf_low:.0%} to {r.conf_high:.0%})"
+            for r in moves.itertuples()]  # fmt: skip
+    return f"{said} More often than after other contacts comes {in_words(told)}."
+
+
+def journeys_sentence(shown: pd.DataFrame) -> str:
+    """Say how many journeys are one contact, and what the commonest longer one is."""
+    seen = shown.dropna(subset=["estimate"]).set_index("path")
+    longer = seen.drop(index=[ALONE, OTHERS], errors="ignore")
+    if longer.empty:
+        return ""
+    longer = longer.sort_values("n", ascending=False, kind="stable")
+    first = longer.iloc[0]
+    alone = f"{seen.loc[ALONE, 'estimate']:.0%} of journeys are a single contact; " if ALONE in seen.index else ""
+    rest = f" All journeys that are not listed are {seen.loc[OTHERS, 'estimate']:.0%}." if OTHERS in seen.index else ""
+    return (
+        f"**{alone}the commonest longer one is {longer.index[0]}, with {first.estimate:.1%} "
+        f"({first.conf_low:.1%} to {first.conf_high:.1%}).**{rest}"
+    )
+
+
+def breaks_sentence(shown: pd.DataFrame) -> str:
+    """Say at which stages journeys break more often than elsewhere."""
+    seen = shown.dropna(subset=["estimate"])
+    stages = seen[(seen["touchpoint"] != EVERYWHERE) & seen["p_adjusted"].notna()]
+    if stages.empty:
+        return ""
+    told, none = [], []
+    for measure, part in stages.groupby("measure", sort=False):
+        worse = part[part["worse"].astype(bool)].sort_values("estimate", ascending=False)
+        if worse.empty:
+            none.append(str(measure))
+            continue
+        top = worse.iloc[0]
+        more = f" and {len(worse) - 1} more" if len(worse) > 1 else ""
+        points = f"{100 * top.difference:.1f} points more than elsewhere"
+        told.append(f"at {top.touchpoint}{more} ({measure}: {top.estimate:.1%}, {points})")
+    if not told:
+        return "**At no stage do journeys break clearly more often than at the others.**"
+    rest = f" No stage stands out for: {in_words(none)}." if none else ""
+    return f"**Journeys break more often than elsewhere {in_words(told)}.**{rest}"
+
+
+def measures_words(shown: pd.DataFrame, repeat_days: int, gap_days: int, kpi: str) -> str:
+    """Say what each measure of a broken journey counts."""
+    if shown.empty:
+        return ""
+    said = [
+        f"*dissatisfied answer*: {kpi} below the middle of its scale, of all answers",
+        f"*same matter again*: the customer is back at the same stage within {repeat_days} days, with the same reason "
+        "where reasons are kept",
+    ]
+    if (shown["measure"] == LEFT).any():
+        said.append(f"*{LEFT}*: of those whose last contact of a period was here, who left within the next two")
+    else:
+        said.append(f"*{ENDS}*: nothing more within {gap_days} days, which can be good or bad")
+    return f"Counted are {'; '.join(said)}."
