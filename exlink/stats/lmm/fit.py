@@ -11,7 +11,8 @@ from scipy import linalg
 
 from exlink.errors import EstimationError, did_you_mean, listed
 from exlink.stats.lmm.checks import check_products
-from exlink.stats.lmm.criterion import factor, solve
+from exlink.stats.lmm.criterion import solve
+from exlink.stats.lmm.elimination import factor
 from exlink.stats.lmm.formula import INTERCEPT
 from exlink.stats.lmm.inference import ParameterErrors, degrees_of_freedom, parameter_errors
 from exlink.stats.lmm.modes import conditional_modes
@@ -107,7 +108,7 @@ class LmmFit:
         Raises
         ------
         EstimationError
-            The model has no such grouping factor.
+            The model has no such grouping factor, or an effect called as the SD of another would be.
         """
         w = self.workings
         names = [g.name for g in w.products.groupings]
