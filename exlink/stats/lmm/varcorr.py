@@ -66,7 +66,7 @@ def spread_intervals(
     edge (an SD of zero, a correlation of ±1) Wald says nothing, and the data nothing along a flat direction: the
     interval is missing, for all that is correlated with what is on the edge.
     """
-    labels, function = _labels(products), _spreads(products, units, entries, sigma)
+    labels, function = _labels(products), spreads_of(products, units, entries, sigma)
     table = pd.DataFrame(labels, columns=["group", "term1", "term2", "kind"])
     edge, estimate = _on_edge(products, entries, values), function(values, 0.0)
     error = np.where(edge, np.nan, delta_errors(function, values, parameters))
@@ -85,7 +85,7 @@ def untold(
     """Return in words the SDs and correlations that the data do not tell, since other values fit as well."""
     if not parameters.flat.size:
         return []
-    lost = np.isnan(delta_errors(_spreads(products, units, entries, 1.0), values, parameters))
+    lost = np.isnan(delta_errors(spreads_of(products, units, entries, 1.0), values, parameters))
     return [
         f"the SD of {one} in {group}" if kind == "sd" else f"the correlation of {one} and {two} in {group}"
         for (group, one, two, kind), unknown, edge in zip(
@@ -128,7 +128,7 @@ def _labels(products: Products) -> list[tuple[str, str, str, str]]:
     return [*out, (RESIDUAL, "", "", "sd")]
 
 
-def _spreads(
+def spreads_of(
     products: Products, units: Units, entries: Entries, sigma: float
 ) -> Callable[[np.ndarray, float], np.ndarray]:
     """Return the function from entries of T and log residual variance to SDs and correlations, as ``_labels``."""
