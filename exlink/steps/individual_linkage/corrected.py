@@ -1,0 +1,64 @@
+"""Step 03: correlations corrected for unreliable measures, beside the raw ones (M16, M64)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.items import aspect_items
+from exlink.data.panel import aspect_columns, column_label, panel_cells
+from exlink.stats.disattenuation import disattenuated
+
+RAW, CORRECTED = "as measured", "corrected for unreliability"
+
+
+def corrected_correlations(data: StudyData, outcome: str, *, reps: int, seed: int) -> pd.DataFrame:
+    """Return the correlation of one CX KPI with every aspect, raw and corrected, within and between units.
+
+    Returns
+    -------
+    DataFrame: aspect (label) and the columns of :func:`exlink.stats.disattenuation.disattenuated`.
+    """
+    found = disattenuated(
+        panel_cells(data), [outcome], aspect_columns(data), data.unit, "wave", items=aspect_items(data), reps=reps,
+        seed=seed,
+    )  # fmt: skip
+    found.insert(0, "aspect", found["term"].map(lambda t: column_label(data, t)))
+    found["note"] = found["note"].str.replace("x has one item", "one item only").str.replace("outcome's", "customers'")
+    return found
+
+
+def raw_and_corrected(found: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return both versions of one kind under each other, aspects with the strongest correlation first."""
+    part = found[(found["kind"] == kind) & found["estimate"].notna()].sort_values("estimate", ascending=False)
+    names = {"corrected": "estimate", "corrected_low": "conf_low", "corrected_high": "conf_high"}
+    kept = ["aspect", "estimate", "conf_low", "conf_high", "n", "n_units"]
+    both = part[["aspect", *names, "n", "n_units"]].rename(columns=names)
+    out = pd.concat([part[kept].assign(version=RAW), both.assign(version=CORRECTED)])
+    places = {a: k for k, a in enumerate(part["aspect"])}
+    return (
+        out.assign(place=out["aspect"].map(places))
+        .sort_values(["place", "version"], ascending=[True, True], ignore_index=True)
+        .drop(columns="place")
+    )
+
+
+def corrected_sentence(found: pd.DataFrame, kind: str, outcome: str, people: str) -> str:
+    """Return what unreliability hides in one kind of correlation, at the strongest pair."""
+    part = found[(found["kind"] == kind) & found["corrected"].notna()]
+    if part.empty:
+        notes = [n for n in found.loc[found["kind"] == kind, "note"] if n]
+        return f"not assessed: no correlation {kind} {people} can be corrected" + (f" ({notes[0]})" if notes else "")
+    top = part.loc[part["estimate"].abs().idxmax()]
+    sides = [
+        f"{who} {value:.2f}"
+        for who, value in (("employees' answers", top["reliability_x"]), ("customers' averages", top["reliability_y"]))
+        if np.isfinite(value)
+    ]
+    return (
+        f"{kind.capitalize()} {people}, {top['aspect']} and customers' {outcome} correlate by {top['estimate']:.2f} as "
+        f"measured and by **{top['corrected']:.2f}** (95 % interval {top['corrected_low']:.2f} to "
+        f"{top['corrected_high']:.2f}) once noise is taken out of both sides; reliability of such differences: "
+        f"{' and '.join(sides)} (1 is perfect)."
+    )
