@@ -27,7 +27,7 @@ def ex_asked(data: StudyData) -> pd.DataFrame | None:
     if not data.has("ex_invitations"):
         return None
     unit = data.unit
-    team = "" if unit == "team_id" else f", {_team(data)} AS team_id"
+    team = "" if unit == "team_id" else f", {team_then(data, 'i.invited_on')} AS team_id"
     return data.query(f"""
         WITH invited AS (
             SELECT {unit}, touchpoint, invited_on,
@@ -67,14 +67,14 @@ def cx_asked(data: StudyData) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(counts, "int64"))
 
 
-def _team(data: StudyData) -> str:
-    """Return the SQL of the team somebody was in when invited: from the history where there is one."""
+def team_then(data: StudyData, moment: str) -> str:
+    """Return the SQL of the team of row ``i``'s employee at ``moment``, from the history where there is one."""
     now = "(SELECT e.team_id FROM employees e WHERE e.employee_id = i.employee_id)"
     if not data.has("assignments"):
         return now
-    ends = "(a.valid_to IS NULL OR i.invited_on < a.valid_to)" if data.has("assignments", "valid_to") else "true"
+    ends = f"(a.valid_to IS NULL OR {moment} < a.valid_to)" if data.has("assignments", "valid_to") else "true"
     then = (
         "(SELECT arg_max(a.team_id, a.valid_from) FROM assignments a WHERE a.employee_id = i.employee_id "
-        f"AND a.valid_from <= i.invited_on AND {ends})"
+        f"AND a.valid_from <= {moment} AND {ends})"
     )
     return f"coalesce({then}, {now})"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-STEPS = 500
+STEPS = 100  # twenty are usual; more means that the factors are not identified
 GRADIENT = 1e-9  # per person; lavaan's parity needs 1e-6 or better
 
 

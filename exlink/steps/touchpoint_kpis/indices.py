@@ -1,4 +1,4 @@
-"""The EX aspects as indices: their level, and how far their items measure one thing (M8)."""
+"""The EX aspects as indices: their level, and how far their items measure one thing, by alpha and omega (M8)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from exlink.data.dataset import StudyData
 from exlink.data.exposures import slug
 from exlink.errors import EstimationError
 from exlink.stats.intervals import mean_interval
+from exlink.stats.omega import mcdonald_omega
 from exlink.stats.reliability import cronbach_alpha
 
 ENOUGH = 0.7  # alpha from which an index is commonly called reliable (Nunnally 1978)
+COEFFICIENTS = {"alpha": cronbach_alpha, "omega": mcdonald_omega}
+COLUMNS = ["aspect", "estimate", "conf_low", "conf_high", "items", *(f"{name}{bound}" for name in COEFFICIENTS
+           for bound in ("", "_low", "_high")), "note", "n", "n_units"]  # fmt: skip
 
 
 def indices(data: StudyData) -> pd.DataFrame:
@@ -21,8 +25,8 @@ def indices(data: StudyData) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: aspect, estimate, conf_low, conf_high (mean, % of the scale), items, alpha, alpha_low, alpha_high
-    (NaN where alpha cannot be had), note (why not), n, n_units.
+    DataFrame: aspect, estimate, conf_low, conf_high (mean, % of the scale), items, alpha and omega, each with _low and
+    _high (NaN where it cannot be had; omega needs three items), note (why there is no alpha), n, n_units.
     """
     answers = data.query(f"""
         SELECT aspect, {data.unit} AS who, item, avg(score) AS score FROM (
@@ -42,25 +46,12 @@ def indices(data: StudyData) -> pd.DataFrame:
                 "conf_low": mean.conf_low,
                 "conf_high": mean.conf_high,
                 "items": items.shape[1],
-                **_alpha(items),
+                **_reliability(items),
                 "n": int(mean.n),
                 "n_units": int(mean.n),
             }
         )
-    columns = [
-        "aspect",
-        "estimate",
-        "conf_low",
-        "conf_high",
-        "items",
-        "alpha",
-        "alpha_low",
-        "alpha_high",
-        "note",
-        "n",
-        "n_units",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def indices_sentence(frame: pd.DataFrame, min_group: int) -> str:
@@ -85,9 +76,14 @@ def indices_sentence(frame: pd.DataFrame, min_group: int) -> str:
     )
 
 
-def _alpha(items: pd.DataFrame) -> dict[str, object]:
-    try:
-        alpha = cronbach_alpha(items).iloc[0]
-    except EstimationError as error:
-        return {"alpha": float("nan"), "alpha_low": float("nan"), "alpha_high": float("nan"), "note": str(error)}
-    return {"alpha": alpha.estimate, "alpha_low": alpha.conf_low, "alpha_high": alpha.conf_high, "note": ""}
+def _reliability(items: pd.DataFrame) -> dict[str, object]:
+    """Return alpha and omega with their bounds, and why there is no alpha."""
+    out: dict[str, object] = {"note": ""}
+    for name, coefficient in COEFFICIENTS.items():
+        values = dict.fromkeys(("estimate", "conf_low", "conf_high"), float("nan"))
+        try:
+            values = coefficient(items).iloc[0]
+        except EstimationError as error:
+            out["note"] = str(error) if name == "alpha" else out["note"]
+        out |= {name: values["estimate"], f"{name}_low": values["conf_low"], f"{name}_high": values["conf_high"]}
+    return out

@@ -1,0 +1,148 @@
+"""What weighs much and scores low: importance beside performance, with how sure the order is (M10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.answers import cx_answer_cells, cx_kpi_scales, ex_aspect_scales, headline_kpi, percent_of_scale
+from exlink.data.dataset import StudyData
+from exlink.data.panel import aspect_columns, column_label, overall_columns
+from exlink.data.relationship import WITHIN_DAYS, contact_and_overall, relationship_kpi
+from exlink.data.wording import in_words
+from exlink.errors import EstimationError
+from exlink.stats.composite import composite
+from exlink.stats.importance import JOHNSON, LMG, importance
+from exlink.stats.intervals import group_means
+from exlink.stats.moments import row_moments, within_moments
+from exlink.stats.slope_ranks import slope_ranks
+
+REPS, SEED = 500, 1010
+FEWEST_PAIRS = 100  # overall answers with a rated contact before them; fewer give no slope worth a place
+COLUMNS = ["what", "importance", "importance_low", "importance_high", "performance", "rank", "ranks", "first", "urgent",
+           "n", "n_units"]  # fmt: skip
+
+
+def employees(data: StudyData) -> tuple[str, pd.DataFrame]:
+    """Return how much each aspect weighs in employees' own overall score, beside its level.
+
+    Shares of what the aspects together account for, within the same person where people answered twice, else between
+    persons; LMG, or relative weights where there are too many aspects. Refused where the overall score is made of the
+    aspects.
+
+    Returns
+    -------
+    reason : why not, or ''.
+    frame : COLUMNS; importance in per cent of the explained part, performance in per cent of the scale.
+    """
+    empty, xs = pd.DataFrame(columns=COLUMNS), aspect_columns(data)
+    overall = headline_kpi([c.removeprefix("ex_") for c in overall_columns(data)])
+    if overall is None or len(xs) < 2:
+        return "not assessed: needs an overall KPI and driver items of two aspects in `ex_responses`", empty
+    y, exposures = f"ex_{overall}", data.exposures()
+    rows = exposures.dropna(subset=[y, *xs])
+    cells = rows.assign(n_overall=1, sum_overall=rows[y], sumsq_overall=rows[y] ** 2)
+    try:
+        whole = composite(exposures, y, xs)
+        if whole.found:
+            return f"not assessed: employees' {overall} is made of the aspects, so they cannot be weighed by it", empty
+        twice = rows.groupby(data.unit)["wave"].nunique().gt(1).sum() >= 10
+        moments = (
+            within_moments(cells, "overall", xs, data.unit, "wave") if twice else row_moments(rows, y, xs, data.unit)
+        )
+        table = importance(moments, reps=REPS, seed=SEED).table
+    except EstimationError as error:
+        return f"not assessed: {error}", empty
+    known = table[table["share"].notna()]
+    chosen = known[known["method"] == (LMG if (known["method"] == LMG).any() else JOHNSON)].set_index("term")
+    scales = ex_aspect_scales(data)
+    level = pd.Series({x: float(percent_of_scale(rows[[x]].mean(), scales[x]).iloc[0]) for x in xs})
+    out = chosen.assign(importance=chosen["share"] * 100, performance=level)
+    out[["importance_low", "importance_high"]] = chosen[["conf_low", "conf_high"]] * 100
+    out["what"] = [column_label(data, x) for x in out.index]
+    return "", _finished(out)
+
+
+def customers(data: StudyData, without: Sequence[str] = ()) -> tuple[str, pd.DataFrame]:
+    """Return how closely the score of a touchpoint goes with what customers say overall later, beside its level.
+
+    Touchpoints named in ``without`` are left out.
+
+    Returns
+    -------
+    reason : why not, or ''.
+    frame : COLUMNS; importance in points of the overall score per point of the contact's (customers of all kinds
+        together), performance in per cent of the scale; n overall answers, n_units units that served the contacts.
+    """
+    empty = pd.DataFrame(columns=COLUMNS)
+    if missing := data.missing("customer_relationship"):
+        return missing, empty
+    kpi = relationship_kpi(data)
+    if kpi is None:
+        return "not assessed: needs the same KPI in `cx_responses` and `customer_relationship`", empty
+    sums = contact_and_overall(data, kpi)
+    sums = sums[~sums["touchpoint"].isin(list(without))]
+    sizes = sums.groupby("touchpoint")["n"].sum()
+    sums = sums[sums["touchpoint"].map(sizes) >= FEWEST_PAIRS]
+    few = f"not assessed: needs two touchpoints with {FEWEST_PAIRS} overall answers after a rated contact"
+    if sums["touchpoint"].nunique() < 2:
+        return few, empty
+    try:
+        table = slope_ranks(sums, "touchpoint", data.unit, reps=REPS, seed=SEED)
+    except EstimationError as error:
+        return f"not assessed: {error}", empty
+    level = group_means(cx_answer_cells(data), kpi, ["touchpoint"]).set_index("touchpoint")["estimate"]
+    out = table.rename(columns={"estimate": "importance", "conf_low": "importance_low", "conf_high": "importance_high",
+                                "touchpoint": "what", "n_clusters": "n_units"})  # fmt: skip
+    out["performance"] = percent_of_scale(out["what"].map(level), cx_kpi_scales(data)[kpi])
+    return "", _finished(out)
+
+
+def split_at(frame: pd.DataFrame) -> tuple[float, float]:
+    """Return where the quadrant is divided: the mean performance and the mean importance of what is shown."""
+    if frame.empty:
+        return 0.0, 0.0
+    return float(frame["performance"].mean()), float(frame["importance"].mean())
+
+
+def priorities_sentence(frame: pd.DataFrame, what: str, small: int) -> str:
+    """Say what weighs more and scores lower than the rest, and how sure the order is."""
+    shown = frame[frame["n_units"] >= small]
+    if len(shown) < 2:
+        return ""
+    first = shown[shown["urgent"]].sort_values("rank")
+    top = shown.sort_values("rank").iloc[0]
+    said = f"**Weighs more and scores lower than the other {what}: {in_words(list(first['what']))}.** "
+    if first.empty:
+        said = f"**No {what[:-1]} both weighs more and scores lower than the others.** "
+    said += f"{str(top['what']).capitalize()} weighs most (place {top['ranks']} of {len(shown)})."
+    certain = shown["first"].sum()
+    if not certain:
+        said += " That place is not certain: other draws of people put another one first."
+    return said
+
+
+def lag_in_words() -> str:
+    """Return how long before an overall answer a contact may lie."""
+    return f"{WITHIN_DAYS // 30} months"
+
+
+def _finished(frame: pd.DataFrame) -> pd.DataFrame:
+    frame = frame.assign(
+        ranks=[_places(r.rank_low, r.rank_high) for r in frame.itertuples()],
+        first=(frame["rank"] == 1) & (frame["rank_high"] == 1),
+        urgent=_urgent(frame),
+    )
+    return frame.sort_values(["rank", "what"], ignore_index=True)[COLUMNS]
+
+
+def _urgent(frame: pd.DataFrame) -> pd.Series:
+    """Return which rows weigh more and score lower than the mean of all."""
+    low, heavy = split_at(frame)
+    return (frame["importance"] > heavy) & (frame["performance"] < low)
+
+
+def _places(low: float, high: float) -> str:
+    return "–" if np.isnan(low) else f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
