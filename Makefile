@@ -25,7 +25,7 @@ help:
 	@echo 'make lint     check style          make format   correct it'
 	@echo 'make map      write the module map of ARCHITECTURE.md anew'
 	@echo 'make bench    time mixed models beside lme4, statsmodels and gpboost, up to an hour (ARGS="--quick": minutes)'
-	@echo 'make calibrate  simulate studies with known truth and count how often intervals hold it, about 10 minutes'
+	@echo 'make calibrate  simulate studies with known truth and count how often intervals hold it, about 15 minutes'
 	@echo 'make lock     resolve the lock files anew after a change of pyproject.toml'
 	@echo 'make clean    remove reports and caches (clean-all: the environment too)'
 

@@ -10,7 +10,7 @@ from benchmarks.calibration.summary import BAND, HOLDS, JUST_ABOVE, JUST_BELOW, 
 from benchmarks.calibration.world import INTERCEPT, RIGHT
 
 CLUSTERED = ("CR2", "CR2, crossed")
-APART = ("three", "few_crossed")  # right models that have a lesson of their own
+APART = ("three", "few_crossed", "large", "dense")  # right models that have a lesson of their own
 IN_WORDS = {TOO_LOW: "too low", JUST_BELOW: "barely below", JUST_ABOVE: "barely above", TOO_HIGH: "too high"}
 
 
