@@ -99,6 +99,16 @@ def test_the_waterfall_leads_from_the_file_to_the_link(sample):
     assert frame["step"].is_unique
 
 
+def test_a_loss_of_few_is_part_of_the_next_step(sample):
+    stages = rows.funnel(sample)
+    stages.loc[[1, 3], ["rows", "lost"]] = np.nan
+    stages.loc[[1, 3], "reason"] = "part of what the next stage lost: too few stand behind it"
+    frame = rows.waterfall(sample, stages)
+    assert len(frame) == len(rows.waterfall(sample, rows.funnel(sample))) - 2
+    assert frame["step"].is_unique
+    assert frame["rows"].notna().all()
+
+
 def test_the_waterfall_begins_with_what_was_delivered(one_wave, sample):
     """Rows after the period, and rejected ones, are steps of their own, and what is left is a level."""
     frame = rows.waterfall(one_wave, rows.funnel(one_wave)).set_index("step")
@@ -391,6 +401,13 @@ def test_slopes_that_cannot_be_estimated_leave_only_comparisons_of_units(one_wav
     )
     assert linked.alike(one_wave, none).verdict == verdicts.NOT
     assert linked.overall(sample, slopes).verdict == verdicts.READY
+
+
+def test_slopes_of_a_few_units_are_weak_however_small_their_errors(slopes):
+    assert linked.within(slopes, SMALLEST, "employees").verdict == verdicts.READY
+    few = linked.within(slopes.assign(n_units=12), SMALLEST, "employees")
+    assert few.verdict == verdicts.WEAK
+    assert "Only 12 employees change" in few.why
 
 
 def test_small_role_is_not_counted_in_words(sample, slopes, monkeypatch):

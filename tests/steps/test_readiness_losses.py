@@ -232,17 +232,18 @@ def test_what_is_known_of_the_silent_is_told_for_simulated_data_only(sample, med
 
 def test_nobody_chooses_where_invitations_are_drawn(sample):
     """Truth: nine of ten contacts are invited, whatever happened in them."""
-    scores, outcomes = choice.against_score(sample), choice.against_outcome(sample)
+    scores, outcomes = choice.against_score(sample, cx_asked(sample)), choice.against_outcome(sample)
     assert not scores["verdict"].isin(["higher", "lower"]).any()
     assert (outcomes["verdict"] == "no meaningful association").all()
-    assert "o clear sign that people choose" in choice.score_sentence(scores)
+    assert "o clear sign that people choose" in choice.score_sentence(scores, 8)
     assert choice.outcome_sentence(outcomes).startswith("**Invitations do not depend")
 
 
 def test_choosing_is_found(meddled):
-    scores = choice.against_score(meddled).set_index(["who", "kind"])
-    assert scores.loc[("employees", choice.BETWEEN), "verdict"] == "lower"
-    assert "Who asks fewer customers scores higher" in choice.score_sentence(scores.reset_index())
+    scores = choice.against_score(meddled, cx_asked(meddled)).set_index(["asked", "who", "kind"])
+    assert scores.loc[("customers", "employees", choice.BETWEEN), "verdict"] == "lower"
+    said = choice.score_sentence(scores.reset_index(), 8)
+    assert said.startswith("**Where fewer customers are asked, scores are higher")
     outcomes = choice.against_outcome(meddled).set_index("outcome")
     found = outcomes.loc["resolved at first contact"]
     # half of the employees, two thirds of the unresolved, nine tenths invited to begin with: 0.30, less what the
@@ -253,21 +254,52 @@ def test_choosing_is_found(meddled):
 
 
 def test_shares_and_scores_are_those_of_the_rows(sample):
-    cells = choice._by_quarter(sample, "satisfaction", 1, 5)
+    cells = choice._customers_asked(sample)
     contacts = cx_asked(sample)
-    assert cells["contacts"].sum() == contacts["contacts"].sum()
+    assert cells["all_"].sum() == contacts["contacts"].sum()
     assert cells["invited"].sum() == contacts["invited"].sum()
     raw = sample.query("SELECT sum((satisfaction - 1) / 4 * 100) AS s FROM interactions ORDER BY s")["s"].iloc[0]
     assert cells["sum_score"].sum() == pytest.approx(raw)  # every answer of the sample has its invitation
 
 
 def test_without_invitations_or_where_all_are_asked_nobody_can_choose(required_only):
-    assert choice.against_score(required_only).empty
+    assert choice.against_score(required_only, cx_asked(required_only)).empty
     assert choice.against_outcome(required_only).empty
-    assert choice.score_sentence(choice.against_score(required_only)) == ""
+    assert choice.score_sentence(choice.against_score(required_only, cx_asked(required_only)), 8) == ""
     everybody = study_of(cx_invitations="SELECT interaction_id, started_at AS invited_at FROM interactions")
-    frame = choice.against_score(everybody)
+    frame = choice.against_score(everybody, cx_asked(everybody))
+    frame = frame[frame["asked"] == "customers"]
     assert frame["note"].str.contains("nobody could choose").all()
     assert (frame["verdict"] == "not assessed").all()
-    assert choice.score_sentence(frame).startswith("not assessed: every contact")
+    assert choice.score_sentence(frame, 8).startswith("not assessed: every contact")
     assert choice.outcome_sentence(choice.against_outcome(everybody)) == ""
+
+
+def test_people_at_work_are_invited_or_not_and_answer_once(sample):
+    cells = choice._employees_asked(sample, cx_asked(sample))
+    assert set(cells["invited"]) == {0, 1}
+    assert not cells.duplicated(["employee_id", "team_id", "quarter"]).any()
+    one = cells[cells["n_score"] > 0].iloc[0]
+    raw = sample.query(
+        f"SELECT avg((score - 1) / 4 * 100) AS m FROM ex_responses WHERE employee_id = '{one.employee_id}' "
+        "AND kpi = 'satisfaction' AND year(responded_on) || 'Q' || quarter(responded_on) = "
+        f"'{one.quarter}' ORDER BY m"
+    )["m"].iloc[0]
+    assert one.sum_score / one.n_score == pytest.approx(raw)
+
+
+def test_teams_that_invite_the_content_only_are_found(sample, monkeypatch):
+    """In every second team, who was not content the quarter long is not invited: fewer asked, and a higher mean."""
+    whole = choice._employees_asked(sample, cx_asked(sample)).assign(invited=1)
+    mean = whole["sum_score"] / whole["n_score"].where(whole["n_score"] > 0)
+    out = (whole["team_id"].str[-1].astype(int) % 2 == 0) & (mean < 60)
+    picked = whole.assign(**{c: whole[c].mask(out, 0) for c in ("invited", "n_score", "sum_score")})
+    monkeypatch.setattr(choice, "_employees_asked", lambda data, contacts: picked)
+    frame = choice.against_score(sample, cx_asked(sample)).set_index(["asked", "kind"])
+    assert frame.loc[("employees", choice.BETWEEN), "verdict"] == "lower"
+    assert "Where fewer employees are asked" in choice.score_sentence(frame.reset_index(), 8)
+
+
+def test_slopes_of_few_are_not_spoken_of(sample):
+    frame = choice.against_score(sample, cx_asked(sample))
+    assert choice.score_sentence(frame.assign(n_units=5), 8) == ""

@@ -1,4 +1,4 @@
-"""Are people choosing which customers are asked? Invitations against scores, and against what is known of a contact."""
+"""Are people choosing who is asked? Invitations against scores, and against what is known of a contact."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from exlink.data.answers import cx_kpi_scales, headline_kpi
-from exlink.data.asked import quarter_of
+from exlink.data.answers import cx_kpi_scales, ex_answer_cells, ex_kpi_scales, headline_kpi
+from exlink.data.asked import ex_asked, quarter_of
 from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
@@ -29,32 +29,33 @@ _WITH_ASKED = "interactions LEFT JOIN (SELECT interaction_id, true AS asked FROM
 _TIDY = ["estimate", "std_error", "conf_low", "conf_high", "p_value", "n", "n_units"]
 
 
-def against_score(data: StudyData) -> pd.DataFrame:
-    """Return how scores go with the share of contacts that were followed by an invitation.
+def against_score(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
+    """Return how scores go with the share of contacts, or of people, that were invited.
 
     Who asks only customers likely to be content asks fewer and scores higher: a negative slope. Between people the
     slope compares those who ask more with those who ask less; over time it compares a person with themselves, with
-    the quarter's effect taken out.
+    the quarter's effect taken out. Of employees, the share is that of a team's people at work in the quarter.
+
+    Parameters
+    ----------
+    contacts : what ``exlink.data.asked.cx_asked`` returned.
 
     Returns
     -------
-    DataFrame: who (employees, teams), kind ('between them', 'over time'), estimate (points of 100 per ten percentage
-    points of invitations), std_error, conf_low, conf_high, p_value, p_adjusted (Benjamini–Hochberg), n (answers),
-    n_units, mde, verdict, note (empty, or why not). Empty without invitations or scores.
+    DataFrame: asked (customers, employees), who (employees, teams), kind ('between them', 'over time'), estimate
+    (points of 100 per ten percentage points of invitations), std_error, conf_low, conf_high, p_value, p_adjusted
+    (Benjamini–Hochberg), n (answers), n_units, mde, verdict, note (empty, or why not). Empty without invitations or
+    scores.
     """
-    scales = cx_kpi_scales(data)
-    kpi = headline_kpi(list(scales))
-    levels = ["employee_id", "team_id"] if data.unit == "employee_id" else ["team_id"]
     rows = []
-    if data.has("cx_invitations") and kpi:
-        cells = _by_quarter(data, kpi, *scales[kpi])
-        for level in levels:
-            own = cells.groupby([level, "quarter"], sort=True)[["contacts", "invited", "n_score", "sum_score"]].sum()
-            own = own.reset_index()
-            own["tenths"] = 10 * own["invited"] / own["contacts"]
-            who = {"employee_id": "employees", "team_id": "teams"}[level]
-            rows += [{"who": who, "kind": kind} | _slope(own, level, kind) for kind in (BETWEEN, OVER_TIME)]
-    return _judged(pd.DataFrame(rows, columns=["who", "kind", *_TIDY, "note"]), POINTS)
+    customers = _customers_asked(data)
+    if customers is not None:
+        for level in ("employee_id", "team_id") if data.unit == "employee_id" else ("team_id",):
+            rows += _slopes(customers, level, "customers")
+    employees = _employees_asked(data, contacts)
+    if employees is not None:
+        rows += _slopes(employees, "team_id", "employees")
+    return _judged(pd.DataFrame(rows, columns=["asked", "who", "kind", *_TIDY, "note"]), POINTS)
 
 
 def against_outcome(data: StudyData) -> pd.DataFrame:
@@ -81,33 +82,35 @@ def against_outcome(data: StudyData) -> pd.DataFrame:
     return _judged(pd.DataFrame(rows, columns=["outcome", *_TIDY, "note"]), SHARE)
 
 
-def score_sentence(frame: pd.DataFrame) -> str:
-    """Say whether scores go with the share of customers asked, and how much could have been seen."""
-    known = frame[frame["note"] == ""]
+def score_sentence(frame: pd.DataFrame, min_group: int) -> str:
+    """Say whether scores go with the share of those asked, and how much could have been seen; few stay out of it."""
+    known = frame[(frame["note"] == "") & (frame["n_units"] >= min_group)]
     if known.empty:
-        return "" if frame.empty else f"not assessed: {frame['note'].iloc[0]}"
+        said = frame.loc[frame["note"] != "", "note"]
+        return f"not assessed: {said.iloc[0]}" if len(said) else ""
     found = known[known["verdict"].isin(("higher", "lower"))]
     if found.empty:
         best, least = known.loc[known["mde"].idxmin()], known.loc[known["mde"].idxmax()]
         ruled = (known["verdict"] == "no meaningful association").all()
         return (
             f"**{'No sign' if ruled else 'No clear sign'} that people choose whom to ask.** Where ten percentage "
-            f"points more contacts are followed by an invitation, scores differ by {_band(best, 1)} points of 100 in "
-            f"the sharpest of {len(known)} comparisons ({best.who}, {best.kind}); it would have found {best.mde:.1f}, "
-            f"the bluntest ({least.who}, {least.kind}) {least.mde:.1f}."
+            f"points more are invited, scores differ by {_band(best, 1)} points of 100 in the sharpest of {len(known)} "
+            f"comparisons ({_compared(best)}); it would have found {best.mde:.1f}, the bluntest ({_compared(least)}) "
+            f"{least.mde:.1f}."
         )
     worst = found.loc[found["estimate"].abs().idxmax()]
-    choosing = worst.estimate < 0
-    return (
-        f"**{'Who asks fewer customers scores higher' if choosing else 'Who asks more customers scores higher'}** "
-        f"({worst.who}, {worst.kind}): {_band(worst, 1)} points of 100 per ten percentage points of invitations, clear "
-        f"after adjustment for {len(known)} comparisons. "
-        + (
-            "That is what it looks like when people choose whom to ask; scores and invitations should then not be in "
-            "the same hands."
-            if choosing
-            else "That is not what choosing content customers looks like; something else moves both."
+    said = (
+        f"({_compared(worst)}): {_band(worst, 1)} points of 100 per ten percentage points of invitations, clear after "
+        f"adjustment for {len(known)} comparisons."
+    )
+    if worst.estimate < 0:
+        return (
+            f"**Where fewer {worst.asked} are asked, scores are higher** {said} That is what it looks like when people "
+            "choose whom to ask; scores and invitations should then not be in the same hands."
         )
+    return (
+        f"**Where more {worst.asked} are asked, scores are higher** {said} That is not what choosing the content looks "
+        "like; something else moves both."
     )
 
 
@@ -132,24 +135,57 @@ def outcome_sentence(frame: pd.DataFrame) -> str:
     )
 
 
-def _by_quarter(data: StudyData, kpi: str, low: float, high: float) -> pd.DataFrame:
+def _customers_asked(data: StudyData) -> pd.DataFrame | None:
     """Return contacts, invitations and the answers to them per unit, team and quarter, in one pass."""
+    scales = cx_kpi_scales(data)
+    kpi = headline_kpi(list(scales))
+    if not data.has("cx_invitations") or kpi is None:
+        return None
+    low, high = scales[kpi]
     both = "employee_id, team_id" if data.unit == "employee_id" else "team_id"
     value = f"({kpi} - {low}) / ({high} - {low}) * 100"
     cells = data.query(
-        f"SELECT {both}, {quarter_of('started_at')} AS quarter, count(*) AS contacts, count(asked) AS invited, "
+        f"SELECT {both}, {quarter_of('started_at')} AS quarter, count(*) AS all_, count(asked) AS invited, "
         f"count({kpi}) FILTER (asked) AS n_score, coalesce(sum({value}) FILTER (asked), 0) AS sum_score "
         f"FROM {_WITH_ASKED} WHERE {data.unit} IS NOT NULL GROUP BY ALL ORDER BY ALL"
     )
-    return cells.astype({"n_score": "int64", "contacts": "int64", "invited": "int64"})
+    return cells.astype({"n_score": "int64", "all_": "int64", "invited": "int64"})
 
 
-def _slope(cells: pd.DataFrame, unit: str, kind: str) -> dict:
-    if (cells["invited"] == cells["contacts"]).all():
-        return _without("every contact was followed by an invitation, so nobody could choose.")
-    if kind == BETWEEN:
-        return _row(lambda: between_slope(cells, "score", "tenths", unit))
-    return _row(lambda: within_slope(cells, "score", "tenths", unit, "quarter"))
+def _employees_asked(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame | None:
+    """Return, per person with contacts, team and quarter, whether they were invited, and what they answered.
+
+    Who had contacts in two teams in one quarter counts in both.
+    """
+    scales = ex_kpi_scales(data)
+    kpi = headline_kpi(list(scales))
+    if data.unit == "team_id" or not data.has("ex_invitations") or kpi is None:
+        return None
+    low, high = scales[kpi]
+    there = contacts[["employee_id", "team_id", "quarter"]].dropna().drop_duplicates()
+    asked = ex_asked(data)
+    asked = asked.loc[asked["surveyed"], ["employee_id", "quarter"]].drop_duplicates().assign(invited=1)
+    said = ex_answer_cells(data, ("quarter",))
+    said = said[said["kpi"] == kpi]
+    said = said.assign(sum_score=(said["sum_score"] - low * said["n_score"]) / (high - low) * 100)
+    keys = ["employee_id", "quarter"]
+    cells = there.merge(asked, on=keys, how="left").merge(said[[*keys, "n_score", "sum_score"]], on=keys, how="left")
+    return cells.fillna({"invited": 0, "n_score": 0, "sum_score": 0.0}).assign(all_=1)
+
+
+def _slopes(cells: pd.DataFrame, level: str, asked: str) -> list[dict]:
+    """Return the slope between units of a level, and that over time, of cells by unit, team and quarter."""
+    own = cells.groupby([level, "quarter"], sort=True)[["all_", "invited", "n_score", "sum_score"]].sum().reset_index()
+    own["tenths"] = 10 * own["invited"] / own["all_"]
+    row = {"asked": asked, "who": "employees" if level == "employee_id" else "teams"}
+    if (own["invited"] == own["all_"]).all():
+        whole = "every contact was followed by an invitation" if asked == "customers" else "everybody was invited"
+        none = _without(f"{whole}, so nobody could choose.")
+        return [row | {"kind": kind} | none for kind in (BETWEEN, OVER_TIME)]
+    return [
+        row | {"kind": BETWEEN} | _row(lambda: between_slope(own, "score", "tenths", level)),
+        row | {"kind": OVER_TIME} | _row(lambda: within_slope(own, "score", "tenths", level, "quarter")),
+    ]
 
 
 def _row(fit: Callable[[], SlopeFit]) -> dict:
@@ -174,6 +210,10 @@ def _judged(frame: pd.DataFrame, smallest: float) -> pd.DataFrame:
         adjusted_verdict(r.estimate, r.conf_low, r.conf_high, r.p_adjusted, smallest) for r in frame.itertuples()
     ]
     return frame
+
+
+def _compared(row: tuple | pd.Series) -> str:
+    return f"{row.asked} asked, {row.who} compared {row.kind}"
 
 
 def _band(row: tuple | pd.Series, digits: int, times: float = 1.0) -> str:

@@ -83,13 +83,13 @@ def behind_sentence(frame: pd.DataFrame, min_group: int) -> str:
     if len(aspects):
         moves = 1 - aspects["icc"].clip(lower=0)
         said.append(
-            f"**{moves.min():.0%} to {moves.max():.0%} of what an aspect varies, it varies within people over time** "
+            f"**{_span(moves, '.0%')} of what an aspect varies, it varies within people over time** "
             f"({aspects['per_unit'].median():.1f} measurements each); only that part can show a change."
         )
     if len(scores):
         share = scores["icc"].clip(lower=0)
         said.append(
-            f"Of customers' scores {share.min():.1%} to {share.max():.1%} lies between those who served them, over "
+            f"Of customers' scores {_span(share, '.1%')} lies between those who served them, over "
             f"{scores['per_unit'].median():,.0f} answers each."
         )
     return " ".join(said)
@@ -126,3 +126,9 @@ def _icc(sums: pd.DataFrame) -> dict:
         # the reason takes the place of the number, and the other rows go on
         return counts | {"note": str(error)}
     return counts | {"icc": one.estimate, "conf_low": one.conf_low, "conf_high": one.conf_high, "note": ""}
+
+
+def _span(values: pd.Series, spec: str) -> str:
+    """Return the smallest and the largest value, or the one they agree in."""
+    low, high = format(values.min(), spec), format(values.max(), spec)
+    return low if low == high else f"{low} to {high}"

@@ -21,6 +21,7 @@ from exlink.steps.readiness.question import (
     Verdict,
     needs,
     ready_from,
+    there_are,
 )
 
 
@@ -35,7 +36,7 @@ def between(data: StudyData) -> Verdict:
     return Verdict(question, notebook, word, f"{n:,} {data.people} carry both sides.", f"correlation of ±{r:.2f}")
 
 
-def within(slopes: pd.DataFrame, smallest_slope: float) -> Verdict:
+def within(slopes: pd.DataFrame, smallest_slope: float, people: str) -> Verdict:
     """Return whether a unit's change can be seen in its customers' answers."""
     question, notebook = "When somebody's EX changes, do their customers notice?", "03, 04"
     known = slopes["detectable"].dropna()
@@ -43,15 +44,11 @@ def within(slopes: pd.DataFrame, smallest_slope: float) -> Verdict:
         why = why_no_slope(slopes)
         return Verdict(question, notebook, NOT, f"{why[:1].upper()}{why[1:]}")
     share = float((known <= smallest_slope).mean())
-    word = READY if share > 0.5 else WEAK
+    units = int(slopes["n_units"].median())
+    few = f" Only {units} {people} change, so errors are rough." if units < FEW_UNITS else ""
     size = f"{known.median():.1f} % of the customers' scale per EX point (median), before adjustment for many tests"
-    return Verdict(
-        question,
-        notebook,
-        word,
-        f"{share:.0%} of the pairs of aspect and KPI could show {smallest_slope:g} % per point.",
-        size,
-    )
+    why = f"{share:.0%} of the pairs of aspect and KPI could show {smallest_slope:g} % per point.{few}"
+    return Verdict(question, notebook, ready_from(share > 0.5 and not few), why, size)
 
 
 def direction(data: StudyData) -> Verdict:
@@ -80,7 +77,9 @@ def overall(data: StudyData, slopes: pd.DataFrame) -> Verdict:
     if kpi is None:
         return Verdict(question, notebook, NOT, "Employees were asked for no overall score.")
     if len(data.aspects) < 2:
-        return Verdict(question, notebook, NOT, f"It needs two aspects or more; there are {len(data.aspects)}.")
+        return Verdict(
+            question, notebook, NOT, f"It needs two aspects or more, and there {there_are(len(data.aspects))}."
+        )
     if slopes["detectable"].isna().all():
         return Verdict(question, notebook, WEAK, "It can be compared between units only, not within them.")
     return Verdict(question, notebook, READY, f"{len(data.aspects)} aspects beside {kpi}.")
@@ -91,7 +90,9 @@ def importance(data: StudyData, slopes: pd.DataFrame, smallest_slope: float) -> 
     question, notebook = "Which aspects matter most to customers?", "03"
     known = slopes["detectable"].dropna()
     if len(data.aspects) < 2:
-        return Verdict(question, notebook, NOT, f"It needs two aspects or more; there are {len(data.aspects)}.")
+        return Verdict(
+            question, notebook, NOT, f"It needs two aspects or more, and there {there_are(len(data.aspects))}."
+        )
     if known.empty:
         return Verdict(question, notebook, WEAK, "Aspects can be compared between units only, not within them.")
     enough = float(known.median()) <= smallest_slope

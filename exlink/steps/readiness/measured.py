@@ -16,6 +16,7 @@ from exlink.steps.readiness.question import (
     listed,
     needs,
     ready_from,
+    there_are,
 )
 
 WEEKS_APART = 4  # of EX answers in force, below which a delay cannot be told from another
@@ -81,7 +82,7 @@ def delay(data: StudyData) -> Verdict:
     weeks, waves = int(days.iloc[0]) // 7, _waves(data)
     if weeks < WEEKS_APART:
         return Verdict(
-            question, notebook, NOT, f"Contacts lie within {weeks + 1} weeks of the EX answer: no delay can be told."
+            question, notebook, NOT, "Contacts lie at like distances from the EX answer: no delay can be told."
         )
     if waves < 2:
         return Verdict(question, notebook, NOT, "There is one EX wave, so nothing changes.")
@@ -106,11 +107,12 @@ def kpis(data: StudyData, cx_rate: float, rate: str) -> Verdict:
         return Verdict(question, notebook, WEAK, f"Not on both sides: {listed(absent)}.")
     if cx_rate < LOW_RESPONSE:
         return Verdict(question, notebook, WEAK, f"Customers answer after {rate} of the contacts only.")
+    of = "invited contacts" if data.has("cx_invitations") else "contacts"
     return Verdict(
         question,
         notebook,
         READY,
-        f"Ease, recommendation and satisfaction on both sides; customers answer {rate} of invitations.",
+        f"Ease, recommendation and satisfaction on both sides; customers answer after {rate} of {of}.",
     )
 
 
@@ -152,7 +154,7 @@ def factors(data: StudyData) -> Verdict:
         return Verdict(question, notebook, NOT, "The study holds means of units, not people's answers.")
     if len(data.aspects) < 4:
         return Verdict(
-            question, notebook, NOT, f"Two factors need four aspects or more; there are {len(data.aspects)}."
+            question, notebook, NOT, f"Two factors need four aspects or more, and there {there_are(len(data.aspects))}."
         )
     people = _count(data, f"SELECT count(DISTINCT {data.unit}) AS n FROM exposures ORDER BY n")
     why = f"{len(data.aspects)} aspects, answered by {people:,} people."

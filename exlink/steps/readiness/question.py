@@ -42,3 +42,8 @@ def needs(missing: str) -> str:
 def ready_from(enough: bool) -> str:
     """Return ready where there is enough, else weak."""
     return READY if enough else WEAK
+
+
+def there_are(count: int) -> str:
+    """Return ``is 1``, ``are 2`` or ``are none``, to go after *there*."""
+    return "is 1" if count == 1 else f"are {count or 'none'}"

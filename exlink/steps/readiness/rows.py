@@ -81,7 +81,7 @@ def waterfall(data: StudyData, stages: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    stages : what :func:`funnel` returned.
+    stages : what :func:`funnel` returned. A stage it leaves empty is no step: its loss is part of the next one's.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def waterfall(data: StudyData, stages: pd.DataFrame) -> pd.DataFrame:
         steps.append(("rejected: against the contract", -row.rows_rejected, False, first.n_units))
     if len(steps) > 1:
         steps.append(("used in the report", first["rows"], True, first.n_units))
-    for stage in stages.iloc[1:].itertuples():
+    for stage in stages.iloc[1:].dropna(subset="rows").itertuples():  # without those left empty
         steps.append((stage.reason, -stage.lost, False, stage.n_units))
     steps.append(("carry both sides", last["rows"], True, last.n_units))
     frame = pd.DataFrame(steps, columns=["step", "rows", "level", "n_units"])

@@ -49,7 +49,7 @@ def verdicts(
         measured.effort(data),
         measured.handoffs(data),
         linked.between(data),
-        linked.within(slopes, smallest_slope),
+        linked.within(slopes, smallest_slope, data.people),
         linked.direction(data),
         linked.overall(data, slopes),
         linked.importance(data, slopes, smallest_slope),
