@@ -88,7 +88,16 @@ def test_kpis_are_per_cent_of_the_scale(sample):
         "SELECT avg(score) AS m FROM ex_responses WHERE touchpoint = 'coaching' AND kpi = 'recommend' ORDER BY m"
     )["m"].iloc[0]
     assert frame.loc[("coaching", "recommend"), "estimate"] == pytest.approx(raw * 10)
-    assert frame["estimate"].between(0, 100).all()
+    assert frame["estimate"].dropna().between(0, 100).all()
+
+
+def test_all_nine_touchpoints_have_a_cell_for_every_kpi(sample):
+    frame = lifecycle.kpis(sample)
+    assert list(dict.fromkeys(frame["touchpoint"]))[:9] == list(lifecycle.LIFECYCLE)
+    assert (frame.groupby("touchpoint")["kpi"].nunique() == 3).all()
+    unasked = frame[frame["touchpoint"] == "performance improvement plan"]
+    assert unasked["estimate"].isna().all()
+    assert (unasked[["n", "n_units"]] == 0).all().all()
 
 
 def test_recognition_was_planted_above_after_training_support(sample):

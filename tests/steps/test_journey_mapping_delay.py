@@ -23,6 +23,7 @@ def test_the_planted_week_is_found_for_every_kpi(sample, late):
     assert (table["planted"] <= table["conf_high"]).all()
     assert (table["p_leads"] > 0.05).all()
     assert "Planted in this simulated study" in delay.agreement_sentence(late)
+    assert {fact["outcome"]: fact["arrives"] for fact in delay.facts(late)} == dict.fromkeys(sample.cx_kpis, 2)
 
 
 def test_one_aspect_alone_has_the_effect_planted_for_it(sample):
@@ -79,6 +80,7 @@ def test_studies_that_cannot_carry_it_say_so(one_wave, team_grain, sample):
     assert late.profile.empty
     assert delay.delay_sentence(late, "satisfaction", 8) == ""
     assert delay.agreement_sentence(late) == ""
+    assert delay.facts(late) == []
     units = delay.delay(team_grain, "", 2, 6)
     assert delay.why_not(units, "satisfaction") == "" or "not assessed" in delay.why_not(units, "satisfaction")
     long = delay.delay(sample, "", 40, 80)

@@ -122,6 +122,14 @@ def delay_sentence(delayed: Delay, kpi: str, min_group: int) -> str:
     return f"{said} Before employees answer nothing clear moves (placebo p = {p_in_words(row.p_leads)}), as it must be."
 
 
+def facts(delayed: Delay) -> list[dict[str, object]]:
+    """Return, per KPI in which a change arrives, the week, its 95 % set and the people behind it."""
+    if delayed.reason:
+        return []
+    clear = delayed.arrivals[delayed.arrivals["p_lags"] < 0.05]
+    return clear[["outcome", "arrives", "first", "last", "estimate", "n_units"]].to_dict("records")
+
+
 def agreement_sentence(delayed: Delay) -> str:
     """Say for how many KPIs the weeks agree with what was planted; '' for real data."""
     known = delayed.arrivals

@@ -134,7 +134,8 @@ def kpis(data: StudyData) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: touchpoint, kpi, tidy mean (0 worst answer, 100 best; clustered by unit), n_units.
+    DataFrame, every touchpoint (all nine of the lifecycle) with every KPI that was asked somewhere: touchpoint, kpi,
+    tidy mean (0 worst answer, 100 best; clustered by unit; NaN where nobody answered), n_units.
     """
     scales = ex_kpi_scales(data)
     parts = []
@@ -149,6 +150,11 @@ def kpis(data: StudyData) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     frame = pd.concat(parts, ignore_index=True).rename(columns={"n_clusters": "n_units"})
     order = {name: i for i, name in enumerate(_in_order(frame["touchpoint"]))}
+    every = pd.MultiIndex.from_product([order, frame["kpi"].unique()], names=["touchpoint", "kpi"]).to_frame(
+        index=False
+    )
+    frame = every.merge(frame, on=["touchpoint", "kpi"], how="left")
+    frame[["n", "n_units"]] = frame[["n", "n_units"]].fillna(0).astype(int)
     frame["at"] = frame["touchpoint"].map(order)
     frame["nth"] = frame["kpi"].map({k: i for i, k in enumerate(KPI_CONCEPTS)})
     return frame.sort_values(["at", "nth"], ignore_index=True)[columns]
@@ -156,7 +162,8 @@ def kpis(data: StudyData) -> pd.DataFrame:
 
 def kpis_sentence(frame: pd.DataFrame, min_group: int) -> str:
     """Say where employees are best and worst off; '' where nothing may be shown."""
-    shown = frame[(frame["n_units"] >= min_group) & (frame["kpi"] == frame["kpi"].iloc[-1])] if len(frame) else frame
+    seen = frame[frame["n_units"] >= min_group]
+    shown = seen[seen["kpi"] == seen["kpi"].iloc[-1]] if len(seen) else seen
     if len(shown) < 2:
         return ""
     low, high = shown.loc[shown["estimate"].idxmin()], shown.loc[shown["estimate"].idxmax()]

@@ -1,0 +1,164 @@
+"""How employees and customers see the same thing: the perception gap (M15)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from exlink.data.answers import cx_answer_cells, cx_kpi_scales, ex_answer_cells, ex_kpi_scales, percent_of_scale
+from exlink.data.dataset import StudyData
+from exlink.data.wording import in_words, signed
+from exlink.stats.multiplicity import benjamini_hochberg
+from exlink.stats.two_sides import two_sides
+
+ALL = "all"
+CUSTOMERS, EMPLOYEES = "customers", "employees"
+COLUMNS = ["group", "kpi", "customers", "employees", "estimate", "conf_low", "conf_high", "p_adjusted", "clear", "n",
+           "n_units"]  # fmt: skip
+
+
+def mirrored(data: StudyData) -> list[str]:
+    """Return the KPIs that both sides were asked."""
+    asked = ex_kpi_scales(data)
+    return [kpi for kpi in data.cx_kpis if kpi in asked]
+
+
+def why_not(data: StudyData) -> str:
+    """Return why there is no gap to be seen, or ''."""
+    if mirrored(data):
+        return ""
+    return f"not assessed: needs `ex_responses.kpi` with one of {', '.join(data.cx_kpis)}, which customers were asked"
+
+
+def shared_stages(data: StudyData) -> list[str]:
+    """Return the customer touchpoints that employees were asked about by the same name."""
+    return data.query(f"""
+        SELECT DISTINCT touchpoint FROM ex_responses WHERE kpi IN ('ease', 'recommend', 'satisfaction')
+        AND touchpoint IN (SELECT touchpoint FROM interactions) AND {data.unit} IS NOT NULL
+        ORDER BY touchpoint""")["touchpoint"].tolist()
+
+
+def compared_words(data: StudyData) -> str:
+    """Say what counts as the same stage in this study."""
+    if stages := shared_stages(data):
+        return f"Compared is what customers and employees say about the same stage by name: {in_words(stages)}."
+    return (
+        "Nobody asked employees about stages of the customer journey, so the same *contacts* are compared: each "
+        "customer's answer against what the one who served it had last said of the same KPI about their work."
+    )
+
+
+def stage_gaps(data: StudyData, order: Sequence[str]) -> pd.DataFrame:
+    """Return customers' view less employees' view per stage and KPI, both from 0 (worst answer) to 100 (best).
+
+    Where employees were asked about a customer stage by its name, their answers about it stand against customers'
+    answers after contacts there. Otherwise nobody asked employees about stages, and the same stage means the same
+    contacts: each answer of a customer stands against what the one who served it had last said of the same KPI about
+    their work.
+
+    Parameters
+    ----------
+    order : the customer touchpoints in the order of the journey.
+
+    Returns
+    -------
+    DataFrame: group (stage, ``all`` last), kpi, customers, employees (means), estimate with bounds (the difference;
+    clustered by unit, who are on both sides), p_adjusted (Benjamini–Hochberg over the stages and KPIs), clear, n
+    (customers' answers), n_units.
+    """
+    if not mirrored(data):
+        return pd.DataFrame(columns=COLUMNS)
+    stages = shared_stages(data)
+    cells = _by_name(data, stages) if stages else _same_contacts(data, "touchpoint")
+    return _gaps(cells, data.unit, [s for s in order if not stages or s in stages])
+
+
+def role_gaps(data: StudyData) -> pd.DataFrame:
+    """Return the gap per role over the same contacts: as `stage_gaps`, group is the role; empty at team grain."""
+    if data.unit == "team_id" or not mirrored(data):
+        return pd.DataFrame(columns=COLUMNS)
+    cells = _same_contacts(data, "role")
+    return _gaps(cells, data.unit, sorted(cells["group"].unique()))
+
+
+def gap_sentence(shown: pd.DataFrame, kpi: str) -> str:
+    """Say who sees it better, and where the two views are furthest apart. ``shown``: what the gate released."""
+    seen = shown.dropna(subset=["estimate", "conf_low"])
+    whole = seen[(seen["group"] == ALL) & (seen["kpi"] == kpi)]
+    if whole.empty:
+        return ""
+    row = whole.iloc[0]
+    bounds = f"{signed(row.conf_low, 1)} to {signed(row.conf_high, 1)}"
+    numbers = f"customers less employees: {signed(row.estimate, 1)} points of 100, {bounds}"
+    if row.conf_low <= 0 <= row.conf_high:
+        said = f"**On {kpi} the two sides do not clearly differ** ({numbers})."
+    else:
+        who, other = (CUSTOMERS, EMPLOYEES) if row.estimate > 0 else (EMPLOYEES, CUSTOMERS)
+        said = f"**On {kpi} {who} are better pleased than {other}** ({numbers})."
+    stages = seen[(seen["group"] != ALL) & (seen["kpi"] == kpi)]
+    if len(stages) < 2:
+        return said
+    high, low = stages.loc[stages["estimate"].idxmax()], stages.loc[stages["estimate"].idxmin()]
+    if low.conf_high >= high.conf_low:
+        return f"{said} The gap is much the same everywhere: intervals of the widest and the narrowest overlap."
+    return (
+        f"{said} It runs from {signed(low.estimate, 1)} at {low.group} to {signed(high.estimate, 1)} at {high.group}."
+    )
+
+
+def _gaps(cells: pd.DataFrame, unit: str, order: Sequence[str]) -> pd.DataFrame:
+    total = cells.assign(group=ALL)
+    found = two_sides(pd.concat([cells, total]), CUSTOMERS, EMPLOYEES, ["group", "kpi"], cluster=unit)
+    found = found[(found["n_first"] > 0) & (found["n_second"] > 0)].reset_index(drop=True)
+    apart = found["group"] != ALL  # the total is no test of its own
+    found["p_adjusted"] = benjamini_hochberg(found["p_value"].where(apart))
+    found["clear"] = found["p_adjusted"] < 0.05
+    places = {name: i for i, name in enumerate([*order, ALL])}
+    kpis = {kpi: i for i, kpi in enumerate(dict.fromkeys(cells["kpi"]))}
+    found = found.assign(at=found["group"].map(places), nth=found["kpi"].map(kpis)).dropna(subset=["at"])
+    found = found.assign(n=found["n_first"]).rename(columns={"n_clusters": "n_units"})
+    return found.sort_values(["at", "nth"], ignore_index=True)[COLUMNS]
+
+
+def _same_contacts(data: StudyData, group: str) -> pd.DataFrame:
+    """Return both sides of every linked contact with an answer, per unit, wave and ``group``."""
+    cells = data.cells([data.unit, "wave", group], data.cx_kpis)
+    exposed = data.exposures()
+    both = cells.merge(exposed, on=[data.unit, "wave"], how="inner", validate="many_to_one")
+    cx, ex = cx_kpi_scales(data), ex_kpi_scales(data)
+    parts = []
+    for kpi in mirrored(data):
+        known = both[both[f"ex_{kpi}"].notna() & (both[f"n_{kpi}"] > 0)]
+        n = known[f"n_{kpi}"]
+        parts.append(
+            pd.DataFrame(
+                {data.unit: known[data.unit], "group": known[group], "kpi": kpi, "n_customers": n, "n_employees": n}
+            )
+            .assign(sum_customers=n * percent_of_scale(known[f"sum_{kpi}"] / n, cx[kpi]))
+            .assign(sum_employees=n * percent_of_scale(known[f"ex_{kpi}"], ex[kpi]))
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _by_name(data: StudyData, stages: Sequence[str]) -> pd.DataFrame:
+    """Return customers' answers at the stages, and employees' answers about them, per unit."""
+    cx, ex = cx_kpi_scales(data), ex_kpi_scales(data)
+    theirs, ours = cx_answer_cells(data), ex_answer_cells(data)
+    parts = []
+    for kpi in mirrored(data):
+        served = theirs[theirs["touchpoint"].isin(stages) & (theirs[f"n_{kpi}"] > 0)]
+        n, mean = served[f"n_{kpi}"], served[f"sum_{kpi}"] / served[f"n_{kpi}"]
+        parts.append(
+            pd.DataFrame(
+                {data.unit: served[data.unit], "group": served["touchpoint"], "kpi": kpi, "n_customers": n}
+            ).assign(sum_customers=n * percent_of_scale(mean, cx[kpi]), n_employees=0, sum_employees=0.0)
+        )
+        said = ours[(ours["kpi"] == kpi) & ours["touchpoint"].isin(stages)]
+        n, mean = said["n_score"], said["sum_score"] / said["n_score"]
+        parts.append(
+            pd.DataFrame(
+                {data.unit: said[data.unit], "group": said["touchpoint"], "kpi": kpi, "n_employees": n}
+            ).assign(sum_employees=n * percent_of_scale(mean, ex[kpi]), n_customers=0, sum_customers=0.0)
+        )
+    return pd.concat(parts, ignore_index=True)

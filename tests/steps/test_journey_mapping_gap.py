@@ -1,0 +1,130 @@
+"""01: both sides of the same contacts, and how much of the answers lies with people, role by role."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exlink.data.answers import ex_kpi_scales
+from exlink.steps.journey_mapping import gap, influence, track
+
+
+@pytest.fixture(scope="module")
+def order(sample):
+    return track.stage_order(sample)
+
+
+@pytest.fixture(scope="module")
+def seen(sample, order):
+    return gap.stage_gaps(sample, order)
+
+
+@pytest.fixture(scope="module")
+def roles(sample):
+    return influence.role_shares(sample, "satisfaction")
+
+
+def test_gap_is_the_mean_difference_of_the_same_contacts(seen, sample):
+    raw = sample.query("""
+        SELECT avg((i.satisfaction - 1) / 4 * 100) AS cx, avg((e.ex_satisfaction - 1) / 4 * 100) AS ex,
+               count(*) AS n, count(DISTINCT employee_id) AS people
+        FROM linked i JOIN exposures e USING (employee_id, wave)
+        WHERE i.touchpoint = 'claim' AND i.satisfaction IS NOT NULL AND e.ex_satisfaction IS NOT NULL ORDER BY ALL
+        """).iloc[0]
+    row = seen[(seen["group"] == "claim") & (seen["kpi"] == "satisfaction")].iloc[0]
+    assert row["customers"] == pytest.approx(raw["cx"])
+    assert row["employees"] == pytest.approx(raw["ex"])
+    assert row["estimate"] == pytest.approx(raw["cx"] - raw["ex"])
+    assert (row["n"], row["n_units"]) == (raw["n"], raw["people"])
+    assert row["conf_low"] < row["estimate"] < row["conf_high"]
+
+
+def test_stages_stand_in_order_and_the_total_is_no_test(seen, order):
+    assert list(dict.fromkeys(seen["group"])) == [*order, gap.ALL]
+    total = seen[seen["group"] == gap.ALL]
+    assert total["p_adjusted"].isna().all()
+    assert not total["clear"].any()
+
+
+def test_planted_low_stages_have_the_smallest_gap(seen):
+    """Customers' scores are planted lowest at claims and cancellations; who serves them is much the same."""
+    own = seen[(seen["kpi"] == "satisfaction") & (seen["group"] != gap.ALL)].set_index("group")["estimate"]
+    assert set(own.nsmallest(2).index) == {"claim", "cancellation"}
+    said = gap.gap_sentence(seen, "satisfaction")
+    assert "customers are better pleased than employees" in said
+    assert "at claim" in said
+
+
+def test_sentence_does_not_invent_a_side(seen):
+    level = seen.assign(conf_low=-5.0, conf_high=5.0, estimate=0.0)
+    assert "do not clearly differ" in gap.gap_sentence(level, "satisfaction")
+    assert gap.gap_sentence(seen.iloc[:0], "satisfaction") == ""
+
+
+def test_roles_cover_all_contacts(sample):
+    by_role = gap.role_gaps(sample)
+    total = by_role[by_role["group"] == gap.ALL].set_index("kpi")["n"]
+    parts = by_role[by_role["group"] != gap.ALL].groupby("kpi")["n"].sum()
+    assert parts.to_dict() == total.to_dict()
+
+
+def test_employees_asked_about_a_stage_by_name_are_compared_there(sample, order, monkeypatch):
+    """With the coaching answers renamed to claims, the stage of that name – and no other – is compared."""
+    said = gap.ex_answer_cells(sample)
+    renamed = said.assign(touchpoint=said["touchpoint"].replace({"coaching": "claim"}))
+    monkeypatch.setattr(gap, "shared_stages", lambda data: ["claim"])
+    monkeypatch.setattr(gap, "ex_answer_cells", lambda data: renamed)
+    frame = gap.stage_gaps(sample, order)
+    assert set(frame["group"]) == {"claim", gap.ALL}
+    row = frame[(frame["group"] == "claim") & (frame["kpi"] == "ease")].iloc[0]
+    own = said[(said["touchpoint"] == "coaching") & (said["kpi"] == "ease")]
+    low, high = ex_kpi_scales(sample)["ease"]
+    assert row["employees"] == pytest.approx((own["sum_score"].sum() / own["n_score"].sum() - low) / (high - low) * 100)
+    assert "the same stage by name: claim" in gap.compared_words(sample)
+
+
+def test_without_employees_kpis_the_gap_is_not_assessed(sample, order, monkeypatch):
+    monkeypatch.setattr(gap, "ex_kpi_scales", lambda data: {})
+    assert gap.why_not(sample).startswith("not assessed: needs `ex_responses.kpi`")
+    assert gap.stage_gaps(sample, order).empty
+    assert gap.role_gaps(sample).empty
+
+
+def test_team_grain_has_stages_and_no_roles(team_grain):
+    assert gap.role_gaps(team_grain).empty
+    assert influence.role_shares(team_grain, "satisfaction").empty
+    frame = gap.stage_gaps(team_grain, track.stage_order(team_grain))
+    assert frame["n_units"].max() == 20
+
+
+def test_roles_average_is_what_was_planted(roles, sample):
+    """Employee and team together; roles were planted to differ in slopes only, which moves their shares a little."""
+    average = roles[roles["role"] == influence.AVERAGE_ROLE].iloc[0]
+    assert average["conf_low"] <= average["planted"] <= average["conf_high"]
+    assert set(roles["role"]) == {*sample.frame("employees")["role"], influence.AVERAGE_ROLE}
+    alone, pooled = (roles[roles["series"] == s].set_index("role") for s in (influence.MEASURED, influence.POOLED))
+    width = (alone["conf_high"] - alone["conf_low"]) - (pooled["conf_high"] - pooled["conf_low"]).reindex(alone.index)
+    assert (width > 0).all(), "what other roles say must sharpen the guess"
+
+
+def test_stage_means_are_no_share_of_people(sample, monkeypatch):
+    """Specialists for a low stage: everything between people is the stage, so nothing is left."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for u in range(60):
+        y = (3.0 if u % 2 else 4.0) + rng.normal(size=25)
+        stage = "claim" if u % 2 else "enquiry"
+        rows.append({"role": "ab"[u // 30], "touchpoint": stage, "employee_id": f"e{u}", "n_satisfaction": 25,
+                     "sum_satisfaction": y.sum(), "sumsq_satisfaction": (y**2).sum()})  # fmt: skip
+    monkeypatch.setattr(influence, "cx_answer_cells", lambda data, by: pd.DataFrame(rows))
+    frame = influence.role_shares(sample, "satisfaction")
+    assert (frame["conf_low"] < 0.01).all()
+    assert (frame["estimate"] < 0.05).all()
+
+
+def test_sentence_tells_roles_apart_only_when_they_are(roles):
+    assert "do not differ beyond chance" in influence.role_sentence(roles, "satisfaction")
+    apart = roles.copy()
+    pooled = (apart["series"] == influence.POOLED) & (apart["role"] == "bank advisor")
+    apart.loc[pooled, ["estimate", "conf_low", "conf_high"]] = [0.2, 0.15, 0.25]
+    assert "the two intervals do not overlap" in influence.role_sentence(apart, "satisfaction")
+    assert influence.role_sentence(roles.iloc[:1], "satisfaction") == ""
