@@ -42,10 +42,10 @@ def against_score(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: asked (customers, employees), who (employees, teams), kind ('between them', 'over time'), estimate
-    (points of 100 per ten percentage points of invitations), std_error, conf_low, conf_high, p_value, p_adjusted
-    (Benjamini–Hochberg), n (answers), n_units, mde, verdict, note (empty, or why not). Empty without invitations or
-    scores.
+    DataFrame: asked (customers, employees), who (employees, teams), kind ('between them', 'over time'), compared (both
+    in words), estimate (points of 100 per ten percentage points of invitations), std_error, conf_low, conf_high,
+    p_value, p_adjusted (Benjamini–Hochberg), n (answers), n_units, mde, verdict, note (empty, or why not). Empty
+    without invitations or scores.
     """
     rows = []
     customers = _customers_asked(data)
@@ -55,7 +55,8 @@ def against_score(data: StudyData, contacts: pd.DataFrame) -> pd.DataFrame:
     employees = _employees_asked(data, contacts)
     if employees is not None:
         rows += _slopes(employees, "team_id", "employees")
-    return _judged(pd.DataFrame(rows, columns=["asked", "who", "kind", *_TIDY, "note"]), POINTS)
+    frame = _judged(pd.DataFrame(rows, columns=["asked", "who", "kind", *_TIDY, "note"]), POINTS)
+    return frame.assign(compared=frame["who"] + " " + frame["kind"])
 
 
 def against_outcome(data: StudyData) -> pd.DataFrame:
