@@ -9,6 +9,7 @@ import pandas as pd
 from exlink.data.asked import quarter_of
 from exlink.data.dataset import StudyData
 from exlink.data.exposures import slug
+from exlink.data.kpis import share_columns
 from exlink.data.warehouse import name_of
 
 KPI_CONCEPTS = ("ease", "recommend", "satisfaction")
@@ -70,7 +71,7 @@ def cx_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",), period
     Returns
     -------
     DataFrame: unit, by…, contacts, per KPI k that customers answered n_k, sum_k, sumsq_k, top2_k, promoters_k,
-    detractors_k, and n_resolved, resolved where first-contact resolution is known.
+    detractors_k, and per filled column c of the KPIs that are shares of contacts n_c, hits_c.
     """
     when = {"quarter": quarter_of("started_at"), "month": "strftime(started_at, '%Y-%m')"}
     keys = ", ".join(f'{when[period]} AS "when"' if c == "when" else name_of(c) for c in by)
@@ -85,8 +86,9 @@ def cx_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",), period
             f"count_if({net} AND {k} >= 9) AS promoters_{k}",
             f"count_if({net} AND {k} <= 6) AS detractors_{k}",
         ]
-    if data.has("interactions", "resolved_first_contact"):
-        parts += ["count(resolved_first_contact) AS n_resolved", "count_if(resolved_first_contact) AS resolved"]
+    for column in share_columns():
+        if data.has("interactions", column):
+            parts += [f"count({column}) AS n_{column}", f"count_if({column}) AS hits_{column}"]
     return data.query(f"SELECT {data.unit}, {keys}, {', '.join(parts)} FROM interactions GROUP BY ALL ORDER BY ALL")
 
 

@@ -26,6 +26,11 @@ class Kpi:
     needs: str
     source: str
 
+    @property
+    def column(self) -> str:
+        """Return the column that holds the KPI's answers."""
+        return self.needs.partition(".")[2]
+
 
 KPIS: tuple[Kpi, ...] = (
     Kpi(
@@ -128,6 +133,11 @@ KPIS: tuple[Kpi, ...] = (
         "ISO 10004:2018, asked of employees",
     ),
 )
+
+
+def share_columns(kpis: tuple[Kpi, ...] | None = None) -> list[str]:
+    """Return the yes-or-no columns of ``interactions`` that KPIs are shares of."""
+    return [k.column for k in (KPIS if kpis is None else kpis) if k.statistic == "share"]
 
 
 def lacking(kpis: tuple[Kpi, ...] = KPIS) -> dict[str, str]:

@@ -14,7 +14,7 @@ CUSTOMERS, EMPLOYEES = "customers", "employees"
 def people_at_touchpoints(data: StudyData) -> pd.DataFrame:
     """Return the units behind every series of both sides, at each touchpoint and over all.
 
-    The series of customers are their KPIs, whether a contact was resolved, and contacts; those of employees are
+    The series of customers are their KPIs, whatever else KPIs are shares of, and contacts; those of employees are
     their KPIs and the answers to any item, or, at a touchpoint nobody answers about, the invitations to it.
 
     Returns

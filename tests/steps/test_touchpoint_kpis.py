@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exlink.data.kpis import KPIS, lacking
+from exlink.data import kpis
+from exlink.data.kpis import KPIS, Kpi, lacking
 from exlink.errors import ParameterError
 from exlink.stats.reliability import cronbach_alpha
 from exlink.steps.touchpoint_kpis import dictionary, indices, scores, trend
@@ -85,6 +86,18 @@ def test_employees_kpis_follow_their_formulas(at, sample):
     assert at.loc[("employees", "ESAT", "all"), "estimate"] == pytest.approx(
         100 * (said.loc[said["kpi"] == "satisfaction", "score"] >= 4).mean()
     )
+
+
+def test_a_kpi_is_added_by_a_row(sample, monkeypatch):
+    reopened = Kpi("Reopened", "cx", "lasting", "share", "share of contacts opened again", "%", "lower is better",
+                   "interactions.reopened", "house measure")  # fmt: skip
+    for module in (kpis, scores):
+        monkeypatch.setattr(module, "KPIS", (*KPIS, reopened))
+    found = scores.kpi_table(sample).set_index(["kpi", "touchpoint"])
+    share = sample.query("SELECT 100 * avg(reopened::INT) AS share FROM interactions ORDER BY 1")["share"][0]
+    assert found.loc[("Reopened", "all"), "estimate"] == pytest.approx(share)
+    assert found.loc[("FCR", "all"), "estimate"] != pytest.approx(share)
+    assert lacking((*KPIS, reopened))["lasting"] == "ex"
 
 
 def test_clustered_intervals_are_wider_than_those_of_independent_answers(at, contacts):

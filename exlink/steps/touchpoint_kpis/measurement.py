@@ -159,8 +159,10 @@ def measurement_sentence(data: StudyData, found: Measured) -> str:
         f"The two-factor model {'fits' if good else 'does not reach every usual mark of fit'}: CFI {m['cfi']:.2f}, "
         f"RMSEA {m['rmsea']:.2f} ({m['rmsea_low']:.2f} to {m['rmsea_high']:.2f}), SRMR {m['srmr']:.2f}. "
     )
-    r = found.two.correlations.iloc[0]
-    said += f"The factors correlate {r['estimate']:.2f} ({r['conf_low']:.2f} to {r['conf_high']:.2f})."
+    if not found.two.improper:  # else the correlation hangs on a loading that is not known
+        r = found.two.correlations.iloc[0]
+        low, high = max(r["conf_low"], -1.0), min(r["conf_high"], 1.0)
+        said += f"The factors correlate {r['estimate']:.2f} ({low:.2f} to {high:.2f})."
     if found.two.improper:
         names = in_words([column_label(data, c) for c in found.two.improper])
         lost = in_words(untold_factors(found.two, found.factors))

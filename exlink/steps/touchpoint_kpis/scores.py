@@ -170,7 +170,7 @@ def touchpoint_sentence(frame: pd.DataFrame, side: str, min_group: int) -> str:
 def _cells_of(kpi: Kpi, cx: pd.DataFrame, ex: pd.DataFrame) -> pd.DataFrame:
     """Return the cells of one KPI with columns n, sum, sumsq, top2, promoters, detractors."""
     if kpi.statistic == "share":
-        return cx.assign(n_score=cx["n_resolved"], hits=cx["resolved"])
+        return cx.assign(n_score=cx[f"n_{kpi.column}"], hits=cx[f"hits_{kpi.column}"])
     if kpi.side == "ex":
         return ex[ex["kpi"] == kpi.concept].assign(hits=lambda f: f["top2"])
     k = kpi.concept
