@@ -178,6 +178,22 @@ def trap_sentence(rankings: pd.DataFrame, fits: pd.DataFrame | str, outcome: str
     )
 
 
+def beyond_sentence(added: pd.DataFrame, fits: pd.DataFrame, outcome: str) -> str:
+    """Return what each side knows that the other does not, and what that is worth for people not seen before."""
+    aspects, score = added.iloc[0], added.iloc[1]
+    gain = fits.set_index("model").loc[ASPECTS]
+    saves = "save" if gain["saved"] > 0 else "cost"
+    sure = "" if gain["conf_low"] > 0 or gain["conf_high"] < 0 else "; that may be chance"
+    return (
+        f"Beyond the overall score, the aspects account for a further **{aspects['estimate']:.1%}** of the movement of "
+        f"customers' {outcome} (ΔR²; 95 % interval {aspects['conf_low']:.1%} to {aspects['conf_high']:.1%}); beyond "
+        f"the aspects, the overall score for {score['estimate']:.1%} ({score['conf_low']:.1%} to "
+        f"{score['conf_high']:.1%}). "
+        f"For people left out of the estimate, the aspects {saves} {abs(gain['saved']):.0%} of the overall score's "
+        f"squared misses ({gain['conf_low']:.0%} to {gain['conf_high']:.0%}{sure})."
+    )
+
+
 def share(moments: UnitMoments, chosen: list[int]) -> float:
     """Return R² of the chosen columns."""
     return float(_shares(moments.reduced(), chosen)[0])
