@@ -50,6 +50,19 @@ def test_one_column_is_austins_difference():
     assert (found.n, found.n_units) == (min(len(yes), len(no)), 20)
 
 
+def test_chance_is_the_clustered_error_of_the_difference_times_students_quantile():
+    """One column: half the width of a t interval from units' linearised shares, by hand on the rows."""
+    from scipy import stats
+
+    rows = clustered_rows(2)
+    sides = {s: rows[rows["side"] == s] for s in (1, 0)}
+    parts = {s: (part["x"] - part["x"].mean()).groupby(part["unit"]).sum() / len(part) for s, part in sides.items()}
+    squares = sum((part**2).sum() for part in parts.values())  # whole units are on one side
+    spread = np.sqrt((sides[1]["x"].var() + sides[0]["x"].var()) / 2)
+    want = stats.t.ppf(0.975, 20 - 1) * np.sqrt(20 / 19 * squares) / spread
+    assert standardised_difference(*number_sides(rows)).chance == pytest.approx(want, rel=1e-9)
+
+
 def test_a_category_of_two_levels_is_the_difference_of_a_share():
     """Austin 2009: a share's standardised difference, (p − q) / √((p(1−p) + q(1−q)) / 2)."""
     p, q, n = 0.6, 0.45, 400

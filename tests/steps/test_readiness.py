@@ -277,6 +277,17 @@ def test_modes_answer_alike_where_nothing_is_planted(sample):
     assert "%" not in few
 
 
+def test_the_answer_that_tells_the_mode_does_not_count(sample):
+    """Who is known by an answer has answered at least once: counting it would make everybody look diligent."""
+    first = sample.query("SELECT employee_id, min(responded_on) AS day FROM ex_responses GROUP BY 1 ORDER BY 1")
+    asked = ex_asked(sample)
+    later = asked[asked["surveyed"]].merge(first, on="employee_id")[lambda f: f["invited_on"] > f["day"]]
+    quarters = later.groupby(["employee_id", "quarter"])["answered"].max()
+    frame = consent.mode_response(sample)
+    assert frame["n"].iloc[:2].sum() == len(quarters)
+    assert (frame["estimate"] * frame["n"]).iloc[:2].sum() == pytest.approx(quarters.sum())
+
+
 def test_a_mode_that_answers_less_is_found(sample, monkeypatch):
     """Two thirds of the surveys sent to people without a name go unanswered; their first answer tells their mode."""
     mode = sample.query("SELECT DISTINCT employee_id FROM ex_responses WHERE NOT identified ORDER BY 1")["employee_id"]
