@@ -11,7 +11,15 @@ from exlink.errors import EstimationError
 from exlink.stats.tidy import tidy_frame
 
 _MOVING_RANGE = 1.128  # mean moving range of two independent normal values, in SD (Shewhart's d2)
-RUN = 8  # so many points in a row on one side of the centre count as a shift (Western Electric rule 4)
+RUN = 8  # so many points in a row on one side of the centre count as a shift
+# Western Electric's rules (1956): a name, how many of how many points in a row, beyond how many sigmas on one side
+RULES = (
+    ("outside the limits", 1, 1, 3.0),
+    ("two of three far out", 2, 3, 2.0),
+    ("four of five out", 4, 5, 1.0),
+    ("eight in a row on one side", RUN, RUN, 0.0),
+)
+FALSE_ALARMS = 1 / 91.75  # per point when nothing happens, all four rules together (Champ & Woodall 1987, table 1)
 
 
 def control_limits(value: Any, std_error: Any, n: Any, *, width: float = 3.0) -> pd.DataFrame:
@@ -30,8 +38,8 @@ def control_limits(value: Any, std_error: Any, n: Any, *, width: float = 3.0) ->
 
     Returns
     -------
-    DataFrame, shape (k, 5): centre, lower, upper, alarm (outside the limits, or the 8th or later of a run on one
-    side), sigma_z.
+    DataFrame, shape (k, 6): centre, lower, upper, alarm (the point completes one of ``RULES``), rule (the first of them
+    that it completes, or ''), sigma_z.
 
     Raises
     ------
@@ -47,13 +55,15 @@ def control_limits(value: Any, std_error: Any, n: Any, *, width: float = 3.0) ->
     z = (value[known] - centre) / std_error[known]
     stretch = max(float(np.abs(np.diff(z)).mean() / _MOVING_RANGE), 1.0)
     half = np.where(known, width * stretch * std_error, np.nan)
-    outside = known & (np.abs(value - centre) > half)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rule = _completed(3 * (value - centre) / half, known)
     return pd.DataFrame(
         {
             "centre": np.where(known, centre, np.nan),
             "lower": centre - half,
             "upper": centre + half,
-            "alarm": outside | _late_in_a_run(np.sign(value - centre), known),
+            "alarm": rule != "",
+            "rule": rule,
             "sigma_z": stretch,
         }
     )
@@ -93,12 +103,17 @@ def linear_drift(value: Any, n: Any, *, level: float = 0.95) -> pd.DataFrame:
     return tidy_frame("drift", slope, std_error, int(w.sum()), df=k - 2, level=level)
 
 
-def _late_in_a_run(side: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return which points are at least the ``RUN``-th in a row on their side; unknown points break nothing."""
-    late = np.zeros(len(side), dtype=bool)
-    length, last = 0, 0.0
-    for i in np.flatnonzero(known):
-        length = length + 1 if side[i] == last and side[i] != 0 else 1
-        last = side[i]
-        late[i] = length >= RUN
-    return late
+def _completed(sigmas: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the first rule that each point completes, or ''; unknown points are passed over.
+
+    A point completes a rule when it is itself beyond, and enough of the points up to it are, on the same side.
+    """
+    out = np.full(len(sigmas), "", dtype=object)
+    at = np.flatnonzero(known)
+    z = sigmas[at]
+    for name, enough, window, beyond in reversed(RULES):
+        for side in (1, -1):
+            hits = side * z > beyond
+            behind = np.convolve(hits, np.ones(window, dtype=int))[: len(z)]
+            out[at[hits & (behind >= enough)]] = name
+    return out

@@ -19,15 +19,14 @@ from exlink.data.choices import choice
 from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words
 from exlink.errors import EstimationError
-from exlink.stats.control import RUN, control_limits, linear_drift
+from exlink.stats.control import FALSE_ALARMS, control_limits, linear_drift
 from exlink.stats.intervals import group_means
 from exlink.stats.multiplicity import benjamini_hochberg
 
 EVERY = ("month", "quarter")
-CHANCE = 0.0027  # of a point to lie outside limits of three standard errors when nothing happened
 ALPHA = 0.05
 FEWEST = 6  # periods below which limits mean nothing
-COLUMNS = ["panel", "when", "value", "centre", "lower", "upper", "alarm", "n", "n_units"]
+COLUMNS = ["panel", "when", "value", "centre", "lower", "upper", "alarm", "rule", "n", "n_units"]
 
 
 def customers(data: StudyData, every: str = "month", without: Sequence[str] = ()) -> pd.DataFrame:
@@ -78,23 +77,26 @@ def main_touchpoint(cells: pd.DataFrame) -> str:
 
 
 def trend_sentence(frame: pd.DataFrame, what: str, min_group: int) -> str:
-    """Say where a series left its limits, and how many alarms chance alone would give."""
+    """Say where a series raised an alarm, by which rule, and how many alarms chance alone would give."""
     if frame.empty:
         return f"not assessed: {what} has fewer than {FEWEST} periods"
     shown = frame[frame["n_units"] >= min_group]
     alarms = shown[shown["alarm"].astype(bool)]
-    chance = CHANCE * len(shown)
+    chance = FALSE_ALARMS * len(shown)
     expected = "fewer than one" if chance < 1 else f"about {chance:.0f}"
     if alarms.empty:
         return (
-            f"**No alarm for {what}**: none of {len(shown)} points leaves its limits (chance alone would put "
-            f"{expected} outside)."
+            f"**No alarm for {what}**: none of {len(shown)} points leaves its limits or ends an unlikely run (chance "
+            f"alone would raise {expected})."
         )
-    names = ", ".join(f"{panel} ({', '.join(part['when'].astype(str))})" for panel, part in alarms.groupby("panel"))
+    names = "; ".join(
+        f"{panel} ({', '.join(f'{row.when}: {row.rule}' for row in part.itertuples())})"
+        for panel, part in alarms.groupby("panel")
+    )
     raised = "point raises" if len(alarms) == 1 else "points raise"
     return (
-        f"**{len(alarms)} of {len(shown)} {raised} an alarm for {what}**: {names}. Chance alone would put "
-        f"{expected} outside the limits. An alarm says that something changed, not what."
+        f"**{len(alarms)} of {len(shown)} {raised} an alarm for {what}**: {names}. Chance alone would raise "
+        f"{expected}. An alarm says that something changed, not what."
     )
 
 
@@ -156,8 +158,3 @@ def _charts(cells: pd.DataFrame, y: str, panel: str, unit: str, scales: dict[str
             part[column] = percent_of_scale(part[column], scales[name])
         parts.append(part.assign(panel=name))
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
-
-
-def rule() -> str:
-    """Return in words when a point raises an alarm."""
-    return f"outside the limits, or the {RUN}th or later in a row on one side of the centre"
