@@ -167,7 +167,7 @@ def stages_sentence(frame: pd.DataFrame, min_group: int) -> str:
     return (
         f"**Most is changed in {where}**: a standardised difference of {size}, where chance alone stays below "
         f"{worst.chance:.2f} ({worst.n_units:,.0f} people on the smaller side). {len(found)} of {len(frame)} "
-        f"comparisons are beyond {NOTICEABLE} and, after adjustment for their number, more than chance."
+        f"comparisons {'is' if len(found) == 1 else 'are'} beyond {NOTICEABLE} and, after adjustment for their number, more than chance."
     )
 
 

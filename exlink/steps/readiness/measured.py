@@ -67,7 +67,7 @@ def paths(data: StudyData) -> Verdict:
     again = _count(
         data,
         "SELECT count(*) AS n FROM (SELECT customer_id FROM interactions WHERE customer_id IS NOT NULL "
-        "GROUP BY 1 HAVING count(DISTINCT started_at) > 1) ORDER BY n",
+        "GROUP BY 1 HAVING min(started_at) < max(started_at)) ORDER BY n",
     )
     if not again:
         return Verdict(question, notebook, NOT, "No customer was met at two different times.")
