@@ -157,6 +157,7 @@ def stages_sentence(frame: pd.DataFrame, min_group: int) -> str:
     shown = found if len(found) else frame
     worst = shown.iloc[int(shown["difference"].abs().to_numpy().argmax())]
     where = f"{worst.characteristic} at the stage ‘{worst.stage}’"
+    verb = "is" if len(found) == 1 else "are"
     size = f"{worst.difference:.2f}" if worst.characteristic in _LABELS.values() else signed(worst.difference)
     if found.empty:
         return (
@@ -167,7 +168,7 @@ def stages_sentence(frame: pd.DataFrame, min_group: int) -> str:
     return (
         f"**Most is changed in {where}**: a standardised difference of {size}, where chance alone stays below "
         f"{worst.chance:.2f} ({worst.n_units:,.0f} people on the smaller side). {len(found)} of {len(frame)} "
-        f"comparisons {'is' if len(found) == 1 else 'are'} beyond {NOTICEABLE} and, after adjustment for their number, more than chance."
+        f"comparisons {verb} beyond {NOTICEABLE} and, after adjustment for their number, more than chance."
     )
 
 
