@@ -123,11 +123,11 @@ def _corrected(pair: _Pair, reps: int, seed: int, level: float) -> dict:
     out = {"estimate": r, "conf_low": low, "conf_high": high, "n": pair.n, "n_units": pair.n_units,
            "reliability_x": rel_x if pair.x else np.nan, "reliability_y": rel_y if pair.y else np.nan,
            "note": pair.lacking}  # fmt: skip
+    if not (pair.x or pair.y):
+        return out
     least = min(rel_x, rel_y)
-    if not least >= LEAST or not (pair.x or pair.y):
-        why = (
-            f"not corrected: a reliability of {max(least, 0.0):.2f} is too low" if pair.x or pair.y else "not corrected"
-        )
+    if not least >= LEAST:
+        why = f"not corrected: a reliability of {max(least, 0.0):.2f} is too low"
         return {**out, "note": "; ".join(filter(None, [why, pair.lacking]))}
     value = r / np.sqrt(rel_x * rel_y)
     # a draw without reliable differences says that the corrected correlation could be anything in r's direction

@@ -17,7 +17,7 @@ import pandas as pd
 from exlink.errors import EstimationError, listed
 from exlink.stats.bootstrap import bootstrap
 from exlink.stats.moments import UnitMoments
-from exlink.stats.tidy import check_level
+from exlink.stats.tidy import check_level, draws_frame
 
 MOST_LMG = 12  # 2^12 models per draw; beyond it the time doubles with every covariate
 SINGULAR = 1e-12  # smallest eigenvalue of a correlation matrix, relative to the largest, that can be told from zero
@@ -64,7 +64,7 @@ class Importance:
     table : DataFrame        method ('LMG', 'relative weights'), term, estimate (points of R²), share (of R²; shares of
                              a method sum to 1) with std_error, conf_low, conf_high, rank (1 = largest) with rank_low,
                              rank_high, slope (all covariates in one model) with slope_low, slope_high, n, n_units,
-                             note (why a method was not computed)
+                             n_units, note (why a method was not computed)
     rsquared : float         of all covariates together
     collinearity : Collinearity
     """
@@ -190,8 +190,9 @@ def importance(moments: UnitMoments, *, reps: int = 1000, seed: int, level: floa
     point = statistic(np.ones((1, len(moments.units))))[0]
     draws = bootstrap(statistic, len(moments.units), reps=reps, seed=seed)
     tails = [(1 - level) / 2, (1 + level) / 2]
-    slope_low, slope_high = _quantiles(draws[:, 2 * p :], tails)
-    slopes = {"slope": point[2 * p :], "slope_low": slope_low, "slope_high": slope_high}
+    own = draws_frame(names, point[2 * p :], draws[:, 2 * p :], moments.n_rows, level=level)
+    slopes = {"slope": own["estimate"], "slope_low": own["conf_low"], "slope_high": own["conf_high"],
+              "slope_p": own["p_value"]}  # fmt: skip
     parts = []
     for k, method in enumerate((LMG, JOHNSON)):
         here = slice(k * p, (k + 1) * p)

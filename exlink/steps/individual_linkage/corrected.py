@@ -8,6 +8,7 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.items import aspect_items
 from exlink.data.panel import aspect_columns, column_label, panel_cells
+from exlink.data.wording import in_words
 from exlink.stats.disattenuation import disattenuated
 
 RAW, CORRECTED = "as measured", "corrected for unreliability"
@@ -31,7 +32,7 @@ def corrected_correlations(data: StudyData, outcome: str, *, reps: int, seed: in
 
 def raw_and_corrected(found: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Return both versions of one kind under each other, aspects with the strongest correlation first."""
-    part = found[(found["kind"] == kind) & found["estimate"].notna()].sort_values("estimate", ascending=False)
+    part = found[(found["kind"] == kind) & found["corrected"].notna()].sort_values("estimate", ascending=False)
     names = {"corrected": "estimate", "corrected_low": "conf_low", "corrected_high": "conf_high"}
     kept = ["aspect", "estimate", "conf_low", "conf_high", "n", "n_units"]
     both = part[["aspect", *names, "n", "n_units"]].rename(columns=names)
@@ -48,8 +49,8 @@ def corrected_sentence(found: pd.DataFrame, kind: str, outcome: str, people: str
     """Return what unreliability hides in one kind of correlation, at the strongest pair."""
     part = found[(found["kind"] == kind) & found["corrected"].notna()]
     if part.empty:
-        notes = [n for n in found.loc[found["kind"] == kind, "note"] if n]
-        return f"not assessed: no correlation {kind} {people} can be corrected" + (f" ({notes[0]})" if notes else "")
+        why = notes(found[found["kind"] == kind])
+        return f"not assessed: no correlation {kind} {people} can be corrected" + (f"; {why[0]}" if why else "")
     top = part.loc[part["estimate"].abs().idxmax()]
     sides = [
         f"{who} {value:.2f}"
@@ -62,3 +63,12 @@ def corrected_sentence(found: pd.DataFrame, kind: str, outcome: str, people: str
         f"{top['corrected_high']:.2f}) once noise is taken out of both sides; reliability of such differences: "
         f"{' and '.join(sides)} (1 is perfect)."
     )
+
+
+def notes(found: pd.DataFrame) -> list[str]:
+    """Return what could not be corrected, or was cut, once per reason with the aspects it is about."""
+    told = found[found["note"] != ""]
+    return [
+        f"{why[0].upper()}{why[1:]}: {in_words(list(dict.fromkeys(part['aspect'])))} ({kind})."
+        for (kind, why), part in told.groupby(["kind", "note"], sort=False)
+    ]

@@ -12,6 +12,7 @@ from exlink.errors import EstimationError
 from exlink.stats.correlation import collapse
 from exlink.stats.importance import LMG, Importance, importance
 from exlink.stats.moments import within_moments
+from exlink.stats.multiplicity import benjamini_hochberg
 
 
 def importance_of_aspects(data: StudyData, outcome: str, *, reps: int, seed: int) -> Importance | str:
@@ -38,19 +39,23 @@ def importance_table(data: StudyData, found: Importance) -> pd.DataFrame:
     -------
     DataFrame: aspect (label), term, method (LMG, relative weights where there are too many aspects), share with
     conf_low, conf_high, rank, ranks (rank interval as text), weight (the other method's share), slope with
-    slope_low, slope_high, direction ('with', 'against', 'not clear'), n, n_units.
+    slope_low, slope_high, p_adjusted (Benjamini–Hochberg over the aspects), direction ('with', 'against', 'not clear'
+    after adjustment), n, n_units.
     """
     by = found.table.set_index("term")
     known = by[by["share"].notna()]
     main = known[known["method"] == (LMG if (known["method"] == LMG).any() else known["method"].iloc[0])]
     other = by[by["method"] != main["method"].iloc[0]]["share"]
+    adjusted = benjamini_hochberg(main["slope_p"])
+    up, down = ((adjusted < 0.05) & (sign * main["slope"] > 0) for sign in (1, -1))
     out = main.assign(
+        p_adjusted=adjusted,
         weight=other, aspect=[column_label(data, t) for t in main.index],
         ranks=[_places(r.rank_low, r.rank_high) for r in main.itertuples()],
-        direction=np.select([main["slope_low"] > 0, main["slope_high"] < 0], ["with", "against"], "not clear"),
+        direction=np.select([up, down], ["with", "against"], "not clear"),
     ).reset_index()  # fmt: skip
     columns = ["aspect", "term", "method", "share", "conf_low", "conf_high", "rank", "ranks", "weight", "slope",
-               "slope_low", "slope_high", "direction", "n", "n_units"]  # fmt: skip
+               "slope_low", "slope_high", "p_adjusted", "direction", "n", "n_units"]  # fmt: skip
     return out.sort_values(["rank", "aspect"], ignore_index=True)[columns]
 
 

@@ -76,7 +76,7 @@ def differences(data: StudyData) -> Differences:
     out = pd.DataFrame(tests, columns=TESTS)
     out["p_adjusted"] = benjamini_hochberg(out["p_value"].astype(float))
     out["p_words"] = out["p_adjusted"].map(p_in_words)
-    out["verdict"] = np.where(out["p_adjusted"] < 0.05, "differs", "no evidence that it differs")
+    out["verdict"] = np.where(out["p_adjusted"] < 0.05, "differs", "not shown to differ")
     return Differences(pd.DataFrame(rows, columns=SLOPES), out, lines)
 
 
