@@ -44,7 +44,8 @@ def fit_lmm(
         (``1 + x``, ``0 + C(x)``). Without one (``0 + x``) a response far from zero costs digits: of the 16 of the
         criterion twice log10(distance / residual SD).
     data : DataFrame, Narwhals LazyFrame, DuckDB relation, Polars or Spark frame, or Parquet path
-        One row per observation. Rows with a missing value are left out and counted.
+        One row per observation. Rows with a missing value are left out and counted. An engine reads the rows several
+        times: a sample or ``random()`` is stored first (``.to_table()``, ``.df()``); rows that differ are refused.
     random : mapping
         Grouping factor → its random effects, ``{"employee_id": "1 + tools", "customer_id": "1"}``. Effects of one
         text are correlated; a list of texts keeps them independent (``["1", "0 + tools"]``: without ``0`` a text holds

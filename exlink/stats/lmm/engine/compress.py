@@ -22,6 +22,7 @@ from exlink.stats.lmm.engine.design import design, read_factors
 from exlink.stats.lmm.engine.expressions import Column, complete
 from exlink.stats.lmm.engine.opened import opened
 from exlink.stats.lmm.engine.plan import choose_keys
+from exlink.stats.lmm.engine.steady import check_steady, refuse_unsteady
 from exlink.stats.lmm.engine.survey import Standard, Survey, check_finite, key, standards, survey
 from exlink.stats.lmm.formula import Model, check_columns
 from exlink.stats.lmm.labels import are_whole, joined
@@ -101,31 +102,32 @@ def _scan(model: Model, frame: nw.LazyFrame) -> Scanned:
 
 def _assemble(scanned: Scanned) -> Products:
     task, found = scanned.task, scanned.found
+    text, weight = task.model.text, float(scanned.cells["s0_0"].to_numpy().sum())
     label = _labels(scanned.cells, len(task.layout.factors[0].keys))
     levels = [_sorted_levels(label)]
     summed = scanned.cells, scanned.made, task.columns, task.standard, scanned.varying
-    first = expand(*summed, _codes(label, levels[0]), len(levels[0]))
+    first = expand(*summed, _codes(label, levels[0], text), len(levels[0]))
     pairs = {}
     for a, b in sorted(scanned.pairs):
         table = scanned.pairs.pop((a, b))
         labels = _labels_of(task, table, (a, b))
         if a == 0:
             levels.append(_sorted_levels(labels[1]))
-        codes = [_codes(n, levels[f]) for n, f in zip(labels, (a, b), strict=True)]
+        codes = [_codes(n, levels[f], text) for n, f in zip(labels, (a, b), strict=True)]
         codes, products = _ordered(task, table, codes, a, b)
         pairs[a, b] = Pair(*codes, products)
     triples = {}
     for a, b in sorted(scanned.triples):
         table = scanned.triples.pop((a, b))
         labels = _labels_of(task, table, (0, a, b))
-        codes = [_codes(n, levels[f]) for n, f in zip(labels, (0, a, b), strict=True)]
+        codes = [_codes(n, levels[f], text) for n, f in zip(labels, (0, a, b), strict=True)]
         codes, products = _ordered(task, table, codes, a, b)
         triples[a, b] = Triple(*codes, products)
     groupings = tuple(
         factor.grouping(labels.to_numpy(zero_copy_only=False))
         for factor, labels in zip(task.layout.factors, levels, strict=True)
     )
-    return Products(
+    products = Products(
         names=tuple(slot.name for slot in task.layout.slots), fixed=task.layout.fixed,
         constant=task.layout.constant, sums=column_sums(*summed), weight=found.weight,
         shift=np.array([s.shift for s in task.standard]), scale=np.array([s.scale for s in task.standard]),
@@ -133,6 +135,8 @@ def _assemble(scanned: Scanned) -> Products:
         n_rows=found.weight if task.model.frequencies else float(found.rows), n_seen=found.seen,
         n_incomplete=found.seen - found.rows, log_weights=found.log_weight, uneven=found.uneven,
     )  # fmt: skip
+    check_steady(text, products, found, task.columns, weight)
+    return products
 
 
 def _sums_where(task: Task, factors: Sequence[int]) -> pa.Table:
@@ -214,5 +218,8 @@ def _sorted_levels(label: pa.Array) -> pa.Array:
     return found.take(pc.sort_indices(found))
 
 
-def _codes(label: pa.Array, levels: pa.Array) -> np.ndarray:
-    return pc.index_in(label, value_set=levels).to_numpy(zero_copy_only=False).astype(np.int64)
+def _codes(label: pa.Array, levels: pa.Array, text: str) -> np.ndarray:
+    places = pc.index_in(label, value_set=levels)
+    if places.null_count:  # a level that an earlier scan has not seen
+        refuse_unsteady(text)
+    return places.to_numpy(zero_copy_only=False).astype(np.int64)

@@ -37,6 +37,8 @@ class Survey:
     categories : dict of column → ndarray, (C,)     category of each combination
     counts : ndarray, (C,)                          complete rows
     sums, squares : dict of product → ndarray, (C,) of each numeric product and of its square
+    weights : ndarray, (C,)                         sums of weights; rows without any
+    weighted : dict of product → ndarray, (C,)      sums of weight · product
     """
 
     seen: int
@@ -49,6 +51,8 @@ class Survey:
     counts: np.ndarray
     sums: dict[tuple[Part, ...], np.ndarray]
     squares: dict[tuple[Part, ...], np.ndarray]
+    weights: np.ndarray
+    weighted: dict[tuple[Part, ...], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +89,20 @@ def survey(model: Model, factors: Factors, frame: nw.LazyFrame, schema: Mapping[
     for i, column in enumerate(factors.columns):
         refuse_categories(model.text, column, len(used[f"c{i}"].unique()), model.groups)
     categories = {c: used[f"c{i}"].to_numpy() for i, c in enumerate(factors.columns)}
+    name = model.weights or model.frequencies
+    prefix = "x" if name else "s"
     found = Survey(
         seen=seen, rows=int(counts.sum()),
-        weight=float(used["w"].to_numpy().sum()) if "w" in used.column_names else float(counts.sum()),
+        weight=float(used["w"].to_numpy().sum()) if name else float(counts.sum()),
         log_weight=float(used["w_log"].to_numpy().sum()) if model.weights else 0.0,
         uneven=bool(model.weights) and _differ(used),
         levels={c: in_order(set(values.tolist()), schema[c]) for c, values in categories.items()},
         categories=categories, counts=counts,
         sums={p: used[f"s{i}"].to_numpy() for i, p in enumerate(factors.products)},
         squares={p: used[f"q{i}"].to_numpy() for i, p in enumerate(factors.products)},
+        weights=used["w"].to_numpy() if name else counts,
+        weighted={p: used[f"{prefix}{i}"].to_numpy() for i, p in enumerate(factors.products)},
     )  # fmt: skip
-    name = model.weights or model.frequencies
     if name:
         refuse_weights(model.text, name, int(used["w_bad"].to_numpy().sum()), found.rows, "positive numbers")
     if model.frequencies:
@@ -151,6 +158,8 @@ def _scan(model: Model, factors: Factors, frame: nw.LazyFrame, schema: Mapping[s
     for i in range(len(factors.products)):
         value = nw.col(f"v{i}")
         sums += [value.sum().alias(f"s{i}"), (value * value).sum().alias(f"q{i}")]
+        if name:
+            sums.append((value * nw.col("w")).sum().alias(f"x{i}"))
     if name:
         sums += _weight_sums(nw.col("w"))
     keys = [k for k in kept if k == "complete" or k.startswith("c")]
@@ -185,14 +194,25 @@ def key(column: str, schema: Mapping[str, Any]) -> nw.Expr:
     return nw.col(column).cast(nw.String) if schema[column] in (nw.Categorical, nw.Enum) else nw.col(column)
 
 
-def _moments(column: Column, found: Survey) -> Moments:
-    weight = np.full(len(found.counts), column.times)
-    numbers = ordered([p for p in column.parts if p.weights is None])
+def raw_sum(column: Column, found: Survey) -> float:
+    """Return the weighted sum of a design column over complete rows."""
+    times, numbers = _split(column, found)
+    return float(times @ (found.weighted[numbers] if numbers else found.weights))
+
+
+def _split(column: Column, found: Survey) -> tuple[np.ndarray, tuple[Part, ...]]:
+    """Return what a column multiplies in each combination of categories, (C,), and the product that it multiplies."""
+    times = np.full(len(found.counts), column.times)
     for part in column.parts:
         if part.weights is not None:
             (name,) = part.columns
             of = dict(part.weights)
-            weight = weight * np.array([of.get(level, 0.0) for level in found.categories[name].tolist()])
+            times = times * np.array([of.get(level, 0.0) for level in found.categories[name].tolist()])
+    return times, ordered([p for p in column.parts if p.weights is None])
+
+
+def _moments(column: Column, found: Survey) -> Moments:
+    weight, numbers = _split(column, found)
     mean = float(weight @ (found.sums[numbers] if numbers else found.counts)) / found.rows
     square = float(weight**2 @ (found.squares[numbers] if numbers else found.counts)) / found.rows
     return Moments(mean, square, square - mean**2)
