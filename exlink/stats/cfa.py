@@ -2,8 +2,8 @@
 
 Written here because no kept library does it: the last release of semopy (2.3.11) is of January 2024 and declares
 Python 3.10, gives standardised loadings without errors, neither SRMR nor the interval of RMSEA, and brings sympy and
-scikit-learn along; factor_analyzer 0.5.1 calls an argument that scikit-learn has removed; statsmodels has exploratory
-factors only. Tests hold the numbers to lavaan's and, with one factor, to statsmodels'.
+scikit-learn along; factor_analyzer 0.5.1 (February 2024) fails on arrays that pandas 3 protects; statsmodels
+has exploratory factors only. Tests hold the numbers to lavaan's and, with one factor, to statsmodels'.
 """
 
 from __future__ import annotations

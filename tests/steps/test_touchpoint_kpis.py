@@ -286,3 +286,11 @@ def test_single_items_have_no_alpha_and_say_why(team_grain, monkeypatch):
     assert frame["alpha"].isna().all()
     assert frame["note"].str.contains("at least 2 items").all()
     assert "one item" in indices.indices_sentence(frame, 8)
+
+
+def test_many_alarms_of_a_series_are_counted_and_few_are_named():
+    frame = pd.DataFrame({"panel": "claim", "when": [f"2025-{k:02d}" for k in range(1, 9)], "n_units": 50})
+    few = frame.assign(alarm=frame.index < 2, rule="outside the limits")
+    assert "claim (2025-01: outside the limits, 2025-02: outside the limits)" in trend.trend_sentence(few, "x", 8)
+    many = frame.assign(alarm=True, rule="outside the limits")
+    assert "claim (8 points, the first 2025-01: outside the limits)" in trend.trend_sentence(many, "x", 8)

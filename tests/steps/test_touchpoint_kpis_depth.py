@@ -128,6 +128,17 @@ def test_straight_sheets_are_those_of_the_planted_teams(sample):
     assert answering.planted_sentence(sample, found, 50) == ""
 
 
+def test_of_many_teams_those_are_drawn_that_stand_out(sample):
+    table = answering.by_team(answering.answering(sample))
+    assert answering.drawn_rows(table) == table.index.tolist()
+    assert answering.drawn_sentence(table) == ""
+    teams = [f"T-{k:03d}" for k in range(60)]
+    rows = {"measure": answering.MISSING, "team": ["all", *teams], "estimate": [2.0] + [1.0] * 58 + [9.0, 8.0]}
+    many = pd.DataFrame(rows).assign(conf_low=lambda f: f["estimate"] - 1, conf_high=lambda f: f["estimate"] + 1)
+    assert many.loc[answering.drawn_rows(many), "team"].tolist() == ["all", "T-058", "T-059"]
+    assert answering.drawn_sentence(many).startswith("Of 60 teams the figure holds the 2 that lie above")
+
+
 def test_sheets_are_counted_as_they_were_answered(sample):
     sheets = ex_sheets(sample).set_index(["employee_id", "responded_on"]).sort_index()
     answers = sample.query(

@@ -25,6 +25,7 @@ from exlink.stats.multiplicity import benjamini_hochberg
 
 EVERY = ("month", "quarter")
 ALPHA = 0.05
+NAMED = 3  # alarms of a series that a sentence names one by one
 FEWEST = 6  # periods below which limits mean nothing
 COLUMNS = ["panel", "when", "value", "centre", "lower", "upper", "alarm", "rule", "n", "n_units"]
 
@@ -89,15 +90,18 @@ def trend_sentence(frame: pd.DataFrame, what: str, min_group: int) -> str:
             f"**No alarm for {what}**: none of {len(shown)} points leaves its limits or ends an unlikely run (chance "
             f"alone would raise {expected})."
         )
-    names = "; ".join(
-        f"{panel} ({', '.join(f'{row.when}: {row.rule}' for row in part.itertuples())})"
-        for panel, part in alarms.groupby("panel")
-    )
+    names = "; ".join(f"{panel} ({_points(part)})" for panel, part in alarms.groupby("panel"))
     raised = "point raises" if len(alarms) == 1 else "points raise"
     return (
         f"**{len(alarms)} of {len(shown)} {raised} an alarm for {what}**: {names}. Chance alone would raise "
         f"{expected}. An alarm says that something changed, not what."
     )
+
+
+def _points(alarms: pd.DataFrame) -> str:
+    """Return a panel's alarms in words: one by one where they are few, else how many and since when."""
+    named = [f"{row.when}: {row.rule}" for row in alarms.itertuples()]
+    return ", ".join(named) if len(named) <= NAMED else f"{len(named)} points, the first {named[0]}"
 
 
 def alarms(frame: pd.DataFrame) -> int:
