@@ -236,7 +236,7 @@ def test_nobody_chooses_where_invitations_are_drawn(sample):
     assert not scores["verdict"].isin(["higher", "lower"]).any()
     assert (outcomes["verdict"] == "no meaningful association").all()
     assert "o clear sign that people choose" in choice.score_sentence(scores, 8)
-    assert choice.outcome_sentence(outcomes).startswith("**Invitations do not depend")
+    assert choice.outcome_sentence(outcomes, 8).startswith("**Invitations do not depend")
 
 
 def test_choosing_is_found(meddled):
@@ -249,7 +249,7 @@ def test_choosing_is_found(meddled):
     # half of the employees, two thirds of the unresolved, nine tenths invited to begin with: 0.30, less what the
     # discontented among the resolved take away
     assert 0.15 < found.conf_low < found.conf_high < 0.32
-    said = choice.outcome_sentence(outcomes.reset_index())
+    said = choice.outcome_sentence(outcomes.reset_index(), 8)
     assert said.startswith("**Invitations depend on how the contact went**: resolved at first contact (+")
 
 
@@ -272,7 +272,7 @@ def test_without_invitations_or_where_all_are_asked_nobody_can_choose(required_o
     assert frame["note"].str.contains("nobody could choose").all()
     assert (frame["verdict"] == "not assessed").all()
     assert choice.score_sentence(frame, 8).startswith("not assessed: every contact")
-    assert choice.outcome_sentence(choice.against_outcome(everybody)) == ""
+    assert choice.outcome_sentence(choice.against_outcome(everybody), 8) == ""
 
 
 def test_people_at_work_are_invited_or_not_and_answer_once(sample):
@@ -303,3 +303,4 @@ def test_teams_that_invite_the_content_only_are_found(sample, monkeypatch):
 def test_slopes_of_few_are_not_spoken_of(sample):
     frame = choice.against_score(sample, cx_asked(sample))
     assert choice.score_sentence(frame.assign(n_units=5), 8) == ""
+    assert choice.outcome_sentence(choice.against_outcome(sample).assign(n_units=5), 8) == ""

@@ -115,9 +115,9 @@ def score_sentence(frame: pd.DataFrame, min_group: int) -> str:
     )
 
 
-def outcome_sentence(frame: pd.DataFrame) -> str:
-    """Say whether invitations depend on how a contact went."""
-    known = frame[frame["note"] == ""]
+def outcome_sentence(frame: pd.DataFrame, min_group: int) -> str:
+    """Say whether invitations depend on how a contact went; differences of few people stay out of it."""
+    known = frame[(frame["note"] == "") & (frame["n_units"] >= min_group)]
     if known.empty:
         return ""
     found = known[known["verdict"].isin(("higher", "lower"))]
