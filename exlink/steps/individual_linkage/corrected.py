@@ -61,7 +61,7 @@ def corrected_sentence(found: pd.DataFrame, kind: str, outcome: str, people: str
         f"{kind.capitalize()} {people}, {top['aspect']} and customers' {outcome} correlate by {top['estimate']:.2f} as "
         f"measured and by **{top['corrected']:.2f}** (95 % interval {top['corrected_low']:.2f} to "
         f"{top['corrected_high']:.2f}) once noise is taken out of both sides; reliability of such differences: "
-        f"{' and '.join(sides)} (1 is perfect)."
+        f"{' and '.join(sides)} (1 is perfect; {top['n']:,} answers, {top['n_units']:,} {people})."
     )
 
 

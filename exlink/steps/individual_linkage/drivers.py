@@ -73,7 +73,8 @@ def importance_sentence(data: StudyData, found: Importance, outcome: str) -> str
     warned = found.collinearity.warning({t: column_label(data, t) for t in found.collinearity.table["term"]})
     return (
         f"The aspects together account for {found.rsquared:.1%} of the movement of customers' average {outcome} within "
-        f"the same {data.people}. **{top['aspect'].capitalize()}** carries the largest part of that, "
+        f"the same {data.people} ({top['n']:,} answers, {top['n_units']:,} {data.people}). "
+        f"**{top['aspect'].capitalize()}** carries the largest part of that, "
         f"{top['share']:.0%} (95 % interval {top['conf_low']:.0%} to {top['conf_high']:.0%}; place {top['ranks']} of "
         f"{len(table)}). Half of it or more lies with {in_words(list(half['aspect']))}. {clear} {warned}"
     ).rstrip()

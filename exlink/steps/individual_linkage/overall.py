@@ -98,7 +98,7 @@ def explained(data: StudyData, outcome: str, *, seed: int) -> pd.DataFrame | str
     total = left_out_losses(moments, [], folds).sum()  # each fold around its own unit and wave effects
     rows = []
     for name, chosen in models.items():
-        low, high, saved = _saved(losses[ALONE], losses[name])
+        low, high, saved = _saved(losses[ALONE], losses[name]) if name != ALONE else (np.nan, np.nan, np.nan)
         rows.append({
             "model": name, "rsquared": share(moments, chosen), "rsquared_cv": float(1 - losses[name].sum() / total),
             "loss_cv": float(np.sqrt(losses[name].sum() / moments.n_rows)), "saved": saved, "conf_low": low,
@@ -178,14 +178,15 @@ def trap_sentence(rankings: pd.DataFrame, fits: pd.DataFrame | str, outcome: str
     )
 
 
-def beyond_sentence(added: pd.DataFrame, fits: pd.DataFrame, outcome: str) -> str:
+def beyond_sentence(added: pd.DataFrame, fits: pd.DataFrame, outcome: str, people: str) -> str:
     """Return what each side knows that the other does not, and what that is worth for people not seen before."""
     aspects, score = added.iloc[0], added.iloc[1]
     gain = fits.set_index("model").loc[ASPECTS]
     saves = "save" if gain["saved"] > 0 else "cost"
     sure = "" if gain["conf_low"] > 0 or gain["conf_high"] < 0 else "; that may be chance"
     return (
-        f"Beyond the overall score, the aspects account for a further **{aspects['estimate']:.1%}** of the movement of "
+        f"Among {int(aspects['n']):,} answers on contacts of {int(aspects['n_units']):,} {people}: beyond the overall "
+        f"score, the aspects account for a further **{aspects['estimate']:.1%}** of the movement of "
         f"customers' {outcome} (ΔR²; 95 % interval {aspects['conf_low']:.1%} to {aspects['conf_high']:.1%}); beyond "
         f"the aspects, the overall score for {score['estimate']:.1%} ({score['conf_low']:.1%} to "
         f"{score['conf_high']:.1%}). "

@@ -119,7 +119,8 @@ def differences_sentence(found: Differences, term: str, outcome: str) -> str:
     part = found.tests[(found.tests["term"] == term) & (found.tests["outcome"] == outcome)]
     seen = [
         f"By {r.dimension}, {r.aspect} goes with {signed(r.average)} points of {outcome} on average; true slopes of "
-        f"groups spread around that by {r.tau:.2f} (standard deviation; {r.tau_low:.2f} to {r.tau_high:.2f})."
+        f"groups spread around that by {r.tau:.2f} (standard deviation; {r.tau_low:.2f} to {r.tau_high:.2f}; "
+        f"{r.n:,} answers)."
         for r in part.itertuples()
     ]
     return " ".join([head, *seen, *found.lines])
