@@ -11,6 +11,7 @@ from exlink.stats.lmm.identified import check_identified, first_repeated
 from exlink.stats.lmm.products import Grouping, Products
 
 MOST_CATEGORIES = 500  # each is a column, and columns are multiplied with each other
+LARGEST_WEIGHT = 1e100  # on average, and one over it the least: products with it must stay doubles
 CONSTANT = 1e-20  # share of a column's scale, squared, below which it does not vary
 
 
@@ -25,6 +26,16 @@ def check_products(text: str, products: Products) -> None:
     _check_response(text, products, total)
     _check_collinear(text, products, total)
     check_identified(text, products)
+
+
+def check_weight(text: str, products: Products) -> None:
+    """Raise EstimationError when precision weights are of a size that no sum can hold."""
+    mean = products.weight / products.n_rows
+    if not 1 / LARGEST_WEIGHT <= mean <= LARGEST_WEIGHT:
+        raise EstimationError(
+            f"{text}: weights are {mean:.3g} on average in {products.n_rows:,.0f} rows, too far from 1 to calculate "
+            "with. Divide them by their mean: only sigma, theta and shares of variance depend on their unit."
+        )
 
 
 def refuse_infinite(text: str, counts: dict[str, int], rows: int) -> None:
@@ -56,7 +67,7 @@ def refuse_no_number(text: str, name: str) -> None:
 
 
 def refuse_categories(text: str, name: str, levels: int, groups: Collection[str]) -> None:
-    """Raise EstimationError when a categorical term is a grouping factor too, or has too many levels to be a term.
+    """Raise EstimationError when a categorical term is a grouping factor too, or has one level or too many.
 
     groups : columns of which each level has a random intercept
     """
@@ -64,6 +75,8 @@ def refuse_categories(text: str, name: str, levels: int, groups: Collection[str]
         raise EstimationError(
             f"{text}: {name} is a term and a grouping factor, which leaves its random effects nothing. Keep one."
         )
+    if levels == 1:
+        raise EstimationError(f"{text}: {name} has one category in the complete rows, so it has no effect. Leave it out.")
     if levels > MOST_CATEGORIES:
         raise EstimationError(
             f"{text}: {name} has {levels:,} categories, and a fixed part takes at most {MOST_CATEGORIES} of a term. "
@@ -121,7 +134,7 @@ def _check_effects(text: str, grouping: Grouping, products: Products) -> None:
 def _refuse_constant(text: str, grouping: Grouping, products: Products) -> None:
     """Raise EstimationError when a random slope is of a column that does not vary beside its intercept."""
     for column in grouping.columns:
-        if products.shift[column] and products.total[column, column] <= CONSTANT * products.n_rows:
+        if products.shift[column] and products.total[column, column] <= CONSTANT * products.weight:
             raise EstimationError(
                 f"{text}: {products.names[column]} is constant, so its effect cannot vary between levels of "
                 f"{grouping.name}. Leave it out."
@@ -132,7 +145,7 @@ def _check_response(text: str, products: Products, total: np.ndarray) -> None:
     name, square = products.names[-1], total[-1, -1]
     if len(products.constant):
         square = square - products.sums[-1] ** 2 / products.weight
-    if not square > CONSTANT * products.n_rows * max((products.shift[-1] / products.scale[-1]) ** 2, 1.0):
+    if not square > CONSTANT * products.weight * max((products.shift[-1] / products.scale[-1]) ** 2, 1.0):
         raise EstimationError(f"{text}: the response {name} is constant in {products.n_rows:,.0f} rows.")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import linalg
 
 from exlink.errors import EstimationError, did_you_mean, listed
-from exlink.stats.lmm.checks import check_products
+from exlink.stats.lmm.checks import check_products, check_weight
 from exlink.stats.lmm.criterion import solve
 from exlink.stats.lmm.elimination import factor
 from exlink.stats.lmm.formula import INTERCEPT
@@ -22,7 +22,7 @@ from exlink.stats.lmm.robust import Robust, robust
 from exlink.stats.lmm.summary import summary
 from exlink.stats.lmm.system import System, arrange
 from exlink.stats.lmm.threads import one_thread
-from exlink.stats.lmm.units import Units, factors_of, theta_of, units_of
+from exlink.stats.lmm.units import Units, at_mean_weight, factors_of, theta_of, units_of
 from exlink.stats.lmm.varcorr import covariances, shares, spread_intervals, term_names, untold
 from exlink.stats.tidy import check_level, tidy_frame
 
@@ -56,9 +56,10 @@ class LmmFit:
     table, robust_table : DataFrame       tidy rows with a column ``df``: t intervals, Satterthwaite's df
     varcorr : DataFrame                   group, term1, term2, value: variances (term1 == term2) and covariances
     theta : ndarray, (t,)                 relative covariance factor in lme4's order, unitless
-    sigma : float                         residual standard deviation, in units of the response
+    sigma : float                         residual SD of a row of weight 1, in units of the response
     objective, loglik : float             REML criterion, or −2 log-likelihood under ML; log-likelihood
-    icc : Series                          share of each grouping factor in the variance around the fixed part
+    icc : Series                          share of each grouping factor in the variance of a row of weight 1 around
+                                          the fixed part; a row of weight w is taken as w such rows
     r2_marginal, r2_conditional : float   variance of the fixed part, and of fixed and random parts, as shares
     nobs : int                            rows used (sum of frequencies)
     n_incomplete : int                    rows left out because a value was missing
@@ -178,6 +179,8 @@ def fit_products(
         Rows that cannot carry the model (see ``checks``).
     """
     check_level(level)
+    check_weight(text, products)
+    products = at_mean_weight(products)
     check_products(text, products)
     system, entries, units = arrange(products, text), free_of(products), units_of(products)
     try:
@@ -186,7 +189,7 @@ def fit_products(
         raise EstimationError(f"{text}: {error}") from error
     covariance = parameter_errors(system, entries, best, reml=reml)
     found, names = best.found, list(products.names[: products.fixed])
-    sigma = units.spread * np.sqrt(found.square / found.degrees)
+    sigma = units.sigma(found.square / found.degrees)
     inverse = linalg.solve_triangular(found.root, np.eye(products.fixed))
     vcov = units.vcov(inverse @ inverse.T) * found.square / found.degrees
     clustered = robust(products, best.at, found)
@@ -207,7 +210,7 @@ def fit_products(
         table=_table(names, beta, vcov, products, df, level),
         robust_table=_table(names, beta, robust_vcov, products, robust_df, level),
         varcorr=covariances(products, units, factors, sigma), theta=theta_of(raw, products.groupings),
-        sigma=float(sigma), objective=criterion, loglik=-criterion / 2, icc=parts["icc"],
+        sigma=sigma, objective=criterion, loglik=-criterion / 2, icc=parts["icc"],
         r2_marginal=parts["marginal"], r2_conditional=parts["conditional"], nobs=round(products.n_rows),
         n_incomplete=products.n_incomplete,
         ngroups=pd.Series({g.name: g.size for g in products.groupings}), reml=reml, is_singular=singular,

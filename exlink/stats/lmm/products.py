@@ -92,6 +92,7 @@ class Products:
     n_seen, n_incomplete : int     rows read, and rows left out because something was missing
     log_weights : float            sum of log precision weights; 0 without
     uneven : bool                  whether precision weights differ between rows
+    per : float                    precision weight that counts as 1 in all sums: 1 as read, the mean in a fit
     """
 
     names: tuple[str, ...]
@@ -110,6 +111,7 @@ class Products:
     n_incomplete: int
     log_weights: float
     uneven: bool
+    per: float = 1.0
 
     @property
     def total(self) -> np.ndarray:

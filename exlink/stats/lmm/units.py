@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ class Units:
     random : tuple of ndarray (q, q)   B per factor with b_raw = spread · B b
     spread, centre : float             of the response
     log_scale : float                  sum of the logs of the fixed columns' scales
+    weight : float                     precision weight that counts as 1; 1 without weights
     """
 
     fixed: np.ndarray
@@ -28,6 +29,7 @@ class Units:
     spread: float
     centre: float
     log_scale: float
+    weight: float
 
     def beta(self, standardised: np.ndarray) -> np.ndarray:
         """Return fixed effects in raw units."""
@@ -41,13 +43,17 @@ class Units:
         """Return what standardising took from the criterion."""
         return 2 * degrees * np.log(self.spread) + (2 * self.log_scale if reml else 0.0) - log_weights
 
+    def sigma(self, variance: float) -> float:
+        """Return the residual standard deviation of a row of weight 1, from that of a row of mean weight."""
+        return float(self.spread * np.sqrt(self.weight * variance))
+
     def factor(self, f: int, standardised: np.ndarray) -> np.ndarray:
         """Return the relative covariance factor of raw columns, lower triangular with a diagonal ≥ 0."""
-        return triangular(self.random[f] @ standardised)
+        return triangular(self.random[f] @ standardised) / np.sqrt(self.weight)
 
     def standardised(self, f: int, raw: np.ndarray) -> np.ndarray:
         """Return the factor of standardised columns that ``raw`` stands for."""
-        return triangular(np.linalg.solve(self.random[f], raw))
+        return triangular(np.linalg.solve(self.random[f], raw)) * np.sqrt(self.weight)
 
 
 def units_of(products: Products) -> Units:
@@ -59,6 +65,24 @@ def units_of(products: Products) -> Units:
     return Units(
         fixed=fixed, ones=ones, random=tuple(_random_units(products, g) for g in products.groupings),
         spread=float(scale[-1]), centre=float(shift[-1]), log_scale=float(np.log(scale[:p]).sum()),
+        weight=products.per,
+    )  # fmt: skip
+
+
+def at_mean_weight(products: Products) -> Products:
+    """Return the same rows with precision weights that are 1 on average.
+
+    Weights say how rows compare, so their unit must decide nothing: not whether a variance counts as zero, nor where
+    the search for it begins. ``Units`` brings it back into what is reported.
+    """
+    mean = products.weight / products.n_rows
+    if mean == 1.0:
+        return products
+    return replace(
+        products, first=products.first / mean, sums=products.sums / mean, weight=products.n_rows,
+        pairs={key: replace(pair, products=pair.products / mean) for key, pair in products.pairs.items()},
+        triples={key: replace(triple, products=triple.products / mean) for key, triple in products.triples.items()},
+        log_weights=products.log_weights - products.n_rows * float(np.log(mean)), per=products.per * mean,
     )  # fmt: skip
 
 

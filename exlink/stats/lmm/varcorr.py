@@ -99,7 +99,10 @@ def shares(products: Products, factors: Sequence[np.ndarray], beta: np.ndarray, 
     """Return ICC per factor, and R² without and with the random effects.
 
     The variance of a factor is its mean over the rows, ``tr(Psi Z'Z) / n``, which holds with random slopes too
-    (Nakagawa & Schielzeth 2013; Johnson 2014, Methods Ecol. Evol. 5, eqs. 10–11); all in standardised columns.
+    (Nakagawa & Schielzeth 2013; Johnson 2014, Methods Ecol. Evol. 5, eqs. 10–11); all in standardised columns. With
+    precision weights the residual variance is that of a row of weight 1: of one answer, where weights count answers.
+
+    variance : of the residual at the weight that counts as 1 in ``products``
     """
     n, p = products.n_rows, products.fixed
     means, spread = products.moments()
@@ -109,11 +112,12 @@ def shares(products: Products, factors: Sequence[np.ndarray], beta: np.ndarray, 
         g.name: variance * float(np.trace(t @ t.T @ raw[np.ix_(g.columns, g.columns)]))
         for g, t in zip(products.groupings, factors, strict=True)
     }
-    noise = sum(random.values()) + variance
+    residual = variance * products.per
+    noise = sum(random.values()) + residual
     return {
         "icc": pd.Series({name: v / noise for name, v in random.items()}, name="icc"),
         "marginal": fixed / (fixed + noise),
-        "conditional": (fixed + noise - variance) / (fixed + noise),
+        "conditional": (fixed + noise - residual) / (fixed + noise),
     }
 
 

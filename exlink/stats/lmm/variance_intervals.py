@@ -31,17 +31,19 @@ def variance_intervals(fit: LmmFit, level: float | None = None) -> pd.DataFrame:
     z = float(t_quantile(0.5 + check_level(fit.level if level is None else level) / 2, np.inf))
     effects = tuple(g.effects for g in w.products.groupings)
     residual = w.best.found.square / w.best.found.degrees
+    of_one = w.products.per * w.units.spread**2  # units of the response squared, at weight 1
 
     def found(at: np.ndarray, log_residual: float) -> np.ndarray:
         variance = residual * np.exp(log_residual)
         icc = shares(w.products, unpack(at, w.entries, effects), w.best.found.beta, variance)["icc"].to_numpy()
         share = np.append(icc, 1 - icc.sum())
-        return np.concatenate([share * variance / share[-1] * w.units.spread**2, share])
+        return np.concatenate([share * variance / share[-1] * of_one, share])
 
     estimate = found(w.best.values, 0.0)
     error = delta_errors(found, w.best.values, w.covariance)
     share = np.split(estimate, 2)[1]
-    known = np.tile(share > TOLERANCE**2, 2) & (error > 0)  # TOLERANCE is of SDs
+    beside = share / share[-1] * w.products.per  # variances, of the residual's at mean weight
+    known = np.tile(np.append(beside[:-1] > TOLERANCE**2, True), 2) & (error > 0)  # TOLERANCE is of SDs
     limit = np.repeat([np.inf, 1.0], len(share))
     bounds = [_bounds(*each, z) if sure else (np.nan, np.nan)
               for sure, *each in zip(known, estimate, error, limit, strict=True)]  # fmt: skip

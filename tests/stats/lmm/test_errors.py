@@ -107,6 +107,12 @@ def test_weights_that_are_not_positive(frame, column, said):
         fit_lmm("y ~ x", frame, random=G, **{column: "w"})
 
 
+@pytest.mark.parametrize("size", [1e150, 1e-150])
+def test_weights_that_no_sum_can_hold(frame, size):
+    with pytest.raises(EstimationError, match=r"weights are 1e[+-]150 on average in 60 rows, too far from 1"):
+        fit_lmm("y ~ x", frame.assign(w=size), random=G, weights="w")
+
+
 def test_frequencies_that_are_not_whole(frame):
     with pytest.raises(EstimationError, match="60 of 60 values of w are no whole numbers"):
         fit_lmm("y ~ x", frame.assign(w=1.5), random=G, frequencies="w")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from exlink.errors import EstimationError
 from exlink.stats.lmm import fit_lmm
+from exlink.stats.lmm.variance_intervals import variance_intervals
 from exlink.stats.mixed import mixed_model
 from tests.stats.lmm.worlds import crossed, grouped
 
@@ -72,6 +73,38 @@ def test_frequencies_are_repeated_rows(seed):
     assert counted.std_error.to_numpy() == pytest.approx(repeated.std_error.to_numpy(), rel=1e-5)
     assert counted.robust_std_error.to_numpy() == pytest.approx(repeated.robust_std_error.to_numpy(), rel=1e-4)
     assert counted.r2_marginal == pytest.approx(repeated.r2_marginal, rel=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e6, 1e-6, 1e90, 1e-90])
+def test_the_unit_of_weights_decides_nothing(unit):
+    frame = small(3).assign(n=lambda f: 1 + f.index % 5)
+    one, other = fit(frame, weights="n"), fit(frame.assign(n=unit * frame["n"]), weights="n")
+    assert (other.is_singular, other.message, other.evaluations) == (one.is_singular, one.message, one.evaluations)
+    assert other.objective == pytest.approx(one.objective, abs=1e-7)
+    assert other.std_error.to_numpy() == pytest.approx(one.std_error.to_numpy(), rel=SAME)
+    assert other.table["df"].to_numpy() == pytest.approx(one.table["df"].to_numpy(), rel=SAME)
+    assert other.robust_table["df"].to_numpy() == pytest.approx(one.robust_table["df"].to_numpy(), rel=SAME)
+    # sigma is of a row of weight 1, theta in its units
+    assert other.sigma == pytest.approx(one.sigma * unit**0.5, rel=SAME)
+    assert other.theta * unit**0.5 == pytest.approx(one.theta, rel=SAME)
+    assert other.objective_at(other.theta) == pytest.approx(other.objective, abs=1e-7)
+    assert other.without("z").sigma == pytest.approx(one.without("z").sigma * unit**0.5, rel=SAME)
+    mine, theirs = (table[table["group"] != "Residual"] for table in (one.intervals(), other.intervals()))
+    columns = ["estimate", "conf_low", "conf_high"]
+    assert theirs[columns].to_numpy() == pytest.approx(mine[columns].to_numpy(), rel=1e-5, nan_ok=True)
+    assert other.ranef("a").to_numpy() == pytest.approx(one.ranef("a").to_numpy(), abs=1e-5)
+
+
+def test_variances_beside_heavy_weights_have_intervals_as_beside_light_ones():
+    frame = small(3).assign(n=lambda f: 1 + f.index % 5)
+    columns = ["variance", "variance_low", "variance_high"]
+    one, other = (
+        variance_intervals(fit(frame.assign(n=unit * frame["n"]), weights="n")).set_index("group")[columns]
+        for unit in (1.0, 1e10)
+    )
+    wanted = one.mul([1.0, 1.0, 1e10], axis=0).to_numpy()
+    assert np.isfinite(wanted).any()
+    assert other.to_numpy() == pytest.approx(wanted, rel=1e-5, nan_ok=True)
 
 
 def test_means_of_known_counts_carry_what_their_rows_say_about_effects():
