@@ -347,6 +347,7 @@ def test_a_stricter_reader_turns_ready_into_weak(sample, slopes):
     [
         ("Which roles move which part of the customer journey?", "team grain"),
         ("Can the EX scores be trusted?", "means of units"),
+        ("Do teams see it alike?", "means of units"),
         ("Are complexity of work and norms two different things?", "means of units"),
         ("Do people answer frankly?", "means of units"),
         ("Where does the effort of work come from?", "team grain"),
@@ -381,6 +382,8 @@ def team_table(team_grain):
         ("transfers > 0", {"n": [0]}, measured.handoffs, verdicts.NOT, "handed on"),
         ("WHERE has_cx ORDER BY n", {"n": [1]}, measured.priorities, verdicts.NOT, "one touchpoint"),
         ("desktop_activity", {"n": [20]}, measured.effort, verdicts.WEAK, "20 people"),
+        ("HAVING count(DISTINCT employee_id)", {"n": [1]}, measured.agreement, verdicts.NOT, "two teams of 8"),
+        ("HAVING count(DISTINCT employee_id)", {"n": [4]}, measured.agreement, verdicts.WEAK, "4 teams"),
         ("FROM exposures", {"n": [60]}, measured.factors, verdicts.WEAK, "60 people"),
         ("count(DISTINCT touchpoint)", {"n": [1]}, measured.one_track, verdicts.WEAK, "1 customer touchpoint."),
         ("HAVING min(employee_id)", {"n": [0]}, linked.shares, verdicts.WEAK, "No customer"),

@@ -20,6 +20,7 @@ from exlink.steps.readiness.question import (
 )
 
 WEEKS_APART = 4  # of EX answers in force, below which a delay cannot be told from another
+FEW_TEAMS = 10  # of sufficient size, below which teams' agreement is called weak
 FEW_ITEMS = 3  # questions per survey, below which giving all the same answer says nothing
 
 
@@ -145,6 +146,23 @@ def reliability(data: StudyData) -> Verdict:
         ready_from(more == len(items)),
         f"{more} of {len(items)} aspects are asked in two items or more.",
     )
+
+
+def agreement(data: StudyData) -> Verdict:
+    """Return whether there are teams large enough to ask if their members agree."""
+    question, notebook = "Do teams see it alike?", "02"
+    if data.unit == "team_id":
+        return Verdict(question, notebook, NOT, "The study holds means of units, not people's answers.")
+    least = data.study.privacy.min_group
+    teams = _count(
+        data,
+        "SELECT count(*) AS n FROM (SELECT team_id FROM ex_responses JOIN (SELECT employee_id, team_id FROM employees) "
+        f"USING (employee_id) GROUP BY 1 HAVING count(DISTINCT employee_id) >= {least}) ORDER BY n",
+    )
+    if teams < 2:
+        return Verdict(question, notebook, NOT, f"It needs two teams of {least} people or more who answered.")
+    why = f"{teams} teams have {least} people or more who answered."
+    return Verdict(question, notebook, ready_from(teams >= FEW_TEAMS), why)
 
 
 def factors(data: StudyData) -> Verdict:

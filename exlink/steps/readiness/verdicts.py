@@ -44,6 +44,7 @@ def verdicts(
         measured.priorities(data),
         measured.trend(data),
         measured.reliability(data),
+        measured.agreement(data),
         measured.factors(data),
         measured.frankness(data),
         measured.effort(data),
