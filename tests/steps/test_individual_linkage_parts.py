@@ -93,6 +93,14 @@ def test_one_item_per_aspect_corrects_one_side_and_says_so(tmp_path):
     assert inside["reliability_y"].notna().all()
     one_sided = "One item only: only the customers' side is corrected: recognition and tools (within)."
     assert one_sided in corrected.notes(found)
+    assert "taken out of one side (customers' averages)" in corrected.corrected_sentence(
+        found, "within", "satisfaction", "employees")  # fmt: skip
+
+
+def test_nine_people_carry_no_corrected_correlation(tmp_path):
+    found = corrected.corrected_correlations(open_study(tmp_path, Plan(units=9)), "satisfaction", reps=50, seed=1)
+    assert found[["estimate", "corrected"]].isna().all().all()
+    assert set(found["note"]) == {"fewer than 10 employees"}
 
 
 def test_one_wave_has_nothing_to_correct_with(one_wave):
@@ -100,7 +108,7 @@ def test_one_wave_has_nothing_to_correct_with(one_wave):
     assert found["corrected"].isna().all()
     assert corrected.raw_and_corrected(found, "between").empty
     said = corrected.corrected_sentence(found, "between", "satisfaction", "employees")
-    assert said.startswith("not assessed: no correlation between employees can be corrected; One period per unit")
+    assert said.startswith("not assessed: no correlation between employees can be corrected (One period per unit")
 
 
 # -- what the overall score leaves out ----------------------------------------------------------------

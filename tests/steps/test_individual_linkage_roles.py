@@ -28,7 +28,7 @@ def test_roles_that_differ_are_found_and_pulled_together(unlike):
     said = roles.differences_sentence(found, "ex_tools", "satisfaction")
     assert said.startswith("**The slope differs** for ")
     assert "tools on satisfaction by role" in said.split("; no other")[0]
-    assert said.endswith("not assessed: needs `employees.hired_on`")
+    assert said.endswith("Not assessed: needs `employees.hired_on`.")
 
 
 def test_roles_that_do_not_differ_are_rarely_told_apart(tmp_path_factory):
@@ -58,8 +58,8 @@ def test_the_sample_s_first_year_is_found(sample):
 def test_one_role_or_teams_cost_one_line(tmp_path_factory):
     one = roles.differences(open_study(tmp_path_factory.mktemp("one"), Plan()))
     assert one.tests.empty
-    assert one.lines[0].startswith("not assessed: by role, satisfaction on ex_")
-    assert "1 of 1 groups" in one.lines[0]
+    need = "need two groups of at least 10 employees whose EX answers move"
+    assert one.lines == [f"not assessed: slopes by role {need}", "not assessed: needs `employees.hired_on`"]
     teams = roles.differences(open_study(tmp_path_factory.mktemp("teams"), Plan(grain="team")))
     assert teams.lines == ["not assessed: roles and tenure are known of employees, and this study links teams"]
     assert roles.differences_sentence(teams, "", "satisfaction") == teams.lines[0]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.items import aspect_items
-from exlink.data.panel import aspect_columns, column_label, panel_cells
+from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, panel_cells
 from exlink.data.wording import in_words
 from exlink.stats.disattenuation import disattenuated
 
@@ -26,6 +26,11 @@ def corrected_correlations(data: StudyData, outcome: str, *, reps: int, seed: in
         seed=seed,
     )  # fmt: skip
     found.insert(0, "aspect", found["term"].map(lambda t: column_label(data, t)))
+    few = found["n_units"].between(1, MIN_UNITS - 1)  # a line through nine points looks clear by chance
+    found.loc[few, [c for c in found.columns if c not in ("aspect", "kind", "outcome", "term", "n", "n_units")]] = (
+        np.nan
+    )
+    found.loc[few, "note"] = f"fewer than {MIN_UNITS} {data.people}"
     found["note"] = found["note"].str.replace("x has one item", "one item only").str.replace("outcome's", "customers'")
     return found
 
@@ -50,17 +55,20 @@ def corrected_sentence(found: pd.DataFrame, kind: str, outcome: str, people: str
     part = found[(found["kind"] == kind) & found["corrected"].notna()]
     if part.empty:
         why = notes(found[found["kind"] == kind])
-        return f"not assessed: no correlation {kind} {people} can be corrected" + (f"; {why[0]}" if why else "")
+        return f"not assessed: no correlation {kind} {people} can be corrected" + (
+            f" ({why[0].rstrip('.')})" if why else ""
+        )
     top = part.loc[part["estimate"].abs().idxmax()]
     sides = [
         f"{who} {value:.2f}"
         for who, value in (("employees' answers", top["reliability_x"]), ("customers' averages", top["reliability_y"]))
         if np.isfinite(value)
     ]
+    side = "both sides" if len(sides) == 2 else f"one side ({sides[0].rsplit(' ', 1)[0]})"
     return (
         f"{kind.capitalize()} {people}, {top['aspect']} and customers' {outcome} correlate by {top['estimate']:.2f} as "
         f"measured and by **{top['corrected']:.2f}** (95 % interval {top['corrected_low']:.2f} to "
-        f"{top['corrected_high']:.2f}) once noise is taken out of both sides; reliability of such differences: "
+        f"{top['corrected_high']:.2f}) once noise is taken out of {side}; reliability of such differences: "
         f"{' and '.join(sides)} (1 is perfect; {top['n']:,} answers, {top['n_units']:,} {people})."
     )
 

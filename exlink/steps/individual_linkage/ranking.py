@@ -46,6 +46,8 @@ def reliability(data: StudyData, found: pd.DataFrame, *, needed: float) -> pd.Da
         signal = by.loc[data.unit]
         left = 1.0 - (by["estimate"].get("team_id", 0.0) if data.unit != "team_id" else 0.0)
         icc, low, high = (float(min(max(signal[c] / left, 0.0), 1.0)) for c in ("estimate", "conf_low", "conf_high"))
+        if np.isnan(signal["conf_low"]):
+            icc = 0.0  # what cannot be told from zero carries no ranking; its digits would give astronomic numbers
         quarter = float(counts.loc[counts[f"last_{y}"] > 0, f"last_{y}"].median())
         study = float(counts.loc[counts[f"n_{y}"] > 0, f"n_{y}"].median())
         names = ("reliability_quarter", "reliability_quarter_low", "reliability_quarter_high")

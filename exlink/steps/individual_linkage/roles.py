@@ -57,13 +57,13 @@ def differences(data: StudyData) -> Differences:
         if isinstance(cells, str):
             lines.append(cells)
             continue
-        reasons = []
+        failed = 0
         for y in data.cx_kpis:
             for x in aspect_columns(data):
                 try:
                     found = group_slopes(cells, y, x, data.unit, dimension, "wave", min_units=MIN_UNITS)
-                except EstimationError as error:
-                    reasons.append(str(error))
+                except EstimationError:
+                    failed += 1
                     continue
                 pooled = partial_pool(
                     found.table["estimate"], found.vcov, found.table["term"], n=found.table["n"], df=found.df
@@ -71,8 +71,11 @@ def differences(data: StudyData) -> Differences:
                 about = {"dimension": dimension, "aspect": column_label(data, x), "term": x, "outcome": y}
                 rows += _slope_rows(about, pooled, found.table["n_units"])
                 tests.append(_test_row(about, pooled, found.table["n_units"]))
-        if reasons and not any(t["dimension"] == dimension for t in tests):
-            lines.append(f"not assessed: by {dimension}, {reasons[0]}")
+        if failed and not any(t["dimension"] == dimension for t in tests):
+            lines.append(
+                f"not assessed: slopes by {dimension} need two groups of at least {MIN_UNITS} {data.people} whose EX "
+                "answers move"
+            )
     out = pd.DataFrame(tests, columns=TESTS)
     out["p_adjusted"] = benjamini_hochberg(out["p_value"].astype(float))
     out["p_words"] = out["p_adjusted"].map(p_in_words)
@@ -123,7 +126,7 @@ def differences_sentence(found: Differences, term: str, outcome: str) -> str:
         f"{r.n:,} answers)."
         for r in part.itertuples()
     ]
-    return " ".join([head, *seen, *found.lines])
+    return " ".join([head, *seen, *(f"{line[0].upper()}{line[1:]}." for line in found.lines)])
 
 
 def _by_tenure(data: StudyData) -> pd.DataFrame | str:
