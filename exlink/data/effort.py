@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from exlink.data.asked import quarter_of
+from exlink.data.asked import quarter_of, team_then
 from exlink.data.dataset import StudyData
 
 TOTAL = "all effort"
@@ -71,12 +71,16 @@ def effort_by_quarter(data: StudyData) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: employee_id, role, quarter, days (observed), and per part and in all the minutes of these days.
+    DataFrame: employee_id, role, team_id (when the quarter's days begin), quarter, days (observed), and per part and in
+    all the minutes of these days.
     """
     return data.query(f"""
-        WITH day AS ({_days(data)})
-        SELECT d.employee_id, e.role, {quarter_of("d.day")} AS quarter, count(*) AS days, {_sums("d.")}
-        FROM day d JOIN employees e USING (employee_id) GROUP BY ALL ORDER BY ALL""")
+        WITH day AS ({_days(data)}),
+        i AS (SELECT d.employee_id, e.role, {quarter_of("d.day")} AS quarter, min(d.day) AS first_day,
+                     count(*) AS days, {_sums("d.")}
+              FROM day d JOIN employees e USING (employee_id) GROUP BY d.employee_id, e.role, quarter)
+        SELECT * EXCLUDE (first_day), {team_then(data, "i.first_day")} AS team_id
+        FROM i ORDER BY employee_id, quarter""")
 
 
 def effort_by_wave(data: StudyData) -> pd.DataFrame:

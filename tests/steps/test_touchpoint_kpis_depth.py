@@ -8,7 +8,7 @@ from exlink.data.answering import ex_sheets
 from exlink.data.effort import COUNTS, PARTS, TOTAL, effort_by_quarter
 from exlink.data.handoffs import handoff_cells
 from exlink.errors import ParameterError
-from exlink.steps.touchpoint_kpis import agreement, answering, effort, handoffs, measurement, priorities
+from exlink.steps.touchpoint_kpis import agreement, answering, effort, handoffs, measurement, priorities, standouts
 
 
 @pytest.fixture(scope="module")
@@ -130,13 +130,14 @@ def test_straight_sheets_are_those_of_the_planted_teams(sample):
 
 def test_of_many_teams_those_are_drawn_that_stand_out(sample):
     table = answering.by_team(answering.answering(sample))
-    assert answering.drawn_rows(table) == table.index.tolist()
-    assert answering.drawn_sentence(table) == ""
+    names = ("team", "measure", "all")
+    assert standouts.drawn_rows(table, *names) == table.index.tolist()
+    assert standouts.drawn_sentence(table, *names) == ""
     teams = [f"T-{k:03d}" for k in range(60)]
     rows = {"measure": answering.MISSING, "team": ["all", *teams], "estimate": [2.0] + [1.0] * 58 + [9.0, 8.0]}
     many = pd.DataFrame(rows).assign(conf_low=lambda f: f["estimate"] - 1, conf_high=lambda f: f["estimate"] + 1)
-    assert many.loc[answering.drawn_rows(many), "team"].tolist() == ["all", "T-058", "T-059"]
-    assert answering.drawn_sentence(many).startswith("Of 60 teams the figure holds the 2 that lie above")
+    assert many.loc[standouts.drawn_rows(many, *names), "team"].tolist() == ["all", "T-058", "T-059"]
+    assert standouts.drawn_sentence(many, *names).startswith("Of 60 teams the figure holds the 2 that lie above")
 
 
 def test_sheets_are_counted_as_they_were_answered(sample):
@@ -193,6 +194,13 @@ def test_levels_of_effort(sample, required_only, team_grain):
     assert (table["conf_low"] <= table["estimate"]).all()
     assert effort.level_sentence(table.reset_index(), 8).startswith("**63 minutes a day")
     assert set(effort.levels(sample, "quarter")["group"]) == set(sample.truth["waves"])
+    teams = effort.levels(sample, "team_id")
+    assert set(teams["part"]) == {TOTAL}
+    shadow = set(sample.truth["off_system"]["shadow_teams"])
+    of_teams = teams[teams["group"] != "all"].sort_values("estimate", ascending=False)
+    assert set(of_teams["group"].head(2)) == shadow  # planted: nearly twice the minutes of the others
+    assert "places 1 and 2 of 20" in effort.planted_sentence(sample, teams, 8)
+    assert effort.planted_sentence(sample, teams, 100) == ""
     for data in (required_only, team_grain):
         assert effort.reason(data).startswith("not assessed")
         assert effort.levels(data).empty

@@ -18,7 +18,6 @@ from exlink.stats.within_between import between_slope
 
 STRAIGHT, MISSING = "sheets answered alike throughout", "items left out"
 FEWEST_TEAMS = 10
-MOST_TEAMS = 25  # in a figure; beyond them only those are drawn that stand out
 COLUMNS = ["measure", "team", "estimate", "conf_low", "conf_high", "n", "n_units", "n_yes", "n_no"]
 
 
@@ -80,31 +79,6 @@ def overall_sentence(table: pd.DataFrame, min_group: int) -> str:
         said.append(f"**{share} of {row.measure.replace('sheets', 'all sheets')}**{band}")
         behind = f"{row.n:,} sheets of {row.n_units:,} employees"
     return f"{' and '.join(said)}; {behind}." if said else ""
-
-
-def drawn_rows(table: pd.DataFrame) -> list[int]:
-    """Return which rows of the table, as released, a figure holds: all, or of many teams those that stand out.
-
-    A team stands out when the interval of one of its shares lies above the share of all.
-    """
-    teams = table[table["team"] != "all"]
-    if teams["team"].nunique() <= MOST_TEAMS:
-        return table.index.tolist()
-    overall = table[table["team"] == "all"].set_index("measure")["estimate"]
-    above = teams[teams["conf_low"] > teams["measure"].map(overall)]
-    first = above.sort_values(["conf_low", "team"], ascending=[False, True])["team"].drop_duplicates().head(MOST_TEAMS)
-    return table.index[table["team"].isin(["all", *first])].tolist()
-
-
-def drawn_sentence(table: pd.DataFrame) -> str:
-    """Say which teams the figure holds where it does not hold all of them; '' where it does."""
-    teams, drawn = table["team"].nunique() - 1, table.loc[drawn_rows(table), "team"].nunique() - 1
-    if drawn >= teams:
-        return ""
-    return (
-        f"Of {teams} teams the figure holds the {drawn} that lie above all together with 95 % confidence; chance alone "
-        f"would put about {max(round(0.025 * teams), 1)} there."
-    )
 
 
 def planted_sentence(data: StudyData, found: Answering, min_group: int) -> str:

@@ -16,7 +16,7 @@ from exlink.data.effort import (
     mean_minutes,
 )
 from exlink.data.panel import panel_cells
-from exlink.data.wording import signed
+from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
 from exlink.stats.intervals import group_means
 from exlink.stats.multiplicity import benjamini_hochberg
@@ -26,7 +26,7 @@ from exlink.stats.within_between import within_slope
 STEP_MINUTES = 10  # slopes are per so many minutes a day
 FEWEST_MINUTES = 1.0  # a part of the day below this is too small for a slope per ten minutes
 EX_EASE, CX_EASE = "employees' ease", "customers' ease"
-EVERYBODY = "all roles"
+EVERYBODY = {"role": "all roles", "team_id": "all"}
 WHERE = {None: "in all applications", False: "in unmanaged applications", True: "in managed applications"}
 LEVELS = ["part", "group", "estimate", "conf_low", "conf_high", "n", "n_units"]
 SLOPES = ["outcome", "part", "estimate", "conf_low", "conf_high", "std_error", "p_adjusted", "n", "n_units", "verdict"]
@@ -53,21 +53,22 @@ def reason(data: StudyData) -> str:
 
 
 def levels(data: StudyData, by: str = "role") -> pd.DataFrame:
-    """Return minutes a day by part and role or quarter, with intervals over employees.
+    """Return minutes a day by part and role, team_id or quarter, with intervals over employees.
 
     Returns
     -------
-    DataFrame, LEVELS: part (four, and their sum), group (``all roles`` first where ``by`` is role), n (days), n_units.
+    DataFrame, LEVELS: part (four, and their sum; of teams the sum only), group (``EVERYBODY`` first, but for quarters),
+    n (days), n_units.
     """
     if effort_reason(data):
         return pd.DataFrame(columns=LEVELS)
     frame = effort_by_quarter(data)
     parts = []
-    for keys in ((), (by,)) if by == "role" else ((by,),):
+    for keys in ((), (by,)) if by in EVERYBODY else ((by,),):
         sums = mean_minutes(frame, list(keys))
-        for name in effort_columns():
+        for name in [TOTAL] if by == "team_id" else effort_columns():
             out = group_means(sums, name, list(keys), cluster="employee_id")
-            out = out.rename(columns={by: "group"}) if keys else out.assign(group=EVERYBODY)
+            out = out.rename(columns={by: "group"}) if keys else out.assign(group=EVERYBODY[by])
             parts.append(out.assign(part=name).rename(columns={"n_clusters": "n_units"})[LEVELS])
     table = pd.concat(parts, ignore_index=True)
     table["conf_low"] = table["conf_low"].clip(lower=0)  # nobody spends less than no time
@@ -76,7 +77,7 @@ def levels(data: StudyData, by: str = "role") -> pd.DataFrame:
 
 def level_sentence(table: pd.DataFrame, min_group: int) -> str:
     """Say how many minutes a day go beside the systems, and which part takes most."""
-    overall = table[(table["group"] == EVERYBODY) & (table["n_units"] >= min_group)].set_index("part")
+    overall = table[(table["group"] == EVERYBODY["role"]) & (table["n_units"] >= min_group)].set_index("part")
     if TOTAL not in overall.index:
         return ""
     total, parts = overall.loc[TOTAL], overall.drop(index=TOTAL)
@@ -85,6 +86,21 @@ def level_sentence(table: pd.DataFrame, min_group: int) -> str:
         f"**{total.estimate:.0f} minutes a day ({total.conf_low:.0f} to {total.conf_high:.0f}) go beside the "
         f"systems**, most of them on {most} ({parts.loc[most, 'estimate']:.0f}); {int(total.n_units)} employees, "
         f"{int(total.n):,} days."
+    )
+
+
+def planted_sentence(data: StudyData, teams: pd.DataFrame, min_group: int) -> str:
+    """Say where the teams planted to work beside the systems were found; '' for real data."""
+    planted = (data.truth or {}).get("off_system")
+    shown = teams[(teams["group"] != EVERYBODY["team_id"]) & (teams["n_units"] >= min_group)]
+    if not planted or not set(planted["shadow_teams"]) <= set(shown["group"]):
+        return ""
+    places = shown["estimate"].rank(ascending=False)[shown["group"].isin(planted["shadow_teams"])]
+    minutes = planted["minutes_per_person_day"]
+    return (
+        f"Planted in this simulated study: {len(places)} teams with {minutes['shadow_teams']:.0f} minutes a day in "
+        f"unmanaged applications, {minutes['other_teams']:.0f} elsewhere; by all effort they are found at places "
+        f"{in_words([f'{p:.0f}' for p in sorted(places)])} of {len(shown)}."
     )
 
 
