@@ -187,7 +187,7 @@ def fit_products(
         best = optimise(system, entries, reml=reml, start=start)
     except EstimationError as error:
         raise EstimationError(f"{text}: {error}") from error
-    covariance = parameter_errors(system, entries, best, reml=reml)
+    covariance = parameter_errors(system, entries, best)
     found, names = best.found, list(products.names[: products.fixed])
     sigma = units.sigma(found.square / found.degrees)
     inverse = linalg.solve_triangular(found.root, np.eye(products.fixed))

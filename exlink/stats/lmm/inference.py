@@ -14,12 +14,9 @@ import numpy as np
 from scipy import linalg
 
 from exlink.stats.lmm.criterion import information
-from exlink.stats.lmm.optimise import EDGE, Entries, Optimum, slope_at
+from exlink.stats.lmm.optimise import EDGE, LOST, Entries, Optimum
 from exlink.stats.lmm.system import System
 
-STEP = 1e-4  # of differences between gradients
-CHEAP = 2_000  # effects in the dense remainder up to which the curvature is observed, not averaged
-LOST = 1e-6  # curvature, relative to the largest, below which a direction is flat: differences are no finer
 TOUCHED = 1e-3  # share of a function's slope that lies in flat directions from which it is not known
 LEAST_SCALE = 1e-10  # of a parameter, relative to the largest, so that one without curvature can be divided by
 
@@ -38,15 +35,15 @@ class ParameterErrors:
     scale: np.ndarray
 
 
-def parameter_errors(system: System, entries: Entries, best: Optimum, *, reml: bool) -> ParameterErrors:
+def parameter_errors(system: System, entries: Entries, best: Optimum) -> ParameterErrors:
     """Return how well variance parameters are known.
 
     Entries on the edge (a diagonal of zero) are taken as known: their rows and columns are zero.
     """
     full = information(system, best.at, best.found, best.pull, entries, profiled=False)
-    if system.rest is None or len(system.rest.data) <= CHEAP:
+    if best.observed is not None:
         pressed = full[:-1, -1]
-        full[:-1, :-1] = _observed(system, entries, best, reml=reml) + np.outer(pressed, pressed) / full[-1, -1]
+        full[:-1, :-1] = best.observed + np.outer(pressed, pressed) / full[-1, -1]
     known = [a == b and abs(v) < EDGE for v, (_, a, b) in zip(best.values, entries, strict=True)]
     free = np.flatnonzero(~np.array([*known, False]))
     roots = np.sqrt(np.abs(np.diag(full)[free]))
@@ -110,15 +107,3 @@ def _variance_slope(best: Optimum, weights: np.ndarray, entries: Entries) -> lis
     loads = [v @ weights for v in best.found.loads]
     forces = [linalg.solve_triangular(t.T, u.T, lower=False).T for t, u in zip(best.at.factors, loads, strict=True)]
     return [2 * float(forces[f][:, a] @ loads[f][:, b]) for f, a, b in entries]
-
-
-def _observed(system: System, entries: Entries, best: Optimum, *, reml: bool) -> np.ndarray:
-    """Return the Hessian of the profiled criterion by central differences of its exact gradient."""
-    rows = []
-    for i in range(len(entries)):
-        step = np.zeros(len(entries))
-        step[i] = STEP * max(abs(best.values[i]), 0.1)
-        up, down = (slope_at(system, entries, best.values + move, reml=reml) for move in (step, -step))
-        rows.append((up - down) / (2 * step[i]))
-    hessian = np.array(rows)
-    return (hessian + hessian.T) / 2

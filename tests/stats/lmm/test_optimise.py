@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import duckdb
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -81,6 +82,28 @@ def test_the_correction_learns_a_quadratic_exactly():
     for here, there in pairwise(points):
         correction = _corrected(correction, here, there)
     assert np.eye(4) + correction == pytest.approx(true, rel=1e-8)
+
+
+ALIKE = 1e-10  # what two orders of summing may leave between errors, relative, and effects, in errors
+WAYS = {
+    "one slope": ("y ~ x", grouped(3, [1, 2, 3, 40] * 5), {"g": "1 + x"}, {}),
+    "maximum likelihood": ("y ~ x", grouped(0, [1, 2, 3, 40] * 5), {"g": "1 + x"}, {"reml": False}),
+    "independent": ("y ~ x", grouped(1, [10] * 40), {"g": ["1", "0 + x"]}, {}),
+    "crossed": ("y ~ x + z", crossed(0), {"a": "1 + x", "b": "1", "c": "1"}, {}),
+    "two slopes": ("y ~ x + z", crossed(2, rows=900), {"a": "1 + x", "b": "1 + x"}, {}),
+    "weights": ("y ~ x", crossed(1).assign(w=lambda f: 1 + f["c"]), {"a": "1 + x"}, {"weights": "w"}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_in_memory_and_in_an_engine_say_the_same(way):
+    formula, frame, random, options = WAYS[way]
+    one = fit_lmm(formula, frame, random=random, **options)
+    other = fit_lmm(formula, duckdb.from_df(frame.sample(frac=1, random_state=3)), random=random, **options)
+    assert ((one.fixef - other.fixef).abs() <= ALIKE * one.std_error).all()
+    assert other.std_error.to_numpy() == pytest.approx(one.std_error.to_numpy(), rel=ALIKE)
+    assert other.robust_std_error.to_numpy() == pytest.approx(one.robust_std_error.to_numpy(), rel=ALIKE)
+    assert other.sigma == pytest.approx(one.sigma, rel=ALIKE)
 
 
 def test_a_step_that_taught_nothing_changes_no_correction():
