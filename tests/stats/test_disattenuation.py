@@ -136,3 +136,19 @@ def test_order_labels_and_scales_do_not_matter():
         assert again[column].to_numpy() == pytest.approx(-first[column].to_numpy())
     assert again["reliability_x"].to_numpy() == pytest.approx(first["reliability_x"].to_numpy())
     assert again["corrected_low"].to_numpy() == pytest.approx(-first["corrected_high"].to_numpy())
+
+
+def test_the_noise_of_cell_means_is_counted_by_the_degrees_of_freedom_of_dummies():
+    """Few units and many periods, where the periods' effects take a quarter of what is left; unequal cells."""
+    cells, _ = world(units=5, waves=20)
+    rng = np.random.default_rng(4)
+    n = rng.integers(2, 9, len(cells))
+    cells = cells.assign(n_y=n, sum_y=cells["sum_y"] / 6 * n, sumsq_y=cells["sumsq_y"] / 6 * n)
+    dummies = np.column_stack([pd.get_dummies(cells[c]).to_numpy(float) for c in ("unit", "wave")])
+    root = np.sqrt(n)[:, None]
+    mean = (cells["sum_y"] / n).to_numpy()
+    left = root[:, 0] * (mean - dummies @ np.linalg.lstsq(root * dummies, root[:, 0] * mean, rcond=None)[0])
+    free = len(cells) - np.linalg.matrix_rank(dummies)
+    sigma2 = (cells["sumsq_y"] - cells["sum_y"] ** 2 / n).sum() / (n - 1).sum()
+    expected = 1 - sigma2 * free / (left @ left)
+    assert found(cells).loc["within", "reliability_y"] == pytest.approx(expected)
