@@ -1,8 +1,8 @@
 """Linear mixed models from cross-products: exact, and as cheap on ten million rows as on ten thousand.
 
-``formula`` and ``layout`` say which columns there are; ``frame`` or ``engine`` compress rows to ``products``;
-``system`` orders these for elimination; ``criterion`` and ``optimise`` find the variances; ``inference``, ``robust``,
-``modes`` and ``varcorr`` read errors, effects and shares off the same numbers. ``fit`` puts them together.
+``formula`` and ``layout`` say which columns there are; ``frame`` with ``typed``, or ``engine``, compress rows to
+``products``; ``system`` orders these for elimination; ``criterion`` and ``optimise`` find the variances; ``inference``,
+``robust``, ``modes`` and ``varcorr`` read errors, effects and shares off the same numbers. ``fit`` puts them together.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ def fit_lmm(
     ----------
     formula : str
         Fixed part, as formulaic reads it: ``"csat ~ tools + C(channel) + log(wait)"``. In memory all of formulaic;
-        inside an engine columns, arithmetic, log, exp, sqrt, abs and C(). The reference is the first category: in
-        the order of a type that has one (Categorical of text, ENUM), else of the text; Parquet keeps no order.
-        ``C(channel, contr.treatment("phone"))`` names another. Columns are centred where a constant is among them
-        (``1 + x``, ``0 + C(x)``). Without one (``0 + x``) a response far from zero costs digits: of the 16 of the
-        criterion twice log10(distance / residual SD).
+        inside an engine columns, arithmetic, log, exp, sqrt, abs and C(). True and false count as 1 and 0.
+        The reference is the first category: in the order of a type that has one (Categorical of text, ENUM), else of
+        the text; ``C(channel, contr.treatment("phone"))`` names another. Parquet keeps no order, and no categories of
+        numbers: write ``C(n)``. Columns are centred where a constant is among them (``1 + x``, ``0 + C(x)``). Without
+        one (``0 + x``) a response far from zero costs digits: of the 16 of the criterion twice
+        log10(distance / residual SD).
     data : DataFrame, Narwhals LazyFrame, DuckDB relation, Polars or Spark frame, or Parquet path
         One row per observation. Rows with a missing value are left out and counted. An engine reads the rows several
         times: a sample or ``random()`` is stored first (``.to_table()``, ``.df()``); rows that differ are refused.

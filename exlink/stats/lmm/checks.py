@@ -76,7 +76,7 @@ def refuse_categories(text: str, name: str, levels: int, groups: Collection[str]
             f"{text}: {name} is a term and a grouping factor, which leaves its random effects nothing. Keep one."
         )
     if levels == 1:
-        raise EstimationError(f"{text}: {name} has one category in the complete rows, so it has no effect. Leave it out.")
+        raise EstimationError(f"{text}: {name} has one category in the complete rows. Leave it out.")
     if levels > MOST_CATEGORIES:
         raise EstimationError(
             f"{text}: {name} has {levels:,} categories, and a fixed part takes at most {MOST_CATEGORIES} of a term. "

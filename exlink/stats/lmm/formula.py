@@ -61,6 +61,11 @@ class Model:
     variables: tuple[str, ...]
 
     @property
+    def terms(self) -> list[Term]:
+        """Return the terms of the response, the fixed part and all random parts."""
+        return [*self.response, *self.fixed, *(t for part in self.random for t in part.terms)]
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """Return the columns of which each level has a random intercept."""
         return tuple(p.keys[0] for p in self.random if len(p.keys) == 1 and p.has_intercept)

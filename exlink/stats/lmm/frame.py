@@ -13,20 +13,18 @@ from formulaic.parser.types import Term
 from exlink.errors import EstimationError
 from exlink.stats.absorb import encode, group_sums
 from exlink.stats.lmm.checks import (
-    refuse_categories,
     refuse_infinite,
-    refuse_kind,
     refuse_no_number,
     refuse_no_rows,
     refuse_vast,
     refuse_weights,
 )
-from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, check_columns, variables
+from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, check_columns
 from exlink.stats.lmm.labels import joined, whole_keys
 from exlink.stats.lmm.layout import Layout, Side, lay_out, side_of, term_columns
 from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
+from exlink.stats.lmm.typed import NUMBERS, kind_of, refuse_odd_categories, typed
 
-NUMBERS = ("decimal", "integer", "floating", "mixed-integer-float")  # kinds of objects that are
 LARGEST = 1e150  # what can be squared and summed
 
 
@@ -43,8 +41,8 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
     used = _without_unused_categories(frame.loc[complete, list(model.variables)])
     if not len(used):
         refuse_no_rows(model.text, len(frame))
-    used = _typed(model, used)
-    _refuse_many_categories(model, used)
+    used = typed(model, used)
+    refuse_odd_categories(model, used)
     layout, values = _columns(model, used)
     weights = _weights(model, used)
     names = tuple(slot.name for slot in layout.slots)
@@ -107,11 +105,12 @@ def _matrix(terms: Sequence[Term], used: pd.DataFrame, text: str) -> tuple[Side,
     if not terms:
         return Side(), np.empty((len(used), 0))
     try:
-        with np.errstate(divide="ignore", invalid="ignore"):  # what log makes of zero is counted and refused below
+        # what log makes of zero, and exp of a thousand, is counted and refused below
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             matrix = Formula(list(terms)).get_model_matrix(used, context=FUNCTIONS, na_action="ignore", output="numpy")
+        values = np.asarray(matrix, dtype=float)
     except (FormulaicError, TypeError, ValueError) as error:
         raise EstimationError(f"{text}: {_reason(error)}.") from error
-    values = np.asarray(matrix, dtype=float)
     return side_of(_blocks(values, term_columns(matrix.model_spec, text))), values
 
 
@@ -130,40 +129,6 @@ def _reason(error: Exception) -> str:
     return f"{first}. Write categories as C(column), powers as x**2, sums and ratios as I(a / b)"
 
 
-def _typed(model: Model, used: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of terms as numbers or text; what is neither, or both, is refused."""
-    terms = (*model.response, *model.fixed, *(t for part in model.random for t in part.terms))
-    coded = {v for t in terms for f in t.factors if f.expr.startswith("C(") for v in variables(f)}
-    made = {}
-    for name in sorted({v for term in terms for factor in term.factors for v in variables(factor)}):
-        column = used[name]
-        kind = _kind(column)
-        whole = pd.api.types.is_integer_dtype(column.dtype) and name not in coded  # int8 would overflow in a product
-        if whole or (column.dtype == object and kind in NUMBERS):
-            made[name] = column.astype(float)
-        elif kind.startswith("mixed"):
-            raise EstimationError(
-                f"{model.text}: {name} mixes numbers and text. Correct the data, or leave these rows out."
-            )
-        elif kind.startswith(("datetime", "date", "time", "period", "complex", "interval", "bytes")):
-            refuse_kind(model.text, name)
-    return used.assign(**made) if made else used
-
-
-def _kind(column: pd.Series) -> str:
-    """Return what a column holds, ``floating`` or ``string``."""
-    return pd.api.types.infer_dtype(column) if column.dtype == object else str(column.dtype)
-
-
-def _refuse_many_categories(model: Model, used: pd.DataFrame) -> None:
-    """Refuse a term of thousands of columns before they take the memory."""
-    for term in (*model.fixed, *(t for part in model.random for t in part.terms)):
-        for factor in term.factors:
-            for name in variables(factor):
-                if factor.expr.startswith("C(") or not pd.api.types.is_numeric_dtype(used[name]):
-                    refuse_categories(model.text, name, used[name].nunique(), model.groups)
-
-
 def _without_unused_categories(used: pd.DataFrame) -> pd.DataFrame:
     categories = used.select_dtypes("category").columns
     return used.assign(**{c: used[c].cat.remove_unused_categories() for c in categories})
@@ -173,7 +138,7 @@ def _weights(model: Model, used: pd.DataFrame) -> np.ndarray:
     name = model.weights or model.frequencies
     if name is None:
         return np.ones(len(used))
-    if not pd.api.types.is_numeric_dtype(used[name]) and _kind(used[name]) not in NUMBERS:
+    if not pd.api.types.is_numeric_dtype(used[name]) and kind_of(used[name]) not in NUMBERS:
         refuse_no_number(model.text, name)
     values = used[name].to_numpy(dtype=float)
     good = np.isfinite(values) & (values > 0)

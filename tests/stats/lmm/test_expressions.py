@@ -45,7 +45,8 @@ def compiled(formula, rows=ROWS, random="1"):
     "right",
     [
         "a + z", "`g g` + a:`g g`", "a ** 2", "I(a ** 2)", "I(-a + 3.5)", "I(2 ** c)", "I(+z / 2 - a * 3)", "{a / 2}",
-        "I(`g g` * a)", "f + f:a", "I(f * a)", "log(a) + np.log(a) + log10(a) + log2(a) + exp(z)",
+        "I(`g g` * a)", "f + f:a", "I(f * a)", "I(f + f)", "I(c ** -1)",
+        "log(a) + np.log(a) + log10(a) + log2(a) + exp(z)",
         "np.log1p(a) + np.sqrt(a) + np.abs(z) + np.exp(a) + np.log10(a) + np.log2(a)", "np.log(I(a + 1))",
         "b", "0 + b", "b + a:b", "a * b * f", "b:C(c)", "0 + b:C(c)", "C(c) + c", "C(f)", "C(b):C(f):a",
         "C(b, contr.treatment('v'))", "C(b, contr.treatment(base='w')) * a", "C(c, Treatment(2))",
@@ -55,7 +56,8 @@ def compiled(formula, rows=ROWS, random="1"):
 )  # fmt: skip
 def test_columns_are_formulaics(right):
     found = compiled(f"y ~ {right}")
-    expected = pd.DataFrame(Formula(right).get_model_matrix(ROWS)).rename(columns={"Intercept": INTERCEPT})
+    rows = ROWS if "C(" in right else ROWS.astype({"c": float, "z": float, "f": float})  # numbers are doubles
+    expected = pd.DataFrame(Formula(right).get_model_matrix(rows)).rename(columns={"Intercept": INTERCEPT})
     assert [c for c in found if c != "y"][: expected.shape[1]] == list(expected)
     for name in expected:
         np.testing.assert_allclose(found[name], expected[name].astype(float), rtol=1e-14, atol=1e-14)
@@ -96,7 +98,7 @@ def test_what_cannot_be_compiled_is_named(right, piece):
 
 def test_a_column_an_engine_would_compute_differently_is_refused():
     with pytest.raises(EstimationError, match=r"'I\(f \+ f\)' cannot be computed inside an engine"):
-        compiled("y ~ I(f + f)")  # true + true is true in numpy and 2 in SQL
+        compiled("y ~ C(f) + I(f + f)")  # in C() they stay booleans; true + true is true in numpy and 2 in SQL
 
 
 def test_text_is_no_number_and_a_base_must_exist():

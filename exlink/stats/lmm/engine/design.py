@@ -46,7 +46,7 @@ def read_factors(model: Model, schema: Mapping[str, Any]) -> Factors:
     numeric: dict[str, Part] = {}
     categorical: dict[str, str] = {}
     needed: dict[tuple[Part, ...], None] = {}
-    for term in _all_terms(model):
+    for term in model.terms:
         held = []
         for factor in term.factors:
             if factor.eval_method.value == "literal":
@@ -97,7 +97,7 @@ def design(
 def specimen(
     model: Model, factors: Factors, schema: Mapping[str, Any], levels: Mapping[str, list[Any]]
 ) -> pd.DataFrame:
-    """Return a few made-up rows in which every level occurs, of the same kinds as the data."""
+    """Return a few made-up rows in which every level occurs, numbers as doubles as in memory."""
     rng = np.random.default_rng(SEED)
     rows = FREE_ROWS + max([len(found) for found in levels.values()], default=0)
     made: dict[str, Any] = {}
@@ -108,9 +108,9 @@ def specimen(
             ordered_type = isinstance(schema[name], nw.Enum)
             made[name] = pd.Categorical(found, categories=levels[name]) if ordered_type else pd.Series(found)
         elif schema[name] == nw.Boolean:
-            made[name] = rng.integers(2, size=rows).astype(bool)
+            made[name] = rng.integers(2, size=rows).astype(float)
         elif schema[name].is_integer():
-            made[name] = rng.integers(1, 9, size=rows)
+            made[name] = rng.integers(1, 9, size=rows).astype(float)
         else:
             made[name] = rng.uniform(0.2, 4.0, size=rows)
     return pd.DataFrame(made, index=range(rows))
@@ -156,7 +156,7 @@ def _parts(expr: str, reduced: bool, factors: Factors, spec: Any) -> list[Part |
 
 def _materialise(terms: Sequence[Term], rows: pd.DataFrame, text: str) -> ModelMatrix:
     try:
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return Formula(list(terms)).get_model_matrix(rows, context=FUNCTIONS, na_action="ignore", output="numpy")
     except (FormulaicError, TypeError, ValueError) as error:
         lines = str(error).strip().splitlines()
@@ -177,7 +177,3 @@ def _refuse_differences(columns: Sequence[Column], matrix: ModelMatrix, rows: pd
 
 def _text(factor: Factor) -> str:
     return f"`{factor.expr}`" if factor.eval_method.value == "lookup" else factor.expr
-
-
-def _all_terms(model: Model) -> list[Term]:
-    return [*model.response, *model.fixed, *(t for part in model.random for t in part.terms)]
