@@ -42,7 +42,7 @@ class CustomerPaths:
 
 
 def customer_paths(
-    data: StudyData, kpi: str, gap_days: int, repeat_days: int, path_length: int, most_paths: int = 4
+    data: StudyData, kpi: str, gap_days: int, repeat_days: int, path_length: int, most_paths: int = 3
 ) -> CustomerPaths:
     """Return what customers do after a contact, per touchpoint.
 

@@ -15,31 +15,33 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import interpolate, linalg, special
+from scipy import interpolate, linalg
 
 from exlink.errors import EstimationError
+from exlink.stats.absorb import absorb, group_sums
+from exlink.stats.cells import Cells, complete_cells
 from exlink.stats.tidy import need_columns, tidy_frame
 from exlink.stats.within_between import SlopeFit, within_slope
 
 # 95 % quantile of the likelihood ratio of a break date (Hansen 2000, Econometrica 68, table 1)
 BREAK_CRITICAL = 7.35
 LEAST_SPLINE = 4  # a cubic has four coefficients
+DRAWS = (199, 999)
+MOST_SIGNS = 1_000_000  # units × draws of the bootstrap
+UNITS_PER_LAG = 5  # with three a joint test at 5 % rejects in 10 % of studies without effect, with five in 4 %
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """The period in which a response sets in, if it comes in one step and stays.
 
-    lag : int                    the step that fits the profile best
-    low, high : int              the first and last lag in the 95 % set of such steps
-    effect, std_error : float    height of the best step; the error takes its place as known
+    lag : int          the step that fits the profile best
+    low, high : int    the first and last lag in the 95 % set of such steps
     """
 
     lag: int
     low: int
     high: int
-    effect: float
-    std_error: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +52,7 @@ class LagFit:
     smooth : DataFrame, (K, 10)   the same, along a cubic spline of the lag
     vcov : ndarray, (K, K)        CR1 covariance by unit of ``table``
     arrival : Arrival
+    step : DataFrame, (1, 7)      tidy row: the response to the state at the lag of arrival, taken as known
     p_leads, p_lags : float       joint tests that all leads, all lags from 0 are zero (NaN without leads)
     n_rows, n_units : int
     """
@@ -58,6 +61,7 @@ class LagFit:
     smooth: pd.DataFrame
     vcov: np.ndarray
     arrival: Arrival
+    step: pd.DataFrame
     p_leads: float
     p_lags: float
     n_rows: int
@@ -96,7 +100,7 @@ def distributed_lag(
     Raises
     ------
     EstimationError
-        Units too few for the number of lags, or a lag at which no covariate changes.
+        Fewer than `UNITS_PER_LAG` units a lag, or a lag at which no covariate changes.
 
     Notes
     -----
@@ -114,31 +118,34 @@ def distributed_lag(
         )
     need_columns(cells, [*states, unit], f"distributed lag of {y}")
     lags = np.arange(k) - leads
-    steps = changes(cells[list(states)].to_numpy(dtype=float))
     names = [f"lag {lag}" for lag in lags]
     kept = [c for c in (f"n_{y}", f"sum_{y}", f"sumsq_{y}", unit, time) if c in cells]
-    free = within_slope(pd.concat([cells[kept], _columns(steps, names, cells)], axis=1), y, names, unit, time,
-                        level=level)  # fmt: skip
-    if free.n_units <= k:
+    cells = cells[cells[list(states)].notna().all(axis=1) & (cells[f"n_{y}"] > 0)].reset_index(drop=True)
+    steps = changes(cells[list(states)].to_numpy(dtype=float))
+    free = within_slope(_beside(cells[kept], steps, names), y, names, unit, time, level=level)
+    if free.n_units < UNITS_PER_LAG * k:
         raise EstimationError(
-            f"distributed lag of {y}: {free.n_units} values of {unit} cannot carry {k} lags. Ask for fewer weeks."
+            f"distributed lag of {y}: {free.n_units} units for {k} lags; at least {UNITS_PER_LAG * k} are needed. "
+            "Ask for fewer lags."
         )
     basis = spline_basis(k, spline)
     parts = [f"spline {j}" for j in range(spline)]
-    curve = within_slope(pd.concat([cells[kept], _columns(steps @ basis, parts, cells)], axis=1), y, parts, unit, time,
-                         level=level)  # fmt: skip
+    curve = within_slope(_beside(cells[kept], steps @ basis, parts), y, parts, unit, time, level=level)
     vcov = free.vcov.to_numpy()
     behind = _behind(cells, steps, f"n_{y}", unit)
     table = free.table.assign(n=behind[0], n_units=behind[1])
     smooth = _along(basis, curve, names, behind, level)
-    estimate = table["estimate"].to_numpy()
+    arrived = arrival(table["estimate"].to_numpy(), vcov, lags, free.n_units)
+    step = within_slope(cells, y, states[arrived.lag + leads], unit, time, level=level)
+    data = complete_cells(_beside(cells[kept], steps, names), y, names, unit, time)
     return LagFit(
         table=_with_lag(table, lags),
         smooth=_with_lag(smooth, lags),
         vcov=vcov,
-        arrival=arrival(estimate, vcov, lags),
-        p_leads=joint_p(estimate[:leads], vcov[:leads, :leads], free.n_units),
-        p_lags=joint_p(estimate[leads:], vcov[leads:, leads:], free.n_units),
+        arrival=arrived,
+        step=step.table,
+        p_leads=wild_p(data, lags < 0),
+        p_lags=wild_p(data, lags >= 0),
         n_rows=free.n_rows,
         n_units=free.n_units,
     )
@@ -163,17 +170,22 @@ def spline_basis(periods: int, coefficients: int) -> np.ndarray:
     return interpolate.BSpline.design_matrix(at, knots, 3).toarray()
 
 
-def arrival(estimate: np.ndarray, vcov: np.ndarray, lags: np.ndarray) -> Arrival:
+def arrival(estimate: np.ndarray, vcov: np.ndarray, lags: np.ndarray, units: int) -> Arrival:
     """Return where a step fits cumulative responses best, and the steps that fit nearly as well.
 
     The distance between profile and step is measured in the profile's own covariance (minimum distance); a lag
     belongs to the set when its distance exceeds the least by no more than the 95 % quantile Hansen (2000) derived
     for break dates. The set is conservative where the response is large.
 
+    The covariance is itself an estimate from ``units`` clusters, so distances are scaled as Hotelling's T² is.
+
     Parameters
     ----------
     estimate, vcov, lags : shapes (K,), (K, K), (K,)
+    units : int
+        More than K.
     """
+    vcov = vcov * (units - 1) / (units - len(lags))
     steps = (lags[:, None] >= lags[None, :]).astype(float)  # column c: nothing before lag c, one from it on
     weighted = linalg.solve(vcov, np.column_stack([steps, estimate]), assume_a="pos")
     with_step, with_profile = weighted[:, :-1], weighted[:, -1]
@@ -181,37 +193,62 @@ def arrival(estimate: np.ndarray, vcov: np.ndarray, lags: np.ndarray) -> Arrival
     gain = (steps.T @ with_profile) ** 2 / curvature
     inside = np.flatnonzero(gain.max() - gain <= BREAK_CRITICAL)
     best = int(np.argmax(gain))
-    return Arrival(
-        lag=int(lags[best]),
-        low=int(lags[inside[0]]),
-        high=int(lags[inside[-1]]),
-        effect=float(steps[:, best] @ with_profile / curvature[best]),
-        std_error=float(1 / np.sqrt(curvature[best])),
-    )
+    return Arrival(lag=int(lags[best]), low=int(lags[inside[0]]), high=int(lags[inside[-1]]))
 
 
-def joint_p(estimate: np.ndarray, vcov: np.ndarray, units: int) -> float:
-    """Return the p value of the joint test that all of ``estimate`` are zero; NaN for none.
+def wild_p(data: Cells, tested: np.ndarray, *, seed: int = 1) -> float:
+    """Return the p value of the joint test that the slopes of ``data.x[:, tested]`` are zero; NaN for none.
 
-    Hotelling's T² scaled to F(q, units − q): a plain Wald test rejects too often with few units.
+    The wild cluster bootstrap with the null imposed (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat. 90): residuals of
+    the model without the tested columns change sign, or not, unit by unit; each draw is fitted and its Wald statistic
+    held against the one of the data. With many restrictions the Wald test itself, compared with χ² or F, rejects far
+    too often until there are hundreds of units. Fixed effects are taken out once; a draw costs sums over units only.
+
+    Parameters
+    ----------
+    data : Cells
+    tested : boolean ndarray, shape (K,)
+
+    Returns
+    -------
+    float, 1 / (draws + 1) at the smallest. There are 999 draws, fewer only where there are thousands of units.
     """
-    q = len(estimate)
-    if q == 0 or units <= q:
+    if not tested.any():
         return np.nan
-    wald = float(estimate @ linalg.solve(vcov, estimate, assume_a="pos"))
-    return float(special.fdtrc(q, units - q, wald * (units - q) / (q * (units - 1))))
+    residuals, _ = absorb(np.column_stack([data.x, data.y]), data.unit, data.time, data.weights)
+    x, y, units = residuals[:, :-1], residuals[:, -1], len(data.units)
+    weighted, k = x * data.weights[:, None], x.shape[1]
+    gram = group_sums((weighted[:, :, None] * x[:, None, :]).reshape(len(x), k * k), data.unit, units).reshape(-1, k, k)
+    total = np.linalg.inv(gram.sum(axis=0))
+    null = np.zeros(k)
+    if (~tested).any():
+        null[~tested] = linalg.solve(weighted[:, ~tested].T @ x[:, ~tested], weighted[:, ~tested].T @ y, assume_a="pos")
+    left = group_sums(weighted * (y - x @ null)[:, None], data.unit, units)  # scores of the model without them
+    expected = gram @ null
+    inner = total[tested]
+    left_in, expected_in, gram_in = left @ inner.T, expected @ inner.T, inner @ gram  # all a draw needs per unit
+    base = expected.sum(axis=0)
+
+    def wald(signs: np.ndarray) -> float:
+        slopes = total @ (base + signs @ left)
+        influence = expected_in + signs[:, None] * left_in - gram_in @ slopes
+        return float(slopes[tested] @ linalg.solve(influence.T @ influence, slopes[tested], assume_a="pos"))
+
+    draws = int(np.clip(MOST_SIGNS // units, *DRAWS))
+    rng = np.random.default_rng(seed)
+    found = wald(np.ones(units))
+    beyond = sum(wald(rng.choice((-1.0, 1.0), units)) >= found for _ in range(draws))
+    return (1 + beyond) / (draws + 1)
 
 
-def _columns(values: np.ndarray, names: list[str], cells: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(values, columns=names, index=cells.index)
+def _beside(cells: pd.DataFrame, values: np.ndarray, names: list[str]) -> pd.DataFrame:
+    return pd.concat([cells, pd.DataFrame(values, columns=names, index=cells.index)], axis=1)
 
 
 def _behind(cells: pd.DataFrame, steps: np.ndarray, n: str, unit: str) -> tuple[list[int], list[int]]:
     """Return how many rows and units are seen while the covariate has changed at each lag."""
-    complete = np.isfinite(steps).all(axis=1) & (cells[n].to_numpy() > 0)
-    moved = (steps[complete] != 0) & np.isfinite(steps[complete])
-    rows, units = cells[n].to_numpy()[complete], cells[unit].to_numpy()[complete]
-    return [int(rows[m].sum()) for m in moved.T], [len(np.unique(units[m])) for m in moved.T]
+    rows, units = cells[n].to_numpy(), cells[unit].to_numpy()
+    return [int(rows[m].sum()) for m in (steps != 0).T], [len(np.unique(units[m])) for m in (steps != 0).T]
 
 
 def _along(

@@ -56,7 +56,7 @@ def test_sentence_says_the_week_and_the_placebo(late):
 
 
 def test_no_effect_is_inconclusive_and_says_what_could_have_been_seen(tmp_path):
-    none = open_study(tmp_path, Plan(units=40, waves=5, contacts=30, slope=0.0, seed=11))
+    none = open_study(tmp_path, Plan(units=64, waves=5, contacts=30, slope=0.0, seed=11))
     late = delay.delay(none, "tools", 3, 8)
     assert late.arrivals["p_lags"].iloc[0] > 0.05
     said = delay.delay_sentence(late, "satisfaction", 8)
@@ -68,7 +68,7 @@ def test_no_effect_is_inconclusive_and_says_what_could_have_been_seen(tmp_path):
 
 def test_an_effect_without_delay_arrives_with_the_answer(tmp_path):
     """The small world plants an effect from the day of the answer on."""
-    world = open_study(tmp_path, Plan(units=60, waves=5, contacts=40, slope=0.6, seed=12))
+    world = open_study(tmp_path, Plan(units=64, waves=5, contacts=40, slope=0.6, seed=12))
     row = delay.delay(world, "tools", 3, 8).arrivals.iloc[0]
     assert (row["first"], row["arrives"], row["last"]) == (0, 0, 0)
     assert row["conf_low"] < 0.6 < row["conf_high"] + 0.05, "scores are clipped at 5, which flattens a little"

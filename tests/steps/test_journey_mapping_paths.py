@@ -72,9 +72,9 @@ def test_hidden_touchpoints_are_found_wherever_they_are_named(walked, order):
     moves, typical = paths.transitions(walked, order), paths.journeys(walked)
     hit = paths.speaks_of(moves, ["claim"])
     assert hit.equals((moves["touchpoint"] == "claim") | (moves["following"] == "claim"))
-    named = paths.speaks_of(typical, ["claim"])
+    named = paths.speaks_of(typical, ["renewal"])
     assert named.any()
-    assert typical.loc[named, "path"].str.contains("claim").all()
+    assert typical.loc[named, "path"].str.contains("renewal").all()
     assert not paths.speaks_of(typical, []).any()
 
 

@@ -19,7 +19,6 @@ from exlink.errors import EstimationError, ParameterError
 from exlink.stats.distributed_lag import LagFit, distributed_lag
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.power import minimum_detectable, p_in_words
-from exlink.stats.tidy import t_quantile
 
 WEEKLY, SMOOTH, PLANTED = "week by week", "smoothed", "planted"
 INDEX = "mean of all aspects"
@@ -179,17 +178,16 @@ def _profile(kpi: str, fit: LagFit, planted: pd.DataFrame) -> pd.DataFrame:
 def _arrivals(fits: dict[str, LagFit], planted: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for kpi, fit in fits.items():
-        step = fit.arrival
-        half = float(t_quantile(0.975, fit.n_units - 1)) * step.std_error
+        when, step = fit.arrival, fit.step.iloc[0]
         rows.append(
             {
                 "outcome": kpi,
-                "arrives": step.lag,
-                "first": step.low,
-                "last": step.high,
-                "estimate": step.effect,
-                "conf_low": step.effect - half,
-                "conf_high": step.effect + half,
+                "arrives": when.lag,
+                "first": when.low,
+                "last": when.high,
+                "estimate": step.estimate,
+                "conf_low": step.conf_low,
+                "conf_high": step.conf_high,
                 "p_lags": fit.p_lags,
                 "p_leads": fit.p_leads,
                 "detectable": float(minimum_detectable(fit.table["std_error"].median())),

@@ -127,7 +127,9 @@ def role_shares(data: StudyData, kpi: str) -> pd.DataFrame:
     )
     frame = pd.concat([table.assign(series=MEASURED), shrunken], ignore_index=True)
     frame = frame.sort_values(["role", "series"], key=lambda c: c != POOLED if c.name == "series" else c)
-    return pd.concat([frame, average], ignore_index=True)[columns]
+    frame = pd.concat([frame, average], ignore_index=True)[columns]
+    shares = ["estimate", "conf_low", "conf_high"]
+    return frame.assign(**frame[shares].clip(lower=0))  # a share below zero says that none was found
 
 
 def role_sentence(shown: pd.DataFrame, kpi: str) -> str:

@@ -43,8 +43,9 @@ def transitions(found: CustomerPaths, order: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame: touchpoint, following (a touchpoint, or that nothing followed), estimate with bounds (share of the
-    contacts at ``touchpoint``; contacts of one customer may be alike), more (the share is above that of all stages
-    together, Benjamini–Hochberg over the cells), n (contacts at ``touchpoint``), n_customers (with this move).
+    contacts at ``touchpoint``, NaN where this never follows; contacts of one customer may be alike), more (the share
+    is above that of all stages together, Benjamini–Hochberg over the cells), n (contacts at ``touchpoint``),
+    n_customers (with this move).
     """
     if found.reason:
         return pd.DataFrame(columns=MOVE)
@@ -54,12 +55,9 @@ def transitions(found: CustomerPaths, order: Sequence[str]) -> pd.DataFrame:
     distance = (frame["estimate"] - frame["following"].map(common)) / frame["std_error"]
     p_value = 2 * t_tail(distance.abs(), frame["n_clusters"] - 1)
     frame["more"] = (benjamini_hochberg(p_value) < 0.05) & (distance > 0)
-    places = {name: i for i, name in enumerate([*order, ENDS])}
-    frame["following"] = frame["following"].astype(object)
-    frame = frame.sort_values(
-        ["touchpoint", "following"], key=lambda names: names.map(places), ignore_index=True
-    )  # fmt: skip
-    return frame[MOVE]
+    frame = frame.astype({"touchpoint": object, "following": object, "more": object})
+    every = pd.MultiIndex.from_product([order, [*order, ENDS]], names=["touchpoint", "following"]).to_frame(index=False)
+    return every.merge(frame, how="left").fillna({"n_customers": 0, "more": False}).astype({"n_customers": int})[MOVE]
 
 
 def journeys(found: CustomerPaths) -> pd.DataFrame:
