@@ -29,6 +29,7 @@ from exlink.errors import ContractError, LinkageError, did_you_mean
 
 PREPARED = "prepared.json"
 STUDY = "study.json"
+KEPT_CELLS = 500_000  # compressed cells up to this many are kept once made: about 100 MB at most
 TOO_LARGE = 3_000_000  # rows; beyond this a table is aggregated in the engine, not fetched
 
 
@@ -107,6 +108,7 @@ class StudyData:
         self._labels: dict[str, str] = said["labels"]
         self.aspects: list[str] = [column.removeprefix("ex_") for column in self._labels]
         self.cx_kpis: list[str] = [k for k in ("ease", "recommend", "satisfaction") if self.has("cx_responses", k)]
+        self._cells: dict[tuple, pd.DataFrame] = {}
         self._con = connect(folder / "spill", threads)
         for name in self._filled:
             file = "linked" if name == "interactions" else name
@@ -181,9 +183,15 @@ class StudyData:
 
     def cells(self, by: Sequence[str], outcomes: Sequence[str]) -> pd.DataFrame:
         """Return sufficient statistics of linked outcomes per cell; see :func:`exlink.data.linkage.compress`."""
-        cells = compress(self.linked(), by, outcomes).sort(*by).collect().to_pandas()
-        counts = [c for c in cells.columns if c == "n" or c.startswith("n_")]
-        return cells.astype(dict.fromkeys(counts, "int64"))
+        key = (tuple(by), tuple(outcomes))
+        if key not in self._cells:
+            cells = compress(self.linked(), by, outcomes).sort(*by).collect().to_pandas()
+            counts = [c for c in cells.columns if c == "n" or c.startswith("n_")]
+            cells = cells.astype(dict.fromkeys(counts, "int64"))
+            if len(cells) > KEPT_CELLS:
+                return cells
+            self._cells[key] = cells  # a step asks for the same cells many times; each time is a pass over all rows
+        return self._cells[key].copy()
 
     def sample_linked(self, max_rows: int = 60_000) -> pd.DataFrame:
         """Return linked interactions with a customer's answer: all, or a fixed sample of about ``max_rows``.
