@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from exlink.errors import EstimationError, listed
+from exlink.stats.lmm.formula import Model
 from exlink.stats.lmm.identified import check_identified, first_repeated
 from exlink.stats.lmm.products import Grouping, Products
 
 MOST_CATEGORIES = 500  # each is a column, and columns are multiplied with each other
+MOST_ROWS = 1e12  # as frequencies: beyond, rounding of their sums is no longer small beside one row
 LARGEST_WEIGHT = 1e100  # on average, and one over it the least: products with it must stay doubles
 CONSTANT = 1e-20  # share of a column's scale, squared, below which it does not vary
 
@@ -19,7 +21,10 @@ def check_products(text: str, products: Products) -> None:
     """Raise EstimationError when the rows cannot carry the model: too few, constant, collinear, unidentifiable."""
     rows = products.n_rows
     if rows <= products.fixed:
-        raise EstimationError(f"{text}: {rows:,.0f} complete rows cannot carry {products.fixed} fixed effects.")
+        raise EstimationError(
+            f"{text}: {rows:,.0f} complete {'row' if rows == 1 else 'rows'} cannot carry {products.fixed} fixed "
+            f"{'effect' if products.fixed == 1 else 'effects'}."
+        )
     for grouping in products.groupings:
         _check_grouping(text, grouping, products)
     total = products.total
@@ -36,22 +41,58 @@ def check_weight(text: str, products: Products) -> None:
             f"{text}: weights are {mean:.3g} on average in {products.n_rows:,.0f} rows, too far from 1 to calculate "
             "with. Divide them by their mean: only sigma, theta and shares of variance depend on their unit."
         )
+    if products.n_rows > MOST_ROWS:
+        raise EstimationError(
+            f"{text}: frequencies stand for {products.n_rows:.3g} rows, and beyond {MOST_ROWS:.0e} sums lose the "
+            "digits that errors are made of. Divide the frequencies, or give them as weights if they are no counts."
+        )
+
+
+def alone(products: Products) -> str | None:
+    """Return the grouping factor that has one row per level, which only uneven weights allow; None when none has."""
+    return next((g.name for g in products.groupings if products.uneven and g.size >= products.n_rows), None)
+
+
+def refuse_alone(text: str, name: str) -> None:
+    """Raise EstimationError: one row per level, and weights that tell no variance from another."""
+    raise EstimationError(
+        f"{text}: {name} has one row per level, and weights do not differ enough to tell its variance from the "
+        f"residual. Leave {name} out."
+    )
 
 
 def refuse_infinite(text: str, counts: dict[str, int], rows: int) -> None:
     """Raise EstimationError when columns hold infinite or undefined values; ``counts`` says how many each."""
     bad = {name: int(n) for name, n in counts.items() if n}
     if bad:
-        each = listed(f"{name}: {n:,}" for name, n in bad.items())
+        each = listed(f"{name}: {n:,} of {rows:,} rows" for name, n in bad.items())
+        positive = "; log and sqrt need positive values" if any("log" in n or "sqrt(" in n for n in bad) else ""
         raise EstimationError(
-            f"{text}: infinite or undefined values in {rows:,} rows ({each}). Correct the data, or leave these rows "
-            "out as missing; log and sqrt need positive values."
+            f"{text}: infinite or undefined values ({each}). Correct the data, or leave these rows out as "
+            f"missing{positive}."
         )
 
 
 def refuse_vast(text: str) -> None:
     """Raise EstimationError: values whose squares no double holds."""
     raise EstimationError(f"{text}: values beyond 1e150 cannot be squared. Use larger units.")
+
+
+def refuse_text_response(model: Model, is_number: Callable[[str], bool]) -> None:
+    """Raise EstimationError when the response is a column of text."""
+    for factor in model.response[0].factors:
+        if factor.eval_method.value == "lookup" and not is_number(factor.expr):
+            raise EstimationError(f"{model.text}: the response {factor.expr} is not a number. Make it one first.")
+
+
+def refuse_key(text: str, name: str) -> None:
+    """Raise EstimationError: a grouping factor of lists or records."""
+    raise EstimationError(f"{text}: {name} holds lists or records, which are no levels of a group. Make it text first.")
+
+
+def refuse_infinite_key(text: str, name: str) -> None:
+    """Raise EstimationError: a grouping factor that is infinite somewhere."""
+    raise EstimationError(f"{text}: {name} is infinite in some rows, which is no level of a group. Leave them out.")
 
 
 def refuse_kind(text: str, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from exlink.errors import EstimationError, did_you_mean, listed
 INTERCEPT = "(Intercept)"
 RANDOM_EXAMPLE = 'random={"employee_id": "1"}'
 QUOTED = re.compile(r"`([^`]*)`")
-BAR = re.compile(r"\(([^()|]*)\|{1,2}\s*([\w.:/ ]+)\)")
+BAR = re.compile(r"\(((?:[^()|]|\([^()|]*\))*)(\|{1,2})\s*([\w.:/ ]+)\)")  # (1 + log(x) | g), effects with calls
 FUNCTIONS = {"sqrt": np.sqrt, "abs": np.abs, "log1p": np.log1p}  # what formulaic knows as np.sqrt only
 
 
@@ -99,6 +99,8 @@ def read_model(
     for name, column in (("weights", weights), ("frequencies", frequencies)):
         if column is not None and not isinstance(column, str):
             raise EstimationError(f"{formula}: {name} is {type(column).__name__}, not the name of a column.")
+        if column is not None and not column.strip():
+            raise EstimationError(f"{formula}: {name} is an empty text. Give the name of a column, or leave it out.")
     _refuse_bars(formula)
     parsed = _parsed(formula, formula)
     left, right = getattr(parsed, "lhs", None), getattr(parsed, "rhs", parsed)
@@ -106,6 +108,7 @@ def read_model(
         raise EstimationError(f"{formula}: the formula has no response. Write it as 'outcome ~ term + term'.")
     _refuse_not_linear(formula, left)
     parts = _random_parts(formula, random)
+    _refuse_response_as_term(formula, left, [*right, *(t for p in parts for t in p.terms)])
     if weights and frequencies:
         raise EstimationError(
             f"{formula}: both weights ({weights}) and frequencies ({frequencies}) are given. Use frequencies when a "
@@ -135,12 +138,21 @@ def variables(factor: Factor) -> list[str]:
     return [*quoted, *names]
 
 
-def check_columns(model: Model, columns: Iterable[str]) -> None:
-    """Raise EstimationError with the nearest match when the data lacks a column of the model."""
+def check_columns(model: Model, columns: Iterable[str], index: Collection[object] = ()) -> None:
+    """Raise EstimationError with the nearest match when the data lacks a column of the model.
+
+    index : names of a DataFrame's index, which are no columns
+    """
     present = list(map(str, columns))
     missing = [v for v in model.variables if v not in present]
+    for column in present:
+        if set(re.split(r"[:/]", column)) & set(missing):
+            raise EstimationError(
+                f"{model.text}: in random, ':' and '/' combine columns, so '{column}' cannot be a group by that name. "
+                "Rename the column."
+            )
     if missing:
-        hint = did_you_mean(missing[0], present)
+        hint = " It is the index: use reset_index()." if missing[0] in index else did_you_mean(missing[0], present)
         what = "column" if len(missing) == 1 else "columns"
         verb = "is" if len(missing) == 1 else "are"
         raise EstimationError(f"{model.text}: {what} {listed(missing)} {verb} not in the data.{hint}")
@@ -160,7 +172,7 @@ def _parsed(text: str, formula: str) -> Formula:
 def _refuse_bars(formula: str) -> None:
     bars = BAR.findall(formula)
     if bars:
-        wanted = ", ".join(f'"{group.strip()}": "{effects.strip()}"' for effects, group in bars)
+        wanted = ", ".join(f'"{group.strip()}": {_effects(effects, bar)}' for effects, bar, group in bars)
         raise EstimationError(f"{formula}: write random parts beside the formula, as random={{{wanted}}}.")
     if QUOTED.sub("", formula).split("~")[-1].strip() == ".":
         raise EstimationError(f"{formula}: '.' has no meaning here; name the terms.")
@@ -168,6 +180,17 @@ def _refuse_bars(formula: str) -> None:
         raise EstimationError(f"{formula}: '|' has no meaning here; random parts go to {RANDOM_EXAMPLE}.")
     if formula.count("~") > 1:
         raise EstimationError(f"{formula}: a formula has one '~', between the response and its terms.")
+
+
+def _effects(effects: str, bar: str) -> str:
+    """Return lme4's random effects as they are written here: a list where ``||`` keeps them independent."""
+    terms = [t.strip() for t in effects.split("+")]
+    slopes = [f"0 + {t}" for t in terms if t not in ("0", "1")]
+    if bar == "|" or not slopes:
+        return f'"{effects.strip()}"'
+    parts = slopes if "0" in terms else ["1", *slopes]
+    quoted = ", ".join(f'"{p}"' for p in parts)
+    return f"[{quoted}]"
 
 
 def _refuse_not_linear(formula: str, left: Iterable[Term]) -> None:
@@ -186,17 +209,28 @@ def _refuse_not_linear(formula: str, left: Iterable[Term]) -> None:
         )
 
 
+def _refuse_response_as_term(formula: str, left: Iterable[Term], terms: Iterable[Term]) -> None:
+    outcome = {f.expr for t in left for f in t.factors}
+    again = [f.expr for t in terms for f in t.factors if f.expr in outcome]
+    if again:
+        raise EstimationError(f"{formula}: {again[0]} is the response and a term that explains it. Leave the term out.")
+
+
 def _random_parts(formula: str, random: Mapping[str, str | Sequence[str]] | None) -> tuple[RandomPart, ...]:
+    if random is not None and not isinstance(random, Mapping):
+        raise EstimationError(f"{formula}: random is {type(random).__name__}, not a mapping such as {RANDOM_EXAMPLE}.")
     if not random:
         raise EstimationError(
             f"{formula}: the model has no random part. Say which rows belong together, for example {RANDOM_EXAMPLE}; "
             "without groups, use least squares."
         )
-    if not isinstance(random, Mapping):
-        raise EstimationError(f"{formula}: random is {type(random).__name__}, not a mapping such as {RANDOM_EXAMPLE}.")
     parts: list[RandomPart] = []
     for group, wanted in random.items():
-        if not isinstance(group, str) or not group.strip() or (isinstance(wanted, (list, tuple)) and not wanted):
+        if (
+            not isinstance(group, str)
+            or not all(map(str.strip, re.split("[:/]", group)))
+            or (isinstance(wanted, (list, tuple)) and not wanted)
+        ):
             raise EstimationError(f"{formula}: random names {group!r}: {wanted!r}; write it as {RANDOM_EXAMPLE}.")
         for text in wanted if isinstance(wanted, (list, tuple)) else [wanted]:
             for keys in _nested(group):

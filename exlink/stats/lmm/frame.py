@@ -14,8 +14,11 @@ from exlink.errors import EstimationError
 from exlink.stats.absorb import encode, group_sums
 from exlink.stats.lmm.checks import (
     refuse_infinite,
+    refuse_infinite_key,
+    refuse_key,
     refuse_no_number,
     refuse_no_rows,
+    refuse_text_response,
     refuse_vast,
     refuse_weights,
 )
@@ -23,7 +26,7 @@ from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, check_columns
 from exlink.stats.lmm.labels import joined, whole_keys
 from exlink.stats.lmm.layout import Layout, Side, lay_out, side_of, term_columns
 from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
-from exlink.stats.lmm.typed import NUMBERS, kind_of, refuse_odd_categories, typed
+from exlink.stats.lmm.typed import NUMBERS, is_number, kind_of, refuse_odd_categories, typed
 
 LARGEST = 1e150  # what can be squared and summed
 
@@ -36,11 +39,14 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
     EstimationError
         Unknown columns, no complete row, values that are infinite, weights that are not positive.
     """
-    check_columns(model, frame.columns)
+    check_columns(model, frame.columns, frame.index.names)
+    if not all(isinstance(c, str) for c in frame.columns):
+        frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
     complete = frame[list(model.variables)].notna().all(axis=1)
     used = _without_unused_categories(frame.loc[complete, list(model.variables)])
     if not len(used):
         refuse_no_rows(model.text, len(frame))
+    refuse_text_response(model, lambda name: is_number(used[name]))
     used = typed(model, used)
     refuse_odd_categories(model, used)
     layout, values = _columns(model, used)
@@ -54,7 +60,7 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
     values = (values - shift) / scale
     codes, groupings = [], []
     for factor in layout.factors:
-        code, levels = _encode(used, factor.keys)
+        code, levels = _encode(used, factor.keys, model.text)
         codes.append(code)
         groupings.append(factor.grouping(levels))
     return Products(
@@ -148,10 +154,15 @@ def _weights(model: Model, used: pd.DataFrame) -> np.ndarray:
     return values
 
 
-def _encode(used: pd.DataFrame, keys: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _encode(used: pd.DataFrame, keys: tuple[str, ...], text: str) -> tuple[np.ndarray, np.ndarray]:
     for key in keys:
-        if used[key].dtype == object and pd.api.types.infer_dtype(used[key]).startswith("mixed"):
-            raise EstimationError(f"{key} mixes kinds of values, so its levels have no order. Turn it into text.")
+        kind = kind_of(used[key])
+        if kind.startswith("mixed") and kind not in NUMBERS:
+            if used[key].map(pd.api.types.is_list_like).any():
+                refuse_key(text, key)
+            raise EstimationError(f"{text}: {key} mixes kinds of values, so its levels have no order. Make it text.")
+        if pd.api.types.is_float_dtype(used[key].dtype) and np.isinf(used[key].to_numpy(dtype=float)).any():
+            refuse_infinite_key(text, key)
     if len(keys) == 1:
         column = used[keys[0]]
         return encode(whole_keys(column.astype(object) if column.dtype == "category" else column))

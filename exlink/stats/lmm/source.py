@@ -20,6 +20,10 @@ def compress(model: Model, data: Any) -> Products:
         return from_frame(model, data)
     try:
         return from_engine(model, data)
+    except duckdb.ConnectionException as error:
+        raise EstimationError(
+            f"{model.text}: the DuckDB connection of the rows is closed. Fit while it is open, or give a DataFrame."
+        ) from error
     except duckdb.Error as error:
         # the engine's own words may repeat values of the data
         raise EstimationError(

@@ -45,7 +45,7 @@ def typed(model: Model, used: pd.DataFrame) -> pd.DataFrame:
             made[name] = column.astype(bool)
         elif name in coded and pd.api.types.is_integer_dtype(column.dtype) and column.dtype.itemsize < WIDE:
             made[name] = column.astype("int64")
-        elif kind in NUMBERS or kind == "boolean" or (_is_number(column) and name not in coded):
+        elif kind in NUMBERS or kind == "boolean" or (is_number(column) and name not in coded):
             made[name] = column.astype(float)
         elif kind == "string":
             made[name] = column.astype(object)
@@ -64,7 +64,7 @@ def refuse_odd_categories(model: Model, used: pd.DataFrame) -> None:
     for term in model.terms:
         for factor in term.factors:
             for name in variables(factor):
-                if factor.expr.startswith("C(") or not _is_number(used[name]):
+                if factor.expr.startswith("C(") or not is_number(used[name]):
                     refuse_categories(model.text, name, used[name].nunique(), model.groups)
 
 
@@ -78,5 +78,8 @@ def _refuse_two_uses(text: str, name: str, factors: Sequence[Factor]) -> None:
             )
 
 
-def _is_number(column: pd.Series) -> bool:
+def is_number(column: pd.Series) -> bool:
+    """Return whether a column holds numbers, or true and false, which count as 1 and 0."""
+    if column.dtype == object:
+        return kind_of(column) in (*NUMBERS, "boolean")
     return pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)

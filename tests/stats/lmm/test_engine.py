@@ -178,10 +178,10 @@ def test_an_unknown_column_is_answered_with_the_nearest(engine):
 
 def test_infinite_and_undefined_values_are_counted(engine):
     bad = ROWS.assign(wait=ROWS["wait"].where(ROWS.index >= 3, np.inf))
-    assert "infinite or undefined values in 3,000 rows (wait: 3)" in refused(engine, "y ~ wait", frame=bad)
+    assert "infinite or undefined values (wait: 3 of 3,000 rows)" in refused(engine, "y ~ wait", frame=bad)
     zero = ROWS.assign(wait=ROWS["wait"].where(ROWS.index >= 5, 0.0))
     for term in ("np.log(wait)", "{1 / wait}", "np.sqrt(wait - 1e-9)"):
-        assert ": 5)" in refused(engine, f"y ~ tools + {term}", frame=zero)
+        assert ": 5 of 3,000 rows)" in refused(engine, f"y ~ tools + {term}", frame=zero)
 
 
 @pytest.mark.parametrize("term", ["bs(wait, df=4)", "poly(wait, 2)", "center(wait)", "I(wait > 2)"])
@@ -193,7 +193,8 @@ def test_what_no_engine_computes_is_named(engine, term):
 
 def test_text_is_no_number(engine):
     assert "'np.log(channel)' needs numbers, but channel is text." in refused(engine, "y ~ np.log(channel)")
-    assert "the response is not a number but 4 categories" in refused(engine, "channel ~ tools")
+    assert "the response channel is not a number" in refused(engine, "channel ~ tools")
+    assert "the response is not a number but 4 categories" in refused(engine, "C(channel) ~ tools")
 
 
 def test_dates_are_no_terms(engine):

@@ -24,6 +24,10 @@ def frame() -> pd.DataFrame:
         mixed=[1, "n/a"] * 30,
         day=pd.Timestamp("2026-01-01"),
         vast=1e160 * made["x"],
+        seconds=1e3 + made["g"],
+        ends=np.where(made["g"] > 4, np.inf, made["g"]),
+        lists=[[k % 5] for k in range(60)],
+        **{"at:sea": made["g"]},
     )
 
 
@@ -56,15 +60,26 @@ def frame() -> pd.DataFrame:
         ("y ~ mixed", G, "mixed mixes numbers and text"),
         ("y ~ day", G, "day is neither a number nor text"),
         ("y ~ vast", G, "values beyond 1e150 cannot be squared"),
-        ("y ~ y", G, "the response is fitted exactly"),
+        ("y ~ y", G, "y is the response and a term that explains it"),
+        ("y ~ x", {"g": "1 + y"}, "y is the response and a term that explains it"),
+        ("y ~ x", {"g/": "1"}, "random names 'g/': '1'; write it as"),
+        ("y ~ x", {"at:sea": "1"}, "':' and '/' combine columns, so 'at:sea' cannot be a group by that name. Rename"),
+        ("y ~ x", pd.Series({"g": "1"}), "random is Series, not a mapping"),
+        ("y ~ x + (1 + log(x) | g)", G, r"as random=\{\"g\": \"1 \+ log\(x\)\"\}"),
+        ("y ~ x + (x || g)", G, r"as random=\{\"g\": \[\"1\", \"0 \+ x\"\]\}"),
+        ("y ~ x + (0 + x || g)", G, r"as random=\{\"g\": \[\"0 \+ x\"\]\}"),
+        ("y ~ x", {"lists": "1"}, "lists holds lists or records, which are no levels of a group"),
+        ("y ~ x", {"ends": "1"}, "ends is infinite in some rows, which is no level of a group"),
+        ("word ~ x", G, "word ~ x: the response word is not a number. Make it one first"),
+        ("y ~ exp(seconds)", G, r"infinite or undefined values \(exp\(seconds\): 60 of 60 rows\)\. .* as missing\.$"),
         ("y ~ x + (1 + x | g)", G, r"write random parts beside the formula, as random=\{\"g\": \"1 \+ x\"\}"),
         ("y ~ x +", G, "cannot be read as a formula"),
         ("x", G, "the formula has no response"),
         ("y + x ~ 1", G, "'y \\+ x' is not one response"),
         ("cbind(y, size - y) ~ x", G, "not linear: 'cbind"),
         ("y / size ~ x", G, "not linear: 'y / size' is a number of cases out of a total"),
-        ("word ~ x", G, "the response is not a number"),
-        ("y ~ log(x)", G, r"infinite or undefined values in 60 rows \(log\(x\): \d+\)"),
+        ("C(word) ~ x", G, "the response is not a number but 60 categories"),
+        ("y ~ log(x)", G, r"infinite or undefined values \(log\(x\): \d+ of 60 rows\).*; log and sqrt need"),
         ("y ~ C(word)", G, "60 complete rows cannot carry 60 fixed effects"),
     ],
 )  # fmt: skip
@@ -72,6 +87,39 @@ def test_one_sentence_each(frame, formula, random, said):
     with pytest.raises(EstimationError, match=said) as caught:
         fit_lmm(formula, frame, random=random)
     assert "\n" not in str(caught.value)
+
+
+def test_the_engine_says_the_same(frame):
+    told = duckdb.from_df(frame.drop(columns="mixed"))
+    for formula, random, said in (
+        ("word ~ x", G, "the response word is not a number"),
+        ("y ~ x", {"lists": "1"}, "lists holds lists or records"),
+        ("y ~ x", {"ends": "1"}, "ends is infinite in some rows"),
+        ("y ~ x", {"at:sea": "1"}, "Rename the column"),
+    ):
+        with pytest.raises(EstimationError, match=said):
+            fit_lmm(formula, told, random=random)
+
+
+def test_columns_that_are_no_names_and_groups_in_the_index(frame):
+    expected = fit_lmm("y ~ x", frame, random=G).fixef
+    by_number = fit_lmm("y ~ `7`", frame.rename(columns={"x": 7}), random=G).fixef
+    np.testing.assert_array_equal(by_number, expected)
+    with pytest.raises(EstimationError, match=r"column g is not in the data\. It is the index: use reset_index\(\)"):
+        fit_lmm("y ~ x", frame.set_index("g"), random=G)
+
+
+def test_a_closed_connection_is_told():
+    connection = duckdb.connect()
+    closed = connection.sql("SELECT 1.0 AS y, 2.0 AS x, 3 AS g")
+    connection.close()
+    with pytest.raises(EstimationError, match="the DuckDB connection of the rows is closed"):
+        fit_lmm("y ~ x", closed, random=G)
+
+
+def test_one_row_is_singular_in_words(frame):
+    with pytest.raises(EstimationError, match="1 complete row cannot carry 1 fixed effect"):
+        fit_lmm("y ~ 1", frame.head(1), random=G)
 
 
 def test_more_random_effects_than_rows(frame):
@@ -90,7 +138,7 @@ def test_a_column_of_ids_is_no_fixed_effect(term):
 
 def test_infinite_values_are_counted(frame):
     frame.loc[[2, 7], "x"] = np.inf
-    with pytest.raises(EstimationError, match=r"infinite or undefined values in 60 rows \(x: 2\)"):
+    with pytest.raises(EstimationError, match=r"infinite or undefined values \(x: 2 of 60 rows\)\. .* as missing\.$"):
         fit_lmm("y ~ x", frame, random=G)
 
 
@@ -118,6 +166,37 @@ def test_frequencies_that_are_not_whole(frame):
         fit_lmm("y ~ x", frame.assign(w=1.5), random=G, frequencies="w")
 
 
+def test_frequencies_beyond_what_sums_tell(frame):
+    with pytest.raises(EstimationError, match=r"frequencies stand for 6e\+12 rows, and beyond 1e\+12 sums lose"):
+        fit_lmm("y ~ x", frame.assign(w=1e11), random=G, frequencies="w")
+
+
+@pytest.mark.parametrize("noise", [1e-8, 1e-9, 1e-12])
+def test_a_response_that_groups_fit_all_but_exactly(noise):
+    frame = grouped(3, [20] * 60)
+    draw = np.random.default_rng(3)
+    frame["y"] = 2 + 0.3 * frame["x"] + draw.normal(size=60)[frame["g"]] + noise * draw.normal(size=1200)
+    with pytest.raises(EstimationError, match="y ~ x: groups fit the response all but exactly"):
+        fit_lmm("y ~ x", frame, random=G)
+
+
+def test_rows_that_only_frequencies_repeat():
+    frame = grouped(3, [1] * 60).assign(f=lambda d: 2 + d["g"] % 3)
+    with pytest.raises(EstimationError, match="groups fit the response all but exactly"):
+        fit_lmm("y ~ x", frame, random=G, frequencies="f")
+
+
+@pytest.mark.parametrize("unlike", [1e-2, 1e-4, 1e-6, 1e-8])
+@pytest.mark.parametrize("seed", [4, 5, 9])
+def test_single_rows_with_weights_almost_alike(seed, unlike):
+    draw = np.random.default_rng(seed)
+    frame = pd.DataFrame({"g": np.arange(60), "x": draw.normal(size=60), "y": draw.normal(size=60)})
+    frame["w"] = 1 + unlike * draw.uniform(0.5, 2, 60)
+    for data in (frame, duckdb.from_df(frame)):
+        with pytest.raises(EstimationError, match="g has one row per level, and weights do not differ enough"):
+            fit_lmm("y ~ x", data, random=G, weights="w")
+
+
 def test_weights_and_frequencies_together(frame):
     with pytest.raises(EstimationError, match="both weights"):
         fit_lmm("y ~ x", frame.assign(w=1.0), random=G, weights="w", frequencies="w")
@@ -138,6 +217,8 @@ def test_options_of_the_wrong_kind(frame):
         fit_lmm("y ~ x", frame, random=G, reml="ML")
     with pytest.raises(EstimationError, match="weights is ndarray, not the name of a column"):
         fit_lmm("y ~ x", frame, random=G, weights=np.ones(60))
+    with pytest.raises(EstimationError, match="weights is an empty text"):
+        fit_lmm("y ~ x", frame, random=G, weights="")
     with pytest.raises(EstimationError, match="level: 95 is not between 0 and 1"):
         fit_lmm("y ~ x", frame, random=G, level="95")
     with pytest.raises(EstimationError, match="the intercept cannot be taken out afterwards"):

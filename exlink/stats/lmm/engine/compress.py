@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exlink.stats.lmm.checks import refuse_infinite_key, refuse_key, refuse_text_response
 from exlink.stats.lmm.engine.cells import Split, cell_sums, column_sums, expand, products_by, split
 from exlink.stats.lmm.engine.design import design, read_factors
-from exlink.stats.lmm.engine.expressions import Column, complete
+from exlink.stats.lmm.engine.expressions import NUMBER, Column, complete, kinds
 from exlink.stats.lmm.engine.opened import opened
 from exlink.stats.lmm.engine.plan import choose_keys
 from exlink.stats.lmm.engine.steady import check_steady, refuse_unsteady
@@ -82,6 +83,10 @@ def from_engine(model: Model, data: Any) -> Products:
 def _scan(model: Model, frame: nw.LazyFrame) -> Scanned:
     schema = frame.collect_schema()
     check_columns(model, schema)
+    refuse_text_response(model, lambda name: kinds(schema)[name] == NUMBER)
+    for name in {k for part in model.random for k in part.keys}:
+        if schema[name].is_nested():
+            refuse_key(model.text, name)
     factors = read_factors(model, schema)
     found = survey(model, factors, frame, schema)
     layout, columns = design(model, factors, schema, found.levels)
@@ -103,7 +108,7 @@ def _scan(model: Model, frame: nw.LazyFrame) -> Scanned:
 def _assemble(scanned: Scanned) -> Products:
     task, found = scanned.task, scanned.found
     text, weight = task.model.text, float(scanned.cells["s0_0"].to_numpy().sum())
-    label = _labels(scanned.cells, len(task.layout.factors[0].keys))
+    label = _labels(scanned.cells, task.layout.factors[0].keys, text)
     levels = [_sorted_levels(label)]
     summed = scanned.cells, scanned.made, task.columns, task.standard, scanned.varying
     first = expand(*summed, _codes(label, levels[0], text), len(levels[0]))
@@ -189,13 +194,13 @@ def _product(task: Task, i: int, j: int) -> tuple[int, int]:
 
 
 def _labels_of(task: Task, table: pa.Table, factors: Sequence[int]) -> list[pa.Array]:
-    keys = [len(task.layout.factors[f].keys) for f in factors]
-    return [_labels(table, n, prefix) for n, prefix in zip(keys, PREFIXES, strict=False)]
+    keys = [task.layout.factors[f].keys for f in factors]
+    return [_labels(table, own, task.model.text, prefix) for own, prefix in zip(keys, PREFIXES, strict=False)]
 
 
-def _labels(table: pa.Table, keys: int, prefix: str = "f") -> pa.Array:
+def _labels(table: pa.Table, keys: Sequence[str], text: str, prefix: str = "f") -> pa.Array:
     """Return the labels of levels: the key itself, or several keys as ``batch:cask``."""
-    arrays = [_whole(table[f"{prefix}{i}"].combine_chunks()) for i in range(keys)]
+    arrays = [_whole(table[f"{prefix}{i}"].combine_chunks(), key, text) for i, key in enumerate(keys)]
     if len(arrays) == 1:
         return arrays[0]
     coded = [array.dictionary_encode() for array in arrays]
@@ -204,11 +209,13 @@ def _labels(table: pa.Table, keys: int, prefix: str = "f") -> pa.Array:
     )
 
 
-def _whole(keys: pa.Array) -> pa.Array:
+def _whole(keys: pa.Array, name: str, text: str) -> pa.Array:
     """Return keys, whole numbers that came as doubles as integers (see ``labels``)."""
     if not pa.types.is_floating(keys.type):
         return keys
     ends = pc.min_max(keys)
+    if not np.isfinite([ends["min"].as_py(), ends["max"].as_py()]).all():
+        refuse_infinite_key(text, name)
     parts = not pc.all(pc.equal(pc.floor(keys), keys)).as_py()
     return keys.cast(pa.int64()) if are_whole(ends["min"].as_py(), ends["max"].as_py(), parts) else keys
 
