@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from exlink.errors import EstimationError
 from exlink.stats.lmm.fit import LmmFit, fit_products
 from exlink.stats.lmm.formula import read_model
@@ -75,8 +77,8 @@ def fit_lmm(
     --------
     >>> fit = fit_lmm("csat ~ tools", frame, random={"employee_id": "1 + tools"})  # doctest: +SKIP
     """
-    if not isinstance(reml, bool):
+    if not isinstance(reml, bool | np.bool_):
         raise EstimationError(f"{formula}: reml is {reml!r}; give True (REML) or False (maximum likelihood).")
     model = read_model(formula, random, weights, frequencies)
     with one_thread():
-        return fit_products(compress(model, data), formula, reml=reml, level=level)
+        return fit_products(compress(model, data), formula, reml=bool(reml), level=level)

@@ -19,6 +19,8 @@ from exlink.errors import EstimationError
 from exlink.stats.lmm.elimination import Factored, backward, covered, forward, places
 from exlink.stats.lmm.system import System
 
+VAST = 1e6  # an SD of random effects, of the residual's, beyond which doubles hold no fixed part beside it
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
@@ -53,7 +55,7 @@ def solve(system: System, at: Factored, *, reml: bool) -> Solution:
     own, others = forward(system, at, system.data, None if system.rest is None else system.rest.data)
     left = system.total - np.einsum("jac,jad->cd", own, own, optimize=True) - others.T @ others
     p = system.n_fixed
-    root = _rooted(left)
+    root = _rooted(left, max(float(np.abs(t).max()) for t in at.factors))
     square, r = float(root[p, p] ** 2), root[:p, :p]
     beta = linalg.solve_triangular(r, root[:p, p]) if p else np.zeros(0)
     first, rest = backward(at, own, others)
@@ -67,11 +69,19 @@ def solve(system: System, at: Factored, *, reml: bool) -> Solution:
     )  # fmt: skip
 
 
-def _rooted(left: np.ndarray) -> np.ndarray:
-    """Return the upper Cholesky factor of what fixed effects and response have left, (p + 1, p + 1)."""
+def _rooted(left: np.ndarray, largest: float) -> np.ndarray:
+    """Return the upper Cholesky factor of what fixed effects and response have left, (p + 1, p + 1).
+
+    largest : entry of all T, by which a residual variance of next to nothing is known
+    """
     try:
         return linalg.cholesky(left, lower=False)
     except linalg.LinAlgError as error:
+        if largest > VAST:
+            raise EstimationError(
+                "groups fit the response all but exactly, next to nothing is left for a residual variance. See whether "
+                "all rows of a group repeat each other, or leave out the factor whose groups say all."
+            ) from error
         sizes = np.sqrt(np.maximum(np.diag(left)[:-1], 1e-300))
         related = left[:-1, :-1] / np.outer(sizes, sizes)
         known = not len(sizes) or np.linalg.eigvalsh(related).min() > 0
@@ -117,11 +127,9 @@ def information(
     -------
     ndarray, (k, k); with ``profiled=False`` (k + 1, k + 1), the last one the log of the residual variance.
     """
-    forces = [linalg.solve_triangular(t.T, u.T, lower=False).T for t, u in zip(at.factors, found.modes, strict=True)]
-    moved = _moved(system, at, found, forces, entries)
+    moved = _moved(system, at, found, _forces(at, found), entries)
     products = _projected(system, at, found, moved)
-    variance = found.square / found.degrees
-    pressed = np.array([2 * float((forces[f][:, a] * found.modes[f][:, b]).sum()) for f, a, b in entries]) / variance
+    variance, change = found.square / found.degrees, pressed(at, found, entries)
     curved = products / variance
     curvature = [linalg.solve_triangular(t.T, linalg.solve_triangular(t.T, q, lower=False).T, lower=False)
                  for t, q in zip(at.factors, pull, strict=True)]  # fmt: skip
@@ -130,8 +138,20 @@ def information(
             if f == g and b == d:
                 curved[i, j] += 2 * curvature[f][a, c]
     if profiled:
-        return curved - np.outer(pressed, pressed) / found.degrees
-    return np.block([[curved, pressed[:, None]], [pressed[None, :], np.array([[found.degrees]])]])
+        return curved - np.outer(change, change) / found.degrees
+    return np.block([[curved, change[:, None]], [change[None, :], np.array([[found.degrees]])]])
+
+
+def pressed(at: Factored, found: Solution, entries: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """Return minus the derivatives of ``degrees · log r²`` by the free entries of T, (k,)."""
+    forces = _forces(at, found)
+    pulled = [float((forces[f][:, a] * found.modes[f][:, b]).sum()) for f, a, b in entries]
+    return 2 * np.array(pulled) * found.degrees / found.square
+
+
+def _forces(at: Factored, found: Solution) -> list[np.ndarray]:
+    """Return the spherical modes divided by T', (J, q) each."""
+    return [linalg.solve_triangular(t.T, u.T, lower=False).T for t, u in zip(at.factors, found.modes, strict=True)]
 
 
 def _moved(

@@ -10,10 +10,9 @@ import pandas as pd
 from scipy import linalg
 
 from exlink.errors import EstimationError, did_you_mean, listed
-from exlink.stats.lmm.checks import check_products, check_weight
+from exlink.stats.lmm.checks import alone, check_products, check_weight, refuse_alone
 from exlink.stats.lmm.criterion import solve
 from exlink.stats.lmm.elimination import factor
-from exlink.stats.lmm.formula import INTERCEPT
 from exlink.stats.lmm.inference import ParameterErrors, degrees_of_freedom, parameter_errors
 from exlink.stats.lmm.modes import conditional_modes
 from exlink.stats.lmm.optimise import Entries, Optimum, free_of, optimise, unpack
@@ -21,6 +20,7 @@ from exlink.stats.lmm.products import Products
 from exlink.stats.lmm.robust import Robust, robust
 from exlink.stats.lmm.summary import summary
 from exlink.stats.lmm.system import System, arrange
+from exlink.stats.lmm.terms import columns_of, flat
 from exlink.stats.lmm.threads import one_thread
 from exlink.stats.lmm.units import Units, at_mean_weight, factors_of, theta_of, units_of
 from exlink.stats.lmm.varcorr import covariances, shares, spread_intervals, term_names, untold
@@ -29,6 +29,8 @@ from exlink.stats.tidy import check_level, tidy_frame
 SINGULAR = "boundary (singular) fit: see help('isSingular')"
 FEW_LEVELS = "grouping factors with < 5 sampled levels may give unreliable estimates"
 NOT_CONVERGED = "Model failed to converge"
+FEW_DEGREES = 4.0  # of robust errors: below, the errors themselves are off by a third and more (1 / sqrt(2 df))
+FULL = 1e3  # an SD of random effects, of the residual's, that no weights of single rows tell from any larger one
 TOLERANCE = 1e-4  # lme4's isSingular(), here on standardised columns, so that units do not matter
 
 
@@ -55,7 +57,8 @@ class LmmFit:
     vcov, robust_vcov : DataFrame, (p, p)
     table, robust_table : DataFrame       tidy rows with a column ``df``: t intervals, Satterthwaite's df
     varcorr : DataFrame                   group, term1, term2, value: variances (term1 == term2) and covariances
-    theta : ndarray, (t,)                 relative covariance factor in lme4's order, unitless
+    theta : ndarray, (t,)                 relative covariance factors, unitless: column by column, as in lme4, but
+                                          factors as asked for (lme4 puts the one with most levels first)
     sigma : float                         residual SD of a row of weight 1, in units of the response
     objective, loglik : float             REML criterion, or −2 log-likelihood under ML; log-likelihood
     icc : Series                          share of each grouping factor in the variance of a row of weight 1 around
@@ -129,7 +132,7 @@ class LmmFit:
         return spread_intervals(w.products, w.units, w.entries, w.best.values, self.sigma, w.covariance, level)
 
     def objective_at(self, theta: Sequence[float]) -> float:
-        """Return the criterion at a given theta (lme4's deviance function)."""
+        """Return the criterion at a given theta (lme4's deviance function), in the order of ``theta``."""
         w = self.workings
         raw = factors_of(theta, w.products.groupings, self.formula)
         found = solve(
@@ -137,31 +140,27 @@ class LmmFit:
         )
         return found.criterion + w.units.constant(found.degrees, w.products.log_weights, reml=self.reml)
 
-    def without(self, *terms: str) -> LmmFit:
+    def without(self, *terms: str | Sequence[str]) -> LmmFit:
         """Return the same model refitted without some fixed effects, from the same cross-products.
+
+        Parameters
+        ----------
+        terms : str or list of str
+            Fixed effects as ``fixef`` calls them, or terms with all their columns: ``channel`` for each of its
+            categories.
 
         Raises
         ------
         EstimationError
             A term that is not in the model.
         """
-        if not terms:
-            raise EstimationError(f"{self.formula}: without() needs at least one term.")
-        for term in terms:
-            if term == INTERCEPT:
-                raise EstimationError(
-                    f"{self.formula}: the intercept cannot be taken out afterwards, since columns are centred "
-                    "beside it. Fit the formula with '0 + …'."
-                )
-            if term not in self.fixef.index:
-                raise EstimationError(
-                    f"{self.formula}: '{term}' is no fixed effect.{did_you_mean(str(term), self.fixef.index)}"
-                )
-        kept = self.workings.products.without(terms)
+        asked = flat(terms)
+        gone = columns_of(self.formula, asked, list(self.fixef.index))
+        kept = self.workings.products.without(gone)
         with one_thread():
             return fit_products(
                 kept,
-                f"{self.formula} without {', '.join(terms)}",
+                f"{self.formula} without {', '.join(asked)}",
                 reml=self.reml,
                 level=self.level,
                 start=self.workings.best.values,
@@ -183,11 +182,17 @@ def fit_products(
     products = at_mean_weight(products)
     check_products(text, products)
     system, entries, units = arrange(products, text), free_of(products), units_of(products)
+    single = alone(products)
     try:
         best = optimise(system, entries, reml=reml, start=start)
     except EstimationError as error:
+        if single:
+            refuse_alone(text, single)
         raise EstimationError(f"{text}: {error}") from error
     covariance = parameter_errors(system, entries, best)
+    unknown = untold(products, units, entries, best.values, covariance)
+    if single and (unknown or not best.converged or float(np.abs(best.values).max()) > FULL):
+        refuse_alone(text, single)
     found, names = best.found, list(products.names[: products.fixed])
     sigma = units.sigma(found.square / found.degrees)
     inverse = linalg.solve_triangular(found.root, np.eye(products.fixed))
@@ -216,8 +221,8 @@ def fit_products(
         ngroups=pd.Series({g.name: g.size for g in products.groupings}), reml=reml, is_singular=singular,
         converged=best.converged, evaluations=best.evaluations,
         message=_message(
-            products, best, singular, [names[k] for k in held],
-            untold(products, units, entries, best.values, covariance),
+            products, best, singular, [names[k] for k in held], unknown,
+            float(np.delete(robust_df, held).min(initial=np.inf)),
         ),
         level=level,
         workings=Workings(products, system, entries, best, units, covariance),
@@ -253,7 +258,9 @@ def _robust(
     return found, degrees, held
 
 
-def _message(products: Products, best: Optimum, singular: bool, held: list[str], unknown: list[str]) -> str:
+def _message(
+    products: Products, best: Optimum, singular: bool, held: list[str], unknown: list[str], degrees: float
+) -> str:
     notes = [SINGULAR] if singular else []
     if not best.converged:
         notes.append(NOT_CONVERGED)
@@ -261,6 +268,11 @@ def _message(products: Products, best: Optimum, singular: bool, held: list[str],
         notes.append(FEW_LEVELS)
     if unknown:
         notes.append(f"the data do not tell {listed(unknown)}: other values fit as well, so none has an interval")
+    if degrees < FEW_DEGREES:
+        notes.append(
+            f"robust errors rest on {degrees:.1f} degrees of freedom where these are fewest: of so few clusters they "
+            "may be far too small, so read the model's errors beside them"
+        )
     if held:
         notes.append(f"robust errors are the model's for {listed(held)}: clusters alone cannot tell them")
     return "; ".join(notes)

@@ -18,19 +18,26 @@ def summary(fit: LmmFit) -> str:
     name = "REML criterion" if fit.reml else "-2 log-likelihood"
     groups = "; ".join(f"{group}, {size:,}" for group, size in fit.ngroups.items())
     left_out = f" ({fit.n_incomplete:,} incomplete rows left out)" if fit.n_incomplete else ""
-    table = fit.table.set_index("term")[["estimate", "std_error", "df"]]
-    robust = fit.robust_table.set_index("term")[["std_error", "df", "conf_low", "conf_high"]]
-    table = table.join(robust.add_prefix("robust_"))
     parts = [
         f"Linear mixed model fit by {kind}: {fit.formula}",
         f"{name}: {fit.objective:.4f}, {fit.evaluations} evaluations",
         "", "Random effects:", _random(fit),
         f"Number of obs: {fit.nobs:,}{left_out}; groups: {groups}",
-        "", f"Fixed effects, robust errors ({fit.robust_kind}) and their {fit.level:.0%} intervals:",
-        table.to_string(float_format=NUMBER),
+        "", *_fixed(fit),
         f"R²: {fit.r2_marginal:.3f} fixed part, {fit.r2_conditional:.3f} with random effects",
     ]  # fmt: skip
     return "\n".join([*parts, *([fit.message] if fit.message else [])])
+
+
+def _fixed(fit: LmmFit) -> list[str]:
+    if fit.table.empty:
+        return ["Fixed effects: none"]
+    table = fit.table.set_index("term")[["estimate", "std_error", "df"]]
+    robust = fit.robust_table.set_index("term")[["std_error", "df", "conf_low", "conf_high"]]
+    return [
+        f"Fixed effects, robust errors ({fit.robust_kind}) and their {fit.level:.0%} intervals:",
+        table.join(robust.add_prefix("robust_")).to_string(float_format=NUMBER),
+    ]
 
 
 def _random(fit: LmmFit) -> str:

@@ -94,12 +94,12 @@ def triangular(square: np.ndarray) -> np.ndarray:
 
 
 def theta_of(factors: Sequence[np.ndarray], groupings: Sequence[Grouping]) -> np.ndarray:
-    """Return theta in lme4's order: free entries column by column, factor by factor."""
+    """Return theta: free entries column by column as in lme4, factor by factor as asked for (lme4: largest first)."""
     return np.concatenate([t.T[g.free.T] for t, g in zip(factors, groupings, strict=True)])
 
 
 def factors_of(theta: Sequence[float], groupings: Sequence[Grouping], text: str) -> list[np.ndarray]:
-    """Return the relative covariance factors of a theta in lme4's order."""
+    """Return the relative covariance factors of a theta in the order of ``theta_of``."""
     try:
         values = np.asarray(theta, dtype=float)
     except (TypeError, ValueError) as error:

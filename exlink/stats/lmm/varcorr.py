@@ -87,12 +87,18 @@ def untold(
         return []
     lost = np.isnan(delta_errors(spreads_of(products, units, entries, 1.0), values, parameters))
     return [
-        f"the SD of {one} in {group}" if kind == "sd" else f"the correlation of {one} and {two} in {group}"
+        _in_words(group, one, two, kind)
         for (group, one, two, kind), unknown, edge in zip(
             _labels(products), lost, _on_edge(products, entries, values), strict=True
         )
         if unknown and not edge
     ]
+
+
+def _in_words(group: str, one: str, two: str, kind: str) -> str:
+    if not one:
+        return "the residual SD"
+    return f"the SD of {one} in {group}" if kind == "sd" else f"the correlation of {one} and {two} in {group}"
 
 
 def shares(products: Products, factors: Sequence[np.ndarray], beta: np.ndarray, variance: float) -> dict[str, object]:

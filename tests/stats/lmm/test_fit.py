@@ -148,6 +148,48 @@ def test_without_refits_from_the_same_cross_products():
         full.without("zz")
 
 
+def test_without_takes_lists_and_whole_terms():
+    frame = small(1).assign(k=lambda f: np.array(["p", "q", "r"])[f["x"].rank().astype(int) % 3])
+    full = fit_lmm("y ~ x + z + k + x:k", frame, random={"a": "1"})
+    assert list(full.without(["x:k", "z"], "x").fixef.index) == ["(Intercept)", "k[T.q]", "k[T.r]"]
+    only = full.without(["x:k"]).without("k")
+    assert list(only.fixef.index) == ["(Intercept)", "x", "z"]
+    assert only.formula.endswith("without k")
+    assert only.objective == pytest.approx(fit_lmm("y ~ x + z", frame, random={"a": "1"}).objective, abs=1e-7)
+    assert list(full.without("x:k").without("k[T.q]").fixef.index) == ["(Intercept)", "x", "z", "k[T.r]"]
+    for wrong, said in [
+        ("kk", r"'kk' is no fixed effect\. Did you mean 'k'\?"),
+        (5, "5 is no fixed effect"),
+        (["z", 5], "5 is no fixed effect"),
+        ([], "at least one term"),
+    ]:
+        with pytest.raises(EstimationError, match=said):
+            full.without(wrong)
+
+
+def test_theta_stands_in_the_order_in_which_factors_are_asked_for():
+    frame = crossed(7)
+    one = fit_lmm("y ~ x", frame, random={"a": "1", "b": "1"})
+    other = fit_lmm("y ~ x", frame, random={"b": "1", "a": "1"})
+    assert other.theta == pytest.approx(one.theta[::-1], rel=1e-8)
+    assert other.objective_at(one.theta[::-1]) == pytest.approx(one.objective, abs=1e-8)
+
+
+def test_a_fit_without_fixed_effects_says_so():
+    found = fit_lmm("y ~ 0", small(1), random={"a": "1"}, reml=np.True_)
+    assert found.reml is True
+    assert "Fixed effects: none" in str(found)
+    assert "Empty" not in str(found)
+
+
+def test_robust_errors_of_few_clusters_are_said_to_be_no_guide():
+    two = fit_lmm("y ~ x", grouped(2, [200, 200]), random={"g": "1"})
+    assert two.robust_table["df"].min() < 4
+    assert "robust errors rest on 1.0 degrees of freedom where these are fewest" in two.message
+    many = fit_lmm("y ~ x", grouped(2, [20] * 20), random={"g": "1"})
+    assert "robust errors rest" not in many.message
+
+
 def test_modes_are_shrunken_group_means_in_closed_form():
     frame = grouped(3, [1, 4, 25, 60, 9])
     found = fit_lmm("y ~ 1", frame, random={"g": "1"})

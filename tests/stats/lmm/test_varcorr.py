@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from exlink.stats.lmm import fit_lmm
+from exlink.stats.lmm.inference import ParameterErrors
 from exlink.stats.lmm.varcorr import term_names, untold
 from tests.stats.lmm.worlds import crossed, grouped, indicator
 
@@ -140,3 +141,9 @@ def test_names_of_repeated_effects_clash_with_no_other_name():
     for columns, wanted in [((0, 0), ["x", "x.1"]), ((0, 1, 0), ["x", "x.1", "x.2"]), ((0, 0, 1), ["x", "x.2", "x.1"])]:
         twice = replace(g, columns=np.array([len(products.names) + c for c in columns]))
         assert term_names(replace(products, names=names, groupings=(twice,)), 0) == wanted
+
+
+def test_a_residual_that_the_data_do_not_tell_is_called_so():
+    w = fit_lmm("y ~ x", crossed(7), random={"a": "1"}).workings
+    flat = ParameterErrors(np.zeros((2, 2)), np.array([[0.0], [1.0]]), np.ones(2))
+    assert untold(w.products, w.units, w.entries, w.best.values, flat) == ["the SD of (Intercept) in a", "the residual SD"]
