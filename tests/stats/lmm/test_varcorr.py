@@ -146,4 +146,7 @@ def test_names_of_repeated_effects_clash_with_no_other_name():
 def test_a_residual_that_the_data_do_not_tell_is_called_so():
     w = fit_lmm("y ~ x", crossed(7), random={"a": "1"}).workings
     flat = ParameterErrors(np.zeros((2, 2)), np.array([[0.0], [1.0]]), np.ones(2))
-    assert untold(w.products, w.units, w.entries, w.best.values, flat) == ["the SD of (Intercept) in a", "the residual SD"]
+    assert untold(w.products, w.units, w.entries, w.best.values, flat) == [
+        "the SD of (Intercept) in a",
+        "the residual SD",
+    ]
