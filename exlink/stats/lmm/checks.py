@@ -14,6 +14,7 @@ from exlink.stats.lmm.products import Grouping, Products
 MOST_CATEGORIES = 500  # each is a column, and columns are multiplied with each other
 MOST_ROWS = 1e12  # as frequencies: beyond, rounding of their sums is no longer small beside one row
 LARGEST_WEIGHT = 1e100  # on average, and one over it the least: products with it must stay doubles
+LEAST = 1e-70  # size of a column whose squares, and one over them, stay doubles in every product
 CONSTANT = 1e-20  # share of a column's scale, squared, below which it does not vary
 
 
@@ -25,6 +26,9 @@ def check_products(text: str, products: Products) -> None:
             f"{text}: {rows:,.0f} complete {'row' if rows == 1 else 'rows'} cannot carry {products.fixed} fixed "
             f"{'effect' if products.fixed == 1 else 'effects'}."
         )
+    minute = [n for n, scale in zip(products.names, products.scale, strict=True) if scale < LEAST]
+    if minute:
+        raise EstimationError(f"{text}: values of {listed(minute)} are too small to be squared. Use smaller units.")
     for grouping in products.groupings:
         _check_grouping(text, grouping, products)
     total = products.total

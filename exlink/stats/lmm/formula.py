@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from formulaic import Formula
 from formulaic.errors import FormulaicError
 from formulaic.parser.types import Factor, Term
+from formulaic.transforms import TRANSFORMS
 
 from exlink.errors import EstimationError, did_you_mean, listed
 
@@ -108,6 +110,7 @@ def read_model(
         raise EstimationError(f"{formula}: the formula has no response. Write it as 'outcome ~ term + term'.")
     _refuse_not_linear(formula, left)
     parts = _random_parts(formula, random)
+    _refuse_unknown(formula, [f for t in (*left, *right, *(t for p in parts for t in p.terms)) for f in t.factors])
     _refuse_response_as_term(formula, left, [*right, *(t for p in parts for t in p.terms)])
     if weights and frequencies:
         raise EstimationError(
@@ -207,6 +210,23 @@ def _refuse_not_linear(formula: str, left: Iterable[Term]) -> None:
         raise EstimationError(
             f"{formula}: '{side}' is not one response. Write sums and ratios as I(a + b) or {{a / b}}."
         )
+
+
+def _refuse_unknown(formula: str, factors: Iterable[Factor]) -> None:
+    """Refuse functions that no formula knows, and True for the constant."""
+    known = {*TRANSFORMS, *FUNCTIONS, *dir(builtins)}
+    for factor in factors:
+        if factor.expr in ("True", "False", "None"):
+            raise EstimationError(f"{formula}: {factor.expr} is no column. The constant is written 1, none is 0.")
+        if factor.eval_method.value != "python":
+            continue
+        for call in ast.walk(ast.parse(QUOTED.sub("0", factor.expr), mode="eval")):
+            match call:
+                case ast.Call(func=ast.Name(id=name)) if name not in known:
+                    near = did_you_mean(name, {*TRANSFORMS, *FUNCTIONS})
+                    raise EstimationError(f"{formula}: {name}() is unknown.{near}")
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="np"), attr=name)) if not hasattr(np, name):
+                    raise EstimationError(f"{formula}: np.{name}() is unknown.{did_you_mean(name, dir(np))}")
 
 
 def _refuse_response_as_term(formula: str, left: Iterable[Term], terms: Iterable[Term]) -> None:
