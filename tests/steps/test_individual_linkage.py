@@ -212,8 +212,8 @@ def test_without_differences_between_employees_no_number_of_answers_helps(silent
     assert trust["verdict"].tolist() == ["do not rank"]
     assert trust["reliability_quarter"].iloc[0] < 0.5
     # a variance of 1e-25 must not ask for 1e26 answers: what cannot be told from zero counts as zero
-    edge = found.assign(conf_low=np.nan, conf_high=np.nan)
-    assert ranking.reliability(silent, edge, needed=0.8)["needed_80"].isna().all()
+    for edge in (found.assign(conf_low=np.nan, conf_high=np.nan), found.assign(estimate=1e-25, conf_low=0.0)):
+        assert ranking.reliability(silent, edge, needed=0.8)["needed_80"].isna().all()
     verdict, because = ranking.ranking_verdict(trust, "satisfaction", "employees", needed=0.8)
     assert verdict.startswith("Do not rank")
     assert "nan" not in because

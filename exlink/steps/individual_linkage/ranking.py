@@ -13,6 +13,7 @@ from exlink.stats.reliability import contacts_needed, reliability_of_mean
 BINS = 10  # at most; fewer where a bar would hold fewer people than may be shown
 TAILS = (0.03, 0.97)  # quantiles of the means at which the first and the last bar begin to collect the rest
 DRAWS = 1000
+NOTHING = 1e-6  # share of variance that counts as none: a million answers would be too few to see it
 
 
 def answers_per_unit(data: StudyData) -> pd.DataFrame:
@@ -46,7 +47,7 @@ def reliability(data: StudyData, found: pd.DataFrame, *, needed: float) -> pd.Da
         signal = by.loc[data.unit]
         left = 1.0 - (by["estimate"].get("team_id", 0.0) if data.unit != "team_id" else 0.0)
         icc, low, high = (float(min(max(signal[c] / left, 0.0), 1.0)) for c in ("estimate", "conf_low", "conf_high"))
-        if np.isnan(signal["conf_low"]):
+        if np.isnan(signal["conf_low"]) or icc < NOTHING:
             icc = 0.0  # what cannot be told from zero carries no ranking; its digits would give astronomic numbers
         quarter = float(counts.loc[counts[f"last_{y}"] > 0, f"last_{y}"].median())
         study = float(counts.loc[counts[f"n_{y}"] > 0, f"n_{y}"].median())
