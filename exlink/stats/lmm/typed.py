@@ -39,7 +39,7 @@ def typed(model: Model, used: pd.DataFrame) -> pd.DataFrame:
             )
         if kind.startswith(NEITHER):
             refuse_kind(model.text, name)
-        if name in coded and (kind == "boolean" or pd.api.types.is_bool_dtype(column.dtype)):
+        if name in coded and (kind == "boolean" or (is_number(column) and pd.api.types.is_bool_dtype(column.dtype))):
             _refuse_two_uses(model.text, name, factors)
         if kind == "boolean" and name in coded:
             made[name] = column.astype(bool)
@@ -82,4 +82,6 @@ def is_number(column: pd.Series) -> bool:
     """Return whether a column holds numbers, or true and false, which count as 1 and 0."""
     if column.dtype == object:
         return kind_of(column) in (*NUMBERS, "boolean")
+    if isinstance(column.dtype, pd.CategoricalDtype):  # which pandas calls boolean where its categories are
+        return False
     return pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)

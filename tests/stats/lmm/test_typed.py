@@ -68,6 +68,13 @@ def test_calculations_are_those_of_doubles_in_memory_and_in_an_engine(term, besi
     assert_same(from_engine(model, duckdb.from_df(ROWS)), found)
 
 
+def test_categories_of_numbers_stay_categories():
+    frame = ROWS.astype({"flag": "category", "grade": "category"})
+    found = sums("y ~ flag + grade", frame)
+    assert found.names[1:4] == ("flag[T.True]", "grade[T.2]", "grade[T.3]")
+    assert_same(sums("y ~ C(flag) + C(grade)", frame), sums("y ~ C(flag) + C(grade)", ROWS))
+
+
 def test_single_precision_is_squared_as_double():
     single = ROWS.assign(wait=ROWS["wait"].astype("float32"))
     double = single.assign(wait=single["wait"].astype(float))
