@@ -1,61 +1,130 @@
-"""How well variances and their shares (ICC) are known: intervals from the curvature of the criterion."""
+"""How well variances and their shares (ICC) are known: profile likelihood intervals, which hold near zero too."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from exlink.stats.lmm.fit import TOLERANCE, LmmFit
+from exlink.stats.lmm.fit import LmmFit
 from exlink.stats.lmm.inference import delta_errors
-from exlink.stats.lmm.optimise import unpack
-from exlink.stats.lmm.varcorr import RESIDUAL, shares
+from exlink.stats.lmm.optimise import DEAR, unpack
+from exlink.stats.lmm.region import Region
+from exlink.stats.lmm.threads import one_thread
+from exlink.stats.lmm.varcorr import RESIDUAL
 from exlink.stats.tidy import check_level, t_quantile
+
+MOST_PARAMETERS = 6  # variance parameters that are profiled, the residual's counted: searches in as many dimensions
+PROFILE, WALD = "profile", "Wald"
+FAR = 5.0  # errors of an SD from zero beyond which the test of its variance need not be made
+ON_LOG = 4.0  # errors of a variance from its limit from which Wald's interval is made on the log or logit scale
 
 
 def variance_intervals(fit: LmmFit, level: float | None = None) -> pd.DataFrame:
-    """Return variance and share of every grouping factor, and of the residual, with Wald intervals.
+    """Return variance and share of every grouping factor, and of the residual, with profile likelihood intervals.
 
-    Errors follow from the covariance of the variance parameters by the delta method. Intervals are made on the log
-    (variances) and logit (shares) scale, which make room for the skewness of a variance of few levels. Within one
-    standard error of a limit (zero, or a share of one) these scales say nothing, since their errors grow without
-    bound; there the plain interval is given, cut at the limit. In simulated studies of 60 × 150 crossed levels the
-    95 % intervals hold the truth 94–96 times in a hundred, and 90–97 times where variances are near zero.
+    An interval holds every value that the likelihood-ratio test does not reject: its ends are the least and the
+    largest variance, or share, among all parameters whose criterion lies above the minimum by no more than the
+    quantile of χ² allows. A lower end is zero where the model without the factor is not rejected, and the residual's
+    share may be 1; at the edge that test is one-sided, since no variance is negative, and rejects a true zero in 2.5 %
+    of studies when intervals are of 95 %.
+
+    In 400 simulated studies each of 60 or 12 employees × 150 customers, 95 % intervals of variances and shares hold the
+    truth 94–96 times in a hundred, and 99 times where it is zero: 1 % of studies tell it from zero.
+
+    What it costs: four to eight evaluations of the criterion and its slope per bound, about sixty with two crossed
+    factors. With more than six variance parameters, with more than a thousand effects besides those of the largest
+    factor, along directions the data do not tell, and where the fit did not converge, the intervals are Wald's, from
+    the curvature at the optimum: on log and logit scale far from a limit, else plain and cut there. ``method`` says
+    which they are.
 
     Returns
     -------
-    DataFrame: group, variance, variance_low, variance_high, share, share_low, share_high. With random slopes a
-    factor's variance is its mean over the rows. What is found to be zero has no interval; those of the others take it
-    as known.
+    DataFrame: group, variance, variance_low, variance_high, share, share_low, share_high, method ('profile', 'Wald').
+    With random slopes a factor's variance is its mean over the rows. A bound that no search reached is missing; by
+    Wald's method so is that of a variance found to be zero.
     """
     w = fit.workings
     z = float(t_quantile(0.5 + check_level(fit.level if level is None else level) / 2, np.inf))
-    effects = tuple(g.effects for g in w.products.groupings)
-    residual = w.best.found.square / w.best.found.degrees
-    of_one = w.products.per * w.units.spread**2  # units of the response squared, at weight 1
-
-    def found(at: np.ndarray, log_residual: float) -> np.ndarray:
-        variance = residual * np.exp(log_residual)
-        icc = shares(w.products, unpack(at, w.entries, effects), w.best.found.beta, variance)["icc"].to_numpy()
-        share = np.append(icc, 1 - icc.sum())
-        return np.concatenate([share * variance / share[-1] * of_one, share])
-
-    estimate = found(w.best.values, 0.0)
-    error = delta_errors(found, w.best.values, w.covariance)
-    share = np.split(estimate, 2)[1]
-    beside = share / share[-1] * w.products.per  # variances, of the residual's at mean weight
-    known = np.tile(np.append(beside[:-1] > TOLERANCE**2, True), 2) & (error > 0)  # TOLERANCE is of SDs
-    limit = np.repeat([np.inf, 1.0], len(share))
-    bounds = [_bounds(*each, z) if sure else (np.nan, np.nan)
-              for sure, *each in zip(known, estimate, error, limit, strict=True)]  # fmt: skip
+    parts = _parts(fit)
+    estimate = parts(w.best.values, 0.0)
+    error = delta_errors(parts, w.best.values, w.covariance)
+    profiled = _profiled(fit)
+    with one_thread():
+        bounds = _by_profile(fit, parts, estimate, error, z) if profiled else _by_wald(estimate, error, z)
     variance, share = np.split(np.column_stack([estimate, bounds]), 2)
     columns = [f"{what}{end}" for what in ("variance", "share") for end in ("", "_low", "_high")]
     table = pd.DataFrame(np.hstack([variance, share]), columns=columns)
-    return table.assign(group=[*(g.name for g in w.products.groupings), RESIDUAL])[["group", *columns]]
+    names = [*(g.name for g in w.products.groupings), RESIDUAL]
+    return table.assign(group=names, method=PROFILE if profiled else WALD)[["group", *columns, "method"]]
+
+
+def _parts(fit: LmmFit) -> Callable[[np.ndarray, float], np.ndarray]:
+    """Return the function from entries of T and log residual variance to variances, then shares, the residual last.
+
+    Shares are those of ``varcorr.shares``, whose sums over the rows are taken once: searches ask thousands of times.
+    """
+    w = fit.workings
+    effects = tuple(g.effects for g in w.products.groupings)
+    means, spread = w.products.moments()
+    squares = [(spread + np.outer(means, means))[np.ix_(g.columns, g.columns)] for g in w.products.groupings]
+    residual = w.best.found.square / w.best.found.degrees * w.products.per * w.units.spread**2
+
+    def parts(at: np.ndarray, log_residual: float) -> np.ndarray:
+        random = [
+            float(((square @ t) * t).sum())
+            for t, square in zip(unpack(at, w.entries, effects), squares, strict=True)
+        ]  # fmt: skip
+        beside = np.array([*random, w.products.per]) / w.products.per  # of the residual's, at weight 1
+        return np.concatenate([beside * residual * np.exp(log_residual), beside / beside.sum()])
+
+    return parts
+
+
+def _profiled(fit: LmmFit) -> bool:
+    """Return whether profiles can be had at a bounded cost."""
+    w = fit.workings
+    few = len(w.entries) + 1 <= MOST_PARAMETERS and (w.system.rest is None or len(w.system.rest.data) <= DEAR)
+    return few and fit.converged and not w.covariance.flat.size
+
+
+def _by_profile(
+    fit: LmmFit, parts: Callable[[np.ndarray, float], np.ndarray], estimate: np.ndarray, error: np.ndarray, z: float
+) -> np.ndarray:
+    """Return lower and upper bounds of variances, then shares, (2 f + 2, 2)."""
+    region, count = Region(fit, z**2), len(estimate) // 2
+    all_factors = tuple(range(count - 1))
+    least = np.full(len(estimate), -np.inf)
+    for f in all_factors:
+        # twice the SD over the error of its square is the SD over its own error
+        near = not 2 * estimate[f] > FAR * error[f]
+        if near and region.holds_zero((f,)):
+            least[[f, count + f]] = 0.0
+    alone = bool((least[: count - 1] == 0).all()) and region.holds_zero(all_factors)
+    out = np.empty((len(estimate), 2))
+    for i in range(len(estimate)):
+        # SDs, and roots of shares, bend the criterion less than variances do
+        def root(at: np.ndarray, i: int = i) -> float:
+            return float(np.sqrt(max(parts(at[:-1], at[-1] if i < count else 0.0)[i], 0.0)))
+
+        most = 1.0 if i >= count else np.inf
+        out[i, 0] = 0.0 if least[i] == 0 else region.furthest(root, -1, (0.0, most)) ** 2
+        out[i, 1] = 1.0 if alone and i == len(estimate) - 1 else region.furthest(root, 1, (0.0, most)) ** 2
+    return out
+
+
+def _by_wald(estimate: np.ndarray, error: np.ndarray, z: float) -> np.ndarray:
+    """Return Wald's bounds of variances, then shares, (2 f + 2, 2); missing where nothing is known."""
+    limit = np.repeat([np.inf, 1.0], len(estimate) // 2)
+    return np.array([_bounds(*each, z) for each in zip(estimate, error, limit, strict=True)])
 
 
 def _bounds(estimate: float, error: float, limit: float, z: float) -> tuple[float, float]:
-    """Return the interval of a number between 0 and ``limit``, which is 1 or infinite."""
-    if min(estimate, limit - estimate) < error:
+    """Return Wald's interval of a number between 0 and ``limit``, which is 1 or infinite."""
+    if not error > 0:
+        return np.nan, np.nan
+    if min(estimate, limit - estimate) < ON_LOG * error:
         return max(estimate - z * error, 0.0), min(estimate + z * error, limit)
     rest = 1 - estimate / limit  # 1 where there is no upper limit: the logit is the log then
     half = z * error / (estimate * rest)

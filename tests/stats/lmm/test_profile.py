@@ -7,7 +7,7 @@ from scipy.optimize import brentq, minimize, minimize_scalar
 from scipy.stats import chi2
 
 from exlink.errors import EstimationError
-from exlink.stats.lmm import fit_lmm, profile
+from exlink.stats.lmm import fit_lmm, region
 from exlink.stats.lmm.profile import profile_intervals
 from tests.stats.lmm.test_parity import by_pair, fitted, r_says
 from tests.stats.lmm.worlds import crossed, grouped
@@ -84,5 +84,5 @@ def test_many_parameters_are_refused_with_a_way_out():
 
 
 def test_a_bound_that_no_search_reached_is_missing(monkeypatch):
-    monkeypatch.setattr(profile, "MOST_STEPS", 1)
+    monkeypatch.setattr(region, "MOST_STEPS", 1)
     assert profile_intervals(fitted("sleepstudy", False))[["conf_low", "conf_high"]].isna().any(axis=None)

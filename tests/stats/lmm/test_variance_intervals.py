@@ -1,15 +1,21 @@
-"""Intervals of variances and shares: the closed form of balanced groups, coverage in crossed worlds, and the edge."""
+"""Intervals of variances and shares: closed forms of balanced groups, coverage in crossed worlds, and the edge."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.optimize import brentq, minimize_scalar
 
 from exlink.stats.lmm import fit_lmm
+from exlink.stats.lmm import variance_intervals as module
 from exlink.stats.lmm.variance_intervals import variance_intervals
+from tests.stats.lmm.worlds import grouped
 
 K, N = 40, 6  # groups, rows of each
 BOTH = {"e": "1", "c": "1"}
+ENDS = ["variance_low", "variance_high", "share_low", "share_high"]
+REPLICATIONS = 40
+RARE = 1e-4  # chance that a correct method leaves its bounds
 
 
 def balanced(seed: int, sd: float) -> pd.DataFrame:
@@ -18,10 +24,10 @@ def balanced(seed: int, sd: float) -> pd.DataFrame:
     return pd.DataFrame({"g": group, "y": 5 * (sd * rng.standard_normal(K)[group] + rng.standard_normal(K * N))})
 
 
-def crossed(rng: np.random.Generator, one: float, two: float) -> pd.DataFrame:
+def crossed(rng: np.random.Generator, one: float, two: float, employees: int = 60) -> pd.DataFrame:
     """Sixty employees and 150 customers, 900 rows; residual variance 1."""
-    e, c = rng.integers(0, 60, 900), rng.integers(0, 150, 900)
-    y = np.sqrt(one) * rng.standard_normal(60)[e] + np.sqrt(two) * rng.standard_normal(150)[c]
+    e, c = rng.integers(0, employees, 900), rng.integers(0, 150, 900)
+    y = np.sqrt(one) * rng.standard_normal(employees)[e] + np.sqrt(two) * rng.standard_normal(150)[c]
     return pd.DataFrame({"e": e, "c": c, "y": y + rng.standard_normal(900)})
 
 
@@ -29,24 +35,92 @@ def by_group(rows: pd.DataFrame, random: dict, level: float | None = None) -> pd
     return variance_intervals(fit_lmm("y ~ 1", rows, random), level).set_index("group")
 
 
-def test_balanced_groups_have_the_errors_of_their_mean_squares():
+def deviance(rows: pd.DataFrame, between: float, residual: float) -> float:
+    """Return the REML criterion of K groups of N at two variances, without constants (Searle et al. 1992, 3.7)."""
+    means = rows.groupby("g")["y"].mean()
+    within = float(((rows["y"] - rows["g"].map(means)) ** 2).sum())
+    across = N * float(((means - means.mean()) ** 2).sum())
+    total = residual + N * between
+    return (K - 1) * np.log(total) + K * (N - 1) * np.log(residual) + across / total + within / residual
+
+
+@pytest.mark.parametrize(("seed", "sd"), [(1, 0.7), (2, 0.2), (4, 0.0)], ids=["far", "near zero", "zero"])
+def test_balanced_groups_have_the_bounds_of_their_likelihood(seed, sd):
+    """Both of the variance and of the share, the residual variance at its best for each of their values."""
+    rows = balanced(seed, sd)
+    found = by_group(rows, {"g": "1"}, 0.9).loc["g"]
+
+    def least(between):
+        log = minimize_scalar(lambda r: deviance(rows, between(np.exp(r)), np.exp(r)), bounds=(-2, 8), method="bounded",
+                              options={"xatol": 1e-10})  # fmt: skip
+        return log.fun
+
+    best = least(lambda r: found["share"] / (1 - found["share"]) * r)
+    of_variance = lambda v: least(lambda r: v) - best - stats.chi2.ppf(0.9, 1)  # noqa: E731
+    of_share = lambda s: least(lambda r: s / (1 - s) * r) - best - stats.chi2.ppf(0.9, 1)  # noqa: E731
+    for what, over, most in (("variance", of_variance, 100.0), ("share", of_share, 0.99)):
+        low = brentq(over, 0, found[what]) if over(0) > 0 else 0.0
+        assert found[f"{what}_low"] == pytest.approx(low, rel=1e-3, abs=1e-9)
+        assert found[f"{what}_high"] == pytest.approx(brentq(over, found[what], most), rel=1e-3)
+    assert (found["share_low"] == 0) == (sd < 0.7)
+
+
+@pytest.mark.parametrize(("one", "two"), [(0.3, 0.5), (0.0, 0.3)], ids=["plain", "zero"])
+def test_bounds_of_shares_of_crossed_factors_are_as_unlikely_as_the_quantile_says(one, two):
+    """At a share s of employees, a² = s (b² + 1) / (1 - s): the least criterion over b lies 3.84 above the minimum."""
+    fit = fit_lmm("y ~ 1", crossed(np.random.default_rng(2), one, two), BOTH)
+    found = variance_intervals(fit).set_index("group")
+    for bound in found.loc["e", ["share_low", "share_high"]]:
+        if bound > 0:
+            ratio = bound / (1 - bound)
+            least = minimize_scalar(
+                lambda b, r=ratio: fit.objective_at([np.sqrt(r * (b**2 + 1)), b]), bounds=(0, 3), method="bounded",
+                options={"xatol": 1e-9},
+            ).fun  # fmt: skip
+            assert least - fit.objective == pytest.approx(stats.chi2.ppf(0.95, 1), abs=0.01)
+    assert (found.loc["e", "share_low"] == 0) == (one == 0)
+    assert (found.loc["e", "variance_low"] == 0) == (one == 0)
+
+
+def test_with_slopes_bounds_enclose_and_too_many_parameters_are_waldd(monkeypatch):
+    frame = grouped(1, [20] * 15)
+    fit = fit_lmm("y ~ x", frame, {"g": "1 + x"})
+    found = variance_intervals(fit).set_index("group")
+    assert (found["method"] == "profile").all()
+    assert (found["share_low"] < found["share"]).all() and (found["share"] < found["share_high"]).all()
+    assert found.loc["g", "share_low"] == pytest.approx(1 - found.loc["Residual", "share_high"], abs=1e-4)
+    assert found.loc["g", "share_high"] == pytest.approx(1 - found.loc["Residual", "share_low"], abs=1e-4)
+    monkeypatch.setattr(module, "MOST_PARAMETERS", 3)
+    assert (variance_intervals(fit)["method"] == "Wald").all()
+
+
+def test_wald_s_errors_are_those_of_the_mean_squares(monkeypatch):
     """Mean squares B and W have var(log B) = 2/(k - 1) and var(log W) = 2/(k (n - 1)), and are independent.
 
-    The variance is (B - W)/n and the share (F - 1)/(F + n - 1) with F = B/W.
+    The variance is (B - W)/n and the share (F - 1)/(F + n - 1) with F = B/W. Both lie within four errors of zero, so
+    that their intervals are plain; the residual's are on the log scale, and on the logit.
     """
+    monkeypatch.setattr(module, "MOST_PARAMETERS", 1)
     rows, z = balanced(1, 0.7), stats.norm.ppf(0.95)
-    found = by_group(rows, {"g": "1"}, 0.9).loc["g"]
+    found = by_group(rows, {"g": "1"}, 0.9)
+    assert (found["method"] == "Wald").all()
     within = rows.groupby("g")["y"].var().mean()
     means = N * rows.groupby("g")["y"].mean().var()
-    assert found["variance"] == pytest.approx((means - within) / N, rel=1e-5)
+    mine = found.loc["g"]
+    assert mine["variance"] == pytest.approx((means - within) / N, rel=1e-5)
     error = np.sqrt(means**2 * 2 / (K - 1) + within**2 * 2 / (K * (N - 1))) / N
-    log = np.log(found["variance"]) + np.array([-1, 1]) * z * error / found["variance"]
-    np.testing.assert_allclose(found[["variance_low", "variance_high"]].astype(float), np.exp(log), rtol=1e-4)
-    rho = found["share"]
+    bounds = mine[["variance_low", "variance_high"]].astype(float)
+    np.testing.assert_allclose(bounds, mine["variance"] + np.array([-1, 1]) * z * error, rtol=1e-4)
+    log = np.log(within) + np.array([-1, 1]) * z * np.sqrt(2 / (K * (N - 1)))
+    bounds = found.loc["Residual", ["variance_low", "variance_high"]].astype(float)
+    np.testing.assert_allclose(bounds, np.exp(log), rtol=1e-4)
+    rho = mine["share"]
     assert rho == pytest.approx((means / within - 1) / (means / within + N - 1), rel=1e-5)
     error = (1 + (N - 1) * rho) * (1 - rho) / N * np.sqrt(2 / (K - 1) + 2 / (K * (N - 1)))
+    assert rho > 4 * error
     logit = np.log(rho / (1 - rho)) + np.array([-1, 1]) * z * error / (rho * (1 - rho))
-    np.testing.assert_allclose(found[["share_low", "share_high"]].astype(float), 1 / (1 + np.exp(-logit)), rtol=1e-4)
+    bounds = mine[["share_low", "share_high"]].astype(float)
+    np.testing.assert_allclose(bounds, 1 / (1 + np.exp(-logit)), rtol=1e-4)
 
 
 def test_numbers_are_those_of_the_fit_and_shares_make_a_whole():
@@ -57,41 +131,56 @@ def test_numbers_are_those_of_the_fit_and_shares_make_a_whole():
     assert found["share"].sum() == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("one", "two"), [(0.3, 0.5), (0.02, 0.03)], ids=["plain", "near zero"])
-def test_intervals_hold_the_truth_as_often_as_they_say(one, two):
-    """A hundred replications; intervals of one fit move together, so that the bounds are wide (±2.7 errors of each).
+@pytest.mark.parametrize(
+    ("one", "two", "employees"),
+    [(0.3, 0.5, 60), (0.02, 0.03, 60), (0.0, 0.3, 60), (0.3, 0.5, 12)],
+    ids=["plain", "near zero", "zero", "twelve levels"],
+)
+def test_intervals_hold_the_truth_as_often_as_they_say(one, two, employees):
+    """Of each interval not fewer than chance leaves of 95 %; none is missing.
 
-    Near zero a part found to be zero has no interval and is not counted.
+    A true zero is inside when the lower end is zero: the one-sided test rejects it in 2.5 % of studies.
     """
     rng = np.random.default_rng(11)
     truth = pd.Series({"e": one, "c": two, "Residual": 1.0})
     held = []
-    for _ in range(100):
-        found = by_group(crossed(rng, one, two), BOTH)
+    for _ in range(REPLICATIONS):
+        found = by_group(crossed(rng, one, two, employees), BOTH)
+        assert found[ENDS].notna().all(axis=None)
         for what, true in (("variance", truth), ("share", truth / truth.sum())):
-            low, high = found[f"{what}_low"], found[f"{what}_high"]
-            held.append(((low <= true) & (true <= high)).where(low.notna()))
-    covered = pd.DataFrame(held).astype(float).mean()
-    assert covered.between(0.89, 1).all()
-    assert covered.mean() < 0.995
+            held.append((found[f"{what}_low"] <= true) & (true <= found[f"{what}_high"]))
+    covered = pd.DataFrame(held[::2]).mean(), pd.DataFrame(held[1::2]).mean()
+    low = stats.binom.ppf(RARE, REPLICATIONS, 0.95) / REPLICATIONS
+    assert min(each.min() for each in covered) >= low
+    assert np.mean(covered) < 0.995
 
 
-def test_near_zero_bounds_stay_in_sight():
-    """On the log scale the error of a variance near zero has no bound, and neither had its interval."""
-    rng = np.random.default_rng(1)
-    seen = 0
-    for _ in range(12):
-        found = by_group(crossed(rng, 0.3, 0.005), BOTH).loc["c"]
-        if np.isnan(found["variance_low"]):
-            continue
-        seen += found["variance_low"] == 0
-        assert found["variance_high"] < 0.2 and found["share_high"] < 0.15
-    assert seen > 3
-
-
-def test_a_variance_of_zero_has_no_interval():
+def test_a_variance_found_to_be_zero_has_an_upper_end():
     rows = balanced(2, 0.0)
     rows["y"] -= rows.groupby("g")["y"].transform("mean")
-    found = by_group(rows, {"g": "1"}).loc["g"]
-    assert found["share"] == pytest.approx(0, abs=1e-8)
-    assert found[["variance_low", "variance_high", "share_low", "share_high"]].isna().all()
+    found = by_group(rows, {"g": "1"})
+    assert found.loc["g", "share"] == pytest.approx(0, abs=1e-8)
+    assert (found.loc["g", ["variance_low", "share_low"]] == 0).all()
+    assert 0 < found.loc["g", "share_high"] < 0.1
+    assert found.loc["Residual", "share_high"] == 1.0
+    assert found.loc["Residual", "share_low"] == pytest.approx(1 - found.loc["g", "share_high"], abs=1e-5)
+
+
+def test_next_to_one_a_share_stays_below_it(monkeypatch):
+    """By Wald's method too: the residual of groups that differ by next to nothing."""
+    monkeypatch.setattr(module, "MOST_PARAMETERS", 1)
+    found = by_group(balanced(4, 0.15), {"g": "1"})
+    assert found.loc["Residual", "share"] > 0.9
+    assert (
+        found.loc["Residual", "share_low"] < found.loc["Residual", "share"] < found.loc["Residual", "share_high"] <= 1
+    )
+    assert found.loc["g", "share_low"] == 0
+
+
+def test_between_the_scales_of_wald_s_intervals_there_is_no_gap():
+    """Where plain gives way to log and logit, four errors from the limit, ends move by less than half an error."""
+    just_below, just_above = (module._bounds(4.0 + move, 1.0, np.inf, 1.96) for move in (-1e-9, 1e-9))
+    assert abs(just_below[0] - just_above[0]) < 0.5
+    assert module._bounds(1.9, 1.0, np.inf, 1.96)[0] == 0 < module._bounds(2.0, 1.0, np.inf, 1.96)[0]
+    assert module._bounds(0.99, 0.006, 1.0, 1.96)[1] == 1.0
+    assert np.isnan(module._bounds(0.0, 0.0, np.inf, 1.96)).all()
