@@ -23,6 +23,7 @@ CLOSE = 1e-6  # of an interval's half width: what a search may leave
 OFF_EDGE = 0.3  # first guess of how far an entry of T that is zero may go
 MOST_HALVED = 30
 MOST_STEPS = 200
+TOO_FAR = 50.0  # log of a residual variance over its best: a first step may end where its inverse is no double
 STEP = 1e-6  # of differences of a function of the parameters, which cost no evaluation
 LEAST_SPREAD = 1e-12  # eigenvalue of a correlation matrix from which a direction has a length
 
@@ -99,7 +100,7 @@ class Region:
             found = solve(w.system, here, reml=self.reml)
             pull = pulls(w.system, here, found, inverse_of_rest(here), reml=self.reml)
             # residual variance beside the best one at these T; d log(r²) / dT is minus ``pressed`` over the degrees
-            beside = at[-1] + float(np.log(self.least.square / found.square))
+            beside = max(at[-1] + float(np.log(self.least.square / found.square)), -TOO_FAR)
             value = found.criterion - self.least.criterion + degrees * (beside + np.exp(-beside) - 1)
             turn = degrees * (1 - np.exp(-beside))
             slope = gradient(here, pull, w.entries) + turn * pressed(here, found, w.entries) / degrees

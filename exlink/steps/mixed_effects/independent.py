@@ -8,6 +8,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
+from exlink.stats.repeated import repeated_columns
+
 OWN = 1e-9  # share of a column's sum of squares that must be its own, or it is left out; the model refuses below 1e-10
 FLAT = 1e-9  # standard deviation below which a column is rounding noise around a constant
 
@@ -49,15 +51,9 @@ def kept_of(gram: np.ndarray, names: Sequence[str]) -> list[str]:
     centred = gram[1:, 1:] - np.outer(gram[1:, 0], gram[0, 1:]) / gram[0, 0]
     own = np.diag(centred)
     varies = (own > OWN * np.diag(gram)[1:]) & (own > FLAT**2 * gram[0, 0])
-    scale = np.sqrt(np.where(varies, own, 1.0))
-    standard = centred / np.outer(scale, scale)
-    kept: list[int] = []
-    for j in np.flatnonzero(varies):
-        weights = np.linalg.lstsq(standard[np.ix_(kept, kept)], standard[kept, j], rcond=None)[0] if kept else []
-        left = standard[j, j] - (standard[kept, j] @ weights if kept else 0.0)
-        if left > OWN:
-            kept.append(int(j))
-    return [names[j] for j in kept]
+    free = np.flatnonzero(varies)
+    gone = {int(free[j]) for j, _ in repeated_columns(centred[np.ix_(free, free)], OWN)}
+    return [names[j] for j in free if j not in gone]
 
 
 def independent_of(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """Models whose variances could be any number are refused in one sentence, and those that only look so are not."""
 
+import time
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -61,6 +63,53 @@ def test_independent_parts_that_repeat_each_other(rows, random, term):
 def test_independent_parts_that_do_not(rows, random):
     """An intercept beside independent effects of both categories: covariance between categories tells it apart."""
     assert fit_lmm("y ~ x", rows, random).converged
+
+
+def test_nested_groups_hold_the_outer_ones_already(rows):
+    for random in ({"g/c": "1", "g": "1"}, {"g": "1", "g/c": "1"}):
+        assert refused(rows, "y ~ x", random).endswith("Where g/c is asked for, it holds g already.")
+    assert "asked for" not in refused(rows, "y ~ x", {"g": ["1", "1"]})
+
+
+def test_many_categories_are_compared_at_once(rows):
+    """Sixty columns have 1,830 products with each other, whose least squares took minutes."""
+    many = pd.concat([rows.assign(site=k % 60) for k in range(60)]).assign(site=lambda f: np.arange(len(f)) % 60)
+    many["y"] = many["y"] + np.random.default_rng(1).normal(size=len(many))
+    before = time.process_time()
+    assert "repeat C(site)[59]" in refused(many, "y ~ x", {"g": ["1", "0 + C(site)"]})
+    assert time.process_time() - before < 10
+
+
+@pytest.mark.parametrize("random", [
+    ["1 + t + I(t**2)", "0 + z0"], ["1 + when + I(when**2)", "0 + z0"], ["1", "0 + z0 + near"],
+])  # fmt: skip
+def test_alike_inside_a_part_is_not_alike_across_parts(random):
+    """Columns of one part may be as related as a year and its square: the other part shares nothing with them."""
+    draw = np.random.default_rng(8)
+    g = np.repeat(np.arange(60), 12)
+    frame = pd.DataFrame({"g": g, "x": draw.normal(size=720), "z0": draw.normal(size=720)})
+    frame["t"] = draw.normal(30, 2, 720)
+        {"g": g, "x": draw.normal(size=720), "t": draw.normal(30, 2, 720), "z0": draw.normal(size=720)}
+    )
+    frame = frame.assign(when=2000 + draw.integers(0, 11, 720), near=frame["z0"] + 0.003 * draw.normal(size=720))
+    frame["y"] = draw.normal(size=60)[g] * (1 + frame["z0"]) + draw.normal(size=720)
+    fitted = fit_lmm("y ~ x", frame, {"g": random})
+    assert fitted.nobs == 720
+
+
+def test_more_directions_than_a_plane_has_forms(rows):
+    """Of four directions of one plane any two differ, but their four squares are one too many for its three forms."""
+    frame = rows.assign(w=rows["z0"] + rows["x"], v=rows["z0"] - rows["x"], u=rows["z0"] + 2 * rows["x"])
+    assert fit_lmm("y ~ x", frame, {"g": ["0 + x", "0 + z0", "0 + w"]}).nobs == len(rows)
+    assert "repeat v" in refused(frame, "y ~ x", {"g": ["0 + x", "0 + z0", "0 + w", "0 + v"]})
+    assert "repeat v" in refused(frame, "y ~ x", {"g": ["1", "0 + x", "0 + z0", "0 + w", "0 + v", "0 + u"]})
+
+
+def test_slopes_that_fixed_effects_hold_in_every_group(rows):
+    said = refused(rows, "y ~ C(g):x", {"g": "0 + x"})
+    assert "fixed effects hold the effect of x in each of the 8 levels of g, which leaves its random effects" in said
+    assert "hold the effect of x in each" in refused(rows, "y ~ 0 + C(other) + label:x", {"g": ["1", "0 + x"]})
+    assert fit_lmm("y ~ label:x", rows, {"g": "1"}).nobs == len(rows)
 
 
 def test_the_same_groups_under_two_names(rows):
