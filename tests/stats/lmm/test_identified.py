@@ -89,8 +89,6 @@ def test_alike_inside_a_part_is_not_alike_across_parts(random):
     g = np.repeat(np.arange(60), 12)
     frame = pd.DataFrame({"g": g, "x": draw.normal(size=720), "z0": draw.normal(size=720)})
     frame["t"] = draw.normal(30, 2, 720)
-        {"g": g, "x": draw.normal(size=720), "t": draw.normal(30, 2, 720), "z0": draw.normal(size=720)}
-    )
     frame = frame.assign(when=2000 + draw.integers(0, 11, 720), near=frame["z0"] + 0.003 * draw.normal(size=720))
     frame["y"] = draw.normal(size=60)[g] * (1 + frame["z0"]) + draw.normal(size=720)
     fitted = fit_lmm("y ~ x", frame, {"g": random})
