@@ -23,6 +23,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import linalg
 
+from exlink.stats.lmm.bases import bases_of
 from exlink.stats.lmm.criterion import Solution
 from exlink.stats.lmm.elimination import Factored
 from exlink.stats.lmm.products import Products
@@ -85,7 +86,8 @@ def robust(products: Products, at: Factored, found: Solution) -> Robust:
     """Return the covariance of fixed effects clustered by the first grouping factor."""
     p, variance = products.fixed, found.square / found.degrees
     bread = linalg.solve_triangular(found.root, np.eye(p))
-    moved = [t @ v for t, v in zip(at.factors, found.loads, strict=True)]
+    factors = [basis @ t for basis, t in zip(bases_of(products), at.factors, strict=True)]
+    moved = [t @ v for t, v in zip(factors, found.loads, strict=True)]
     contrast = np.zeros(len(products.names))
     contrast[:p], contrast[-1] = -found.beta, 1.0
     mine = products.groupings[0].columns
@@ -94,7 +96,7 @@ def robust(products: Products, at: Factored, found: Solution) -> Robust:
     apart = not independent(products)
     expected, between = information, np.zeros((p, p))
     if apart:
-        inside, between = _inside_and_between(products, at, found, moved, sums[:, :, p + 1 :])
+        inside, between = _inside_and_between(products, factors, found, moved, sums[:, :, p + 1 :])
         expected, between = bread.T @ inside @ bread + information, variance * (bread.T @ between @ bread)
     repair = _repair((expected + np.swapaxes(expected, 1, 2)) / 2, information)
     influence = np.einsum("gpq,gq->gp", repair, scores)
@@ -144,7 +146,7 @@ def _sums(products: Products, moved: list[np.ndarray], columns: np.ndarray) -> n
 
 
 def _inside_and_between(
-    products: Products, at: Factored, found: Solution, moved: list[np.ndarray], reach: np.ndarray
+    products: Products, factors: list[np.ndarray], found: Solution, moved: list[np.ndarray], reach: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return ``A_g'V_gg A_g − G_g`` per cluster, (G, p, p), and ``Σ_f A'Z_f Psi_f Z_f'A`` between clusters, (p, p).
 
@@ -152,13 +154,13 @@ def _inside_and_between(
     V_gg = I + Σ Z_f Psi_f Z_f' on the rows of the cluster.
     """
     p = products.fixed
-    spread = reach @ at.factors[0]
+    spread = reach @ factors[0]
     inside, between = spread @ np.swapaxes(spread, 1, 2) - reach @ moved[0], np.zeros((p, p))
     for b in range(1, len(moved)):
         loads = found.loads[b].reshape(-1, p)
         between += loads.T @ loads
         for cluster, reached, right in _reaches(products, moved, b):
-            spread = np.swapaxes(reached @ at.factors[b], 1, 2).reshape(-1, p)
+            spread = np.swapaxes(reached @ factors[b], 1, 2).reshape(-1, p)
             own = spread.T @ spread
             between -= own
             inside[cluster] += own - np.einsum("rpq,rqs->ps", reached, moved[b][right], optimize=True)

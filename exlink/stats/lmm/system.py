@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from exlink.errors import EstimationError
+from exlink.stats.lmm.bases import bases_of
 from exlink.stats.lmm.pairs import Pairs, meetings
 from exlink.stats.lmm.products import Products
 
@@ -87,9 +88,11 @@ def arrange(products: Products, text: str = "") -> System:
             "solved together. Leave a random slope out, or group into fewer levels."
         )
     keep = [*range(products.fixed), len(products.names) - 1]
-    square, data = _own(products, first)
+    bases = bases_of(products)
+    square, data = _own(products, first, bases[first])
     return System(
-        first=first, square=square, data=data[:, :, keep], rest=_rest(products, first, left, keep) if left else None,
+        first=first, square=square, data=data[:, :, keep],
+        rest=_rest(products, first, left, keep, bases) if left else None,
         total=products.total[np.ix_(keep, keep)], n_rows=products.n_rows,
         effects=tuple(g.effects for g in groupings),
     )  # fmt: skip
@@ -101,8 +104,8 @@ def block_diagonal(blocks: np.ndarray) -> sparse.bsr_matrix:
     return sparse.bsr_matrix((blocks, np.arange(levels), np.arange(levels + 1)), shape=(levels * q, levels * q))
 
 
-def _own(products: Products, f: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return Z'Z (J, q, q) and Z'W (J, q, K) of one factor."""
+def _own(products: Products, f: int, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return Z'Z (J, q, q) and Z'[X Z y] (J, q, K) of one factor, Z in its basis."""
     grouping = products.groupings[f]
     if f == 0:
         data = products.first[:, grouping.columns, :]
@@ -112,20 +115,21 @@ def _own(products: Products, f: int) -> tuple[np.ndarray, np.ndarray]:
         for k in range(data.shape[2]):
             for a in range(grouping.effects):
                 data[:, a, k] = np.bincount(pair.right, weights=pair.products[:, k, a], minlength=grouping.size)
-    return data[:, :, grouping.columns], data
+    data = basis.T @ data
+    return data[:, :, grouping.columns] @ basis, data
 
 
-def _rest(products: Products, first: int, left: list[int], keep: list[int]) -> Remainder:
+def _rest(products: Products, first: int, left: list[int], keep: list[int], bases: tuple[np.ndarray, ...]) -> Remainder:
     sizes = [products.groupings[f].size * products.groupings[f].effects for f in left]
     ends = np.cumsum([0, *sizes])
-    own = [_own(products, f) for f in left]
+    own = [_own(products, f, bases[f]) for f in left]
     blocks = [[None] * len(left) for _ in left]
     for i, f in enumerate(left):
         blocks[i][i] = block_diagonal(own[i][0])
         for j in range(i + 1, len(left)):
-            blocks[i][j] = _between(products, f, left[j])
+            blocks[i][j] = _between(products, f, left[j], bases)
             blocks[j][i] = blocks[i][j].T
-    cross = sparse.csr_matrix(sparse.hstack([_between(products, first, f) for f in left]))
+    cross = sparse.csr_matrix(sparse.hstack([_between(products, first, f, bases) for f in left]))
     intercepts = all(g.effects == 1 for g in products.groupings)
     return Remainder(
         order=tuple(left),
@@ -137,12 +141,13 @@ def _rest(products: Products, first: int, left: list[int], keep: list[int]) -> R
     )
 
 
-def _between(products: Products, a: int, b: int) -> sparse.csr_matrix:
-    """Return Z_a' Z_b, (J_a q_a, J_b q_b)."""
+def _between(products: Products, a: int, b: int, bases: tuple[np.ndarray, ...]) -> sparse.csr_matrix:
+    """Return Z_a' Z_b, (J_a q_a, J_b q_b), in their bases."""
     if a > b:
-        return sparse.csr_matrix(_between(products, b, a).T)
+        return sparse.csr_matrix(_between(products, b, a, bases).T)
     pair, left, right = products.pairs[a, b], products.groupings[a], products.groupings[b]
     values = pair.products[:, left.columns, :] if a == 0 else pair.products
+    values = bases[a].T @ values @ bases[b]
     qa, qb = left.effects, right.effects
     rows = (pair.left[:, None, None] * qa + np.arange(qa)[:, None]) + np.zeros((1, 1, qb), dtype=np.int64)
     columns = (pair.right[:, None, None] * qb + np.arange(qb)) + np.zeros((1, qa, 1), dtype=np.int64)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exlink.errors import EstimationError
+from exlink.stats.lmm.bases import bases_of
 from exlink.stats.lmm.products import Grouping, Products
 
 
@@ -17,7 +18,7 @@ class Units:
 
     fixed : ndarray, (p, p)            A with beta_raw = spread · A beta + centre · ones
     ones : ndarray, (p,)               1 for each effect whose columns sum to the constant, where there is one
-    random : tuple of ndarray (q, q)   B per factor with b_raw = spread · B b
+    random : tuple of ndarray (q, q)   B per factor with b_raw = spread · B b, b in the basis of ``bases``
     spread, centre : float             of the response
     log_scale : float                  sum of the logs of the fixed columns' scales
     weight : float                     precision weight that counts as 1; 1 without weights
@@ -63,7 +64,9 @@ def units_of(products: Products) -> Units:
     ones = np.isin(np.arange(p), products.constant).astype(float)
     fixed = np.diag(1 / scale[:p]) - np.outer(ones, shift[:p] / scale[:p])
     return Units(
-        fixed=fixed, ones=ones, random=tuple(_random_units(products, g) for g in products.groupings),
+        fixed=fixed, ones=ones, random=tuple(
+            _random_units(products, g) @ w for g, w in zip(products.groupings, bases_of(products), strict=True)
+        ),
         spread=float(scale[-1]), centre=float(shift[-1]), log_scale=float(np.log(scale[:p]).sum()),
         weight=products.per,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 import pandas as pd
 
+from exlink.stats.lmm.bases import bases_of
 from exlink.stats.lmm.inference import ParameterErrors, delta_errors
 from exlink.stats.lmm.optimise import EDGE, Entries, unpack
 from exlink.stats.lmm.products import Products
@@ -111,12 +112,11 @@ def shares(products: Products, factors: Sequence[np.ndarray], beta: np.ndarray, 
     variance : of the residual at the weight that counts as 1 in ``products``
     """
     n, p = products.n_rows, products.fixed
-    means, spread = products.moments()
+    _, spread = products.moments()
     fixed = float(beta @ spread[:p, :p] @ beta) * n / (n - 1)
-    raw = spread + np.outer(means, means)
     random = {
-        g.name: variance * float(np.trace(t @ t.T @ raw[np.ix_(g.columns, g.columns)]))
-        for g, t in zip(products.groupings, factors, strict=True)
+        g.name: variance * float(((square @ t) * t).sum())
+        for g, t, square in zip(products.groupings, factors, mean_squares(products), strict=True)
     }
     residual = variance * products.per
     noise = sum(random.values()) + residual
@@ -125,6 +125,16 @@ def shares(products: Products, factors: Sequence[np.ndarray], beta: np.ndarray, 
         "marginal": fixed / (fixed + noise),
         "conditional": (fixed + noise - residual) / (fixed + noise),
     }
+
+
+def mean_squares(products: Products) -> list[np.ndarray]:
+    """Return the mean of z z' over the rows per factor, (q, q), in the basis in which T is."""
+    means, spread = products.moments()
+    raw = spread + np.outer(means, means)
+    return [
+        basis.T @ raw[np.ix_(g.columns, g.columns)] @ basis
+        for g, basis in zip(products.groupings, bases_of(products), strict=True)
+    ]
 
 
 def _labels(products: Products) -> list[tuple[str, str, str, str]]:

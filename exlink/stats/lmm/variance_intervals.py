@@ -12,7 +12,7 @@ from exlink.stats.lmm.inference import delta_errors
 from exlink.stats.lmm.optimise import DEAR, unpack
 from exlink.stats.lmm.region import Region
 from exlink.stats.lmm.threads import one_thread
-from exlink.stats.lmm.varcorr import RESIDUAL
+from exlink.stats.lmm.varcorr import RESIDUAL, mean_squares
 from exlink.stats.tidy import check_level, t_quantile
 
 MOST_PARAMETERS = 6  # variance parameters that are profiled, the residual's counted: searches in as many dimensions
@@ -67,8 +67,7 @@ def _parts(fit: LmmFit) -> Callable[[np.ndarray, float], np.ndarray]:
     """
     w = fit.workings
     effects = tuple(g.effects for g in w.products.groupings)
-    means, spread = w.products.moments()
-    squares = [(spread + np.outer(means, means))[np.ix_(g.columns, g.columns)] for g in w.products.groupings]
+    squares = mean_squares(w.products)
     residual = w.best.found.square / w.best.found.degrees * w.products.per * w.units.spread**2
 
     def parts(at: np.ndarray, log_residual: float) -> np.ndarray:
