@@ -82,15 +82,23 @@ def _rooted(left: np.ndarray, largest: float) -> np.ndarray:
                 "groups fit the response all but exactly, next to nothing is left for a residual variance. See whether "
                 "all rows of a group repeat each other, or leave out the factor whose groups say all."
             ) from error
-        sizes = np.sqrt(np.maximum(np.diag(left)[:-1], 1e-300))
-        related = left[:-1, :-1] / np.outer(sizes, sizes)
-        known = not len(sizes) or np.linalg.eigvalsh(related).min() > 0
         reason = (
             "the response is fitted exactly, nothing is left for a residual variance."
-            if known
+            if _factors(left[:-1, :-1])
             else "the fixed effects cannot be told apart once groups are accounted for."
         )
         raise EstimationError(reason) from error
+
+
+def _factors(square: np.ndarray) -> bool:
+    """Return whether a symmetric matrix is positive definite, in the one way that solving relies on."""
+    if not len(square):
+        return True
+    try:
+        linalg.cholesky(square)
+    except linalg.LinAlgError:
+        return False
+    return True
 
 
 def pulls(system: System, at: Factored, found: Solution, inverse: np.ndarray | None, *, reml: bool) -> list[np.ndarray]:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from exlink.errors import EstimationError
 from exlink.stats.lmm import fit_lmm
+from exlink.stats.lmm.criterion import _rooted
 from exlink.stats.lmm.optimise import evaluate, free_of
 from exlink.stats.lmm.system import arrange
 from tests.stats.lmm.worlds import crossed, dense_criterion, grouped, indicator
@@ -104,3 +106,15 @@ def test_correlation_of_one_is_singular_and_its_intervals_are_missing():
     assert fit.is_singular
     assert np.isnan(correlation["conf_low"])
     assert "singular" in fit.message
+
+
+@pytest.mark.parametrize(("beta", "said"), [(1.0, "fitted exactly"), (0.0, "cannot be told apart")])
+def test_what_is_fitted_exactly_is_not_called_collinear(beta, said):
+    """A response without a rest leaves a matrix that does not factor, however sound the block of fixed effects is.
+
+    That block has columns as related as squares allow: 2⁻⁵⁰ is their own share, which eigenvalues round below zero.
+    """
+    left = np.zeros((4, 4))
+    left[:3, :3] = 1.0 + np.diag([0.0, beta * 2.0**-50, beta * 2.0**-50])
+    with pytest.raises(EstimationError, match=said):
+        _rooted(left, 1.0)

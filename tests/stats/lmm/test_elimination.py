@@ -58,3 +58,14 @@ def test_pairs_are_those_of_the_cross_product():
 
 def test_where_everybody_meets_everybody_pairs_would_be_more_than_the_matrix():
     assert meetings(sparse.csr_matrix(np.ones((50, 10)))) is None
+
+
+def test_pairs_are_taken_up_to_half_of_the_matrix():
+    """A level that meets k others has k (k + 1) / 2 pairs: 10 of them are more than half of 4², 7 are not."""
+    met = np.zeros((4, 4))
+    met[0], met[1, :2], met[2, 0] = 0.0, 1.0, 1.0  # 3 + 1 pairs
+    assert meetings(sparse.csr_matrix(met)) is not None
+    met[0, :3] = 1.0  # 6 more
+    assert meetings(sparse.csr_matrix(met)) is None
+    met[0, :3] = [1.0, 1.0, 0.0]  # 3 more
+    assert meetings(sparse.csr_matrix(met)) is not None
