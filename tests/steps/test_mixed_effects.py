@@ -124,8 +124,8 @@ def test_the_models_own_verdict_uses_its_own_interval(planted, planted_fits, mon
     """With the model's own interval widened past zero only its own verdict falls."""
     given, kept = planted_fits[0], models._kept
 
-    def doubtful(fit, terms, given):
-        own = kept(fit, terms, given)
+    def doubtful(fit, terms, given, bounds=None):
+        own = kept(fit, terms, given, bounds)
         return replace(own, table=own.table.assign(conf_low=own.table["conf_low"] - 9, p_value=0.9))
 
     monkeypatch.setattr(models, "_kept", doubtful)
@@ -328,8 +328,38 @@ def test_of_a_part_that_may_be_zero_nothing_is_accounted_for(sample, sample_fits
     parts = step.variances(sample, replace(fits, without=fits.without | {"satisfaction": unsure}))
     by = parts.set_index(["outcome", "component"])["accounted"]
     assert np.isnan(by["satisfaction", "employee"]) and by["ease", "employee"] > 0
-    assert "Employees do not differ by more than chance." in words.variance_sentence(parts, "satisfaction", "employees")
+    said = words.variance_sentence(parts, "satisfaction", "employees")
+    assert "Whether employees differ at all is inconclusive, and so is what EX accounts for of it." in said
+    assert "by more than chance" not in said and "can move" not in said and "nan" not in said
     assert any("cannot be told from zero" in note for note in words.variance_notes(parts, "employees"))
+
+
+def test_a_number_that_is_missing_is_no_percentage(sample, sample_fits):
+    parts = step.variances(sample, sample_fits[1])
+    lost = parts.assign(accounted=np.nan, share_high=np.nan)
+    said = words.variance_sentence(lost, "satisfaction", "employees")
+    assert "nan" not in said and "single contacts, EX" not in said
+    assert "nan" not in words.variance_words(lost)
+
+
+def test_the_method_of_intervals_is_told_where_it_is_the_rougher_one(sample, sample_fits):
+    parts = step.variances(sample, sample_fits[1])
+    assert (parts["method"] == "profile").all()
+    assert not any("Wald" in note for note in words.variance_notes(parts, "employees"))
+    assert any("Wald" in note for note in words.variance_notes(parts.assign(method="Wald"), "employees"))
+
+
+def test_answers_whose_circumstances_say_all_of_ex_are_modelled_without_it(planted, monkeypatch):
+    """No term of EX is left: the model with EX and without it is one."""
+    given = step.design(planted, CONTROLS, max_rows=60_000)
+    monkeypatch.setattr(step.Design, "usable", lambda self, outcome: list(self.circumstances))
+    fits = step.fit_all(planted, given, reml=True, smallest_share=0.05)
+    assert fits.failures == []
+    for y in planted.cx_kpis:
+        assert fits.mixed[y].terms == fits.without[y].terms == given.circumstances
+        assert fits.without[y].bounds is not None
+    accounted = step.variances(planted, fits)["accounted"].dropna()
+    assert len(accounted) and (accounted == 0).all()
 
 
 def test_a_fixed_sample_repeats(sample):

@@ -255,8 +255,15 @@ def test_another_program_finds_the_same(planted):
 
 def test_another_program_that_differs_is_told():
     found = {"answers": 20_000, "all": False, "gap": 0.3, "term": "ex_tools_within", "criterion": 2.0,
-             "singular": False, "message": "Model failed to converge", "reml": False}  # fmt: skip
+             "singular": False, "message": "Model failed to converge", "reml": False, "unweighted": False}  # fmt: skip
     assert not step.agrees(found)
+    assert not step.agrees(found | {"gap": 0.0})
+    assert not step.agrees(found | {"criterion": 0.0})
+    assert step.agrees(found | {"gap": 0.001, "criterion": 0.001})
+    assert "without weights" not in words.check_sentence(found, "employees")
+    assert "one random intercept per employee and without weights" in words.check_sentence(
+        found | {"unweighted": True}, "employees"
+    )
     said = words.check_sentence(found, "employees")
     assert said.startswith("**Another program does not find the same.**")
     assert "`ex_tools_within` differs by 0.30 of its standard error, the deviance by 2" in said

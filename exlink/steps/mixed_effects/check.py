@@ -14,6 +14,7 @@ from exlink.steps.mixed_effects.rows import Design
 
 MOST = 20_000  # answers; MixedLM takes minutes beyond
 NEAR = 0.01  # of a standard error: a difference nobody could see in a table
+SAME = 0.01  # of the criterion: a difference of likelihoods that no test could feel
 
 
 def cross_check(given: Design, outcome: str, *, reml: bool) -> dict[str, Any] | str:
@@ -23,7 +24,8 @@ def cross_check(given: Design, outcome: str, *, reml: bool) -> dict[str, Any] | 
     -------
     dict: answers, all (whether these are all answers), gap (largest difference of an effect, in its standard errors),
     term (where), criterion (difference of the REML or ML criterion), singular, message (what the other program
-    warns of), reml. A string says why it is not assessed.
+    warns of), reml, unweighted (whether weights of the page's models were left aside, which the other program has not).
+    A string says why it is not assessed.
     """
     rows = given.fetched(outcome, MOST)
     if rows[given.unit].nunique() < MIN_UNITS:
@@ -40,10 +42,10 @@ def cross_check(given: Design, outcome: str, *, reml: bool) -> dict[str, Any] | 
         "term": given.worded(gaps.idxmax()),
         "criterion": abs(ours.objective - theirs.objective), "singular": ours.is_singular,
         "message": given.worded(theirs.message),
-        "reml": reml,
+        "reml": reml, "unweighted": given.weights is not None,
     }  # fmt: skip
 
 
 def agrees(found: dict[str, Any]) -> bool:
-    """Return whether two programs gave the same effects, for all that a reader could see."""
-    return bool(found["gap"] < NEAR)
+    """Return whether two programs gave the same effects and likelihood, for all that a reader could see."""
+    return bool(found["gap"] < NEAR and found["criterion"] < SAME)

@@ -34,7 +34,8 @@ class Fitted:
     terms : list of str            of the fixed part, without the intercept
     table, robust_table : DataFrame    tidy rows by model error, and by errors clustered by unit
     variances : Series             variance by grouping factor and 'Residual', in squared points
-    bounds : DataFrame             by the same: variance_low, variance_high, share_low, share_high (95 %)
+    bounds : DataFrame or None     by the same: variance_low, variance_high, share_low, share_high (95 %), method; None
+                                   of models with EX, whose variances are compared and not judged
     icc : Series                   share of each grouping factor
     levels : Series of int         units, customers
     r2_marginal, r2_conditional, loglik : float
@@ -47,7 +48,7 @@ class Fitted:
     table: pd.DataFrame
     robust_table: pd.DataFrame
     variances: pd.Series
-    bounds: pd.DataFrame
+    bounds: pd.DataFrame | None
     icc: pd.Series
     levels: pd.Series
     r2_marginal: float
@@ -151,13 +152,15 @@ def _mixed(given: Design, y: str, *, reml: bool) -> tuple[Fitted, Fitted]:
     terms = given.usable(y)
     ex = [t for t in terms if t not in given.circumstances]
     fit = fit_lmm(formula_of(y, terms), given.source(y), given.random, reml=reml, weights=given.weights)
-    return _kept(fit, terms, given), _kept(fit.without(*ex), [t for t in terms if t not in ex], given)
+    before = fit.without(*ex) if ex else fit  # EX may repeat the circumstances of those who answered this KPI
+    bounds = variance_intervals(before).set_index("group")[[*BOUNDS, "method"]]
+    return _kept(fit, terms, given), _kept(before, [t for t in terms if t not in ex], given, bounds)
 
 
-def _kept(fit: LmmFit, terms: list[str], given: Design) -> Fitted:
+def _kept(fit: LmmFit, terms: list[str], given: Design, bounds: pd.DataFrame | None = None) -> Fitted:
     return Fitted(
         terms, fit.table, fit.robust_table, fit.varcorr.set_index("group")["value"],
-        variance_intervals(fit).set_index("group")[BOUNDS], fit.icc, fit.ngroups,
+        bounds, fit.icc, fit.ngroups,
         fit.r2_marginal, fit.r2_conditional, fit.loglik, fit.nobs, fit.is_singular, fit.converged,
         given.worded(fit.message),
     )  # fmt: skip

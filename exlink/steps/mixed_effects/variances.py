@@ -22,9 +22,10 @@ def variances(data: StudyData, fits: Fits) -> pd.DataFrame:
     DataFrame: outcome, component (words: the unit, 'customer' where customers have effects of their own, 'single
     contact'), without, with_ex (variances in squared points), accounted (share of the component that goes once EX is
     in; missing where the component cannot be told from zero), n_units, share (of all components, without EX), planted
-    (simulated data), and the 95 % intervals variance_low, variance_high (of ``without``), share_low, share_high. The
-    unit's component holds its team's; the planted one of single contacts holds what circumstances account for, the
-    others do not.
+    (simulated data), and the 95 % intervals variance_low, variance_high (of ``without``), share_low, share_high, with
+    their method. A component is told from zero where its interval leaves zero out: where a likelihood-ratio test, one-
+    sided because no variance is negative, rejects zero at 2.5 %. The unit's component holds its team's; the planted one
+    of single contacts holds what circumstances account for, the others do not.
     """
     who = data.people.rstrip("s")
     rows = []
@@ -40,7 +41,7 @@ def variances(data: StudyData, fits: Fits) -> pd.DataFrame:
                 "n_units": fit.n_units,
                 "share": first / float(before.sum()), **bounds.loc[group],
             })  # fmt: skip
-    columns = ["outcome", "component", "without", "with_ex", "accounted", "n_units", "share", *BOUNDS]
+    columns = ["outcome", "component", "without", "with_ex", "accounted", "n_units", "share", *BOUNDS, "method"]
     out = pd.DataFrame(rows, columns=columns)
     return out.assign(planted=_planted(data, out, who))
 

@@ -140,20 +140,32 @@ def variance_sentence(parts: pd.DataFrame, outcome: str, people: str) -> str:
     customers = ""
     if "customer" in by.index:
         customers = f", {_share(by.loc['customer'])} between customers, whoever serves them"
-    of_who = f"{people.capitalize()} do not differ by more than chance." if np.isnan(who["accounted"]) else (
-        f"EX accounts for {max(who['accounted'], 0):.0%} of what lies between {people}."
-    )  # fmt: skip
+    of_who = (
+        f"EX accounts for {_accounted(who['accounted'], '.0%')} of what lies between {people}."
+        if np.isfinite(who["accounted"])
+        else f"Whether {people} differ at all is inconclusive, and so is what EX accounts for of it."
+    )
+    of_contact = (
+        f" Of the variance of single contacts, EX accounts for {_accounted(contact['accounted'], '.1%')}."
+        if np.isfinite(contact["accounted"])
+        else ""
+    )
     return (
         f"Circumstances taken out, **{_share(who)} of the variance of {outcome} lies between {people}**"
-        f"{customers}; the rest differs from contact to contact. {of_who} It accounts for "
-        f"{max(contact['accounted'], 0):.1%} of the variance of single contacts, most of which no employer can move."
+        f"{customers}; the rest differs from contact to contact. {of_who}{of_contact}"
     )
+
+
+def _accounted(share: float, spec: str) -> str:
+    """Return a share that EX accounts for; one below zero is none."""
+    return format(max(share, 0.0), spec)
 
 
 def _share(part: Mapping[str, Any] | pd.Series) -> str:
     """Return a share with its interval, where there is one."""
-    known = f" ({part['share_low']:.1%} to {part['share_high']:.1%})" if np.isfinite(part["share_low"]) else ""
-    return f"{part['share']:.1%}{known}"
+    known = np.isfinite(part["share_low"]) and np.isfinite(part["share_high"])
+    interval = f" ({part['share_low']:.1%} to {part['share_high']:.1%})" if known else ""
+    return f"{part['share']:.1%}{interval}"
 
 
 def variance_words(parts: pd.DataFrame) -> str:
@@ -169,7 +181,9 @@ def variance_notes(parts: pd.DataFrame, people: str) -> list[str]:
     if people != "teams":
         notes.append(f"What differs between {people} holds what differs between their teams.")
     if parts["accounted"].isna().any():
-        notes.append("Of a part that cannot be told from zero, EX accounts for nothing that could be told (–).")
+        notes.append("–: this part cannot be told from zero, so what EX accounts for of it is inconclusive.")
+    if (parts["method"] == "Wald").any():
+        notes.append("Too many levels or parts for profile intervals: these are Wald's, rough near zero.")
     if (parts["accounted"] < 0).any():
         notes.append("A share below zero says that EX accounts for nothing of that part.")
     return notes
@@ -213,9 +227,10 @@ def check_sentence(found: dict[str, Any] | str, people: str) -> str:
     trouble = f" statsmodels warns: {found['message']}." if found["message"] else ""
     if found["singular"]:
         trouble += " `fit_lmm` warns: boundary (singular) fit."
+    weights = " and without weights" if found["unweighted"] else ""
     given = (
         f"statsmodels, which cannot hold customers too, was given a simpler model with one random intercept per "
-        f"{people.rstrip('s')}, on {which} of the answers, and so was `fit_lmm`"
+        f"{people.rstrip('s')}{weights}, on {which} of the answers, and so was `fit_lmm`"
     )
     if agrees(found):
         return (
