@@ -57,8 +57,8 @@ def against_rest(moments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     Parameters
     ----------
     moments : DataFrame
-        As for `cluster_shares`, and per group s_ts, s_tm, m_ts, m_tm (products with the cluster's totals, over clusters of the
-        group); over all clusters ts_ts, ts_tm, tm_tm, ts, tm, t_clusters, the same in each row.
+        As for `cluster_shares`, and per group s_ts, s_tm, m_ts, m_tm (products with the totals of the cluster, over
+        clusters of the group); over all clusters ts_ts, ts_tm, tm_tm, ts, tm, t_clusters, the same in each row.
 
     Returns
     -------
