@@ -8,6 +8,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from exlink.stats.lmm import fit_lmm
 from exlink.stats.lmm import variance_intervals as module
+from exlink.stats.lmm.region import Region
 from exlink.stats.lmm.variance_intervals import variance_intervals
 from tests.stats.lmm.worlds import grouped
 
@@ -131,6 +132,23 @@ def test_numbers_are_those_of_the_fit_and_shares_make_a_whole():
     assert found["share"].sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("left", "kept"), [((0,), "c"), ((1,), "e"), ((0, 1), None)])
+def test_zero_is_held_from_the_likelihood_ratio_of_the_model_without_the_factor(left, kept):
+    """Without all factors the model is least squares; its restricted likelihood is that of the sum of squares."""
+    rows = crossed(np.random.default_rng(5), 0.05, 0.1)
+    fit = fit_lmm("y ~ 1", rows, BOTH)
+    if kept:
+        ratio = fit_lmm("y ~ 1", rows, {kept: "1"}).objective - fit.objective
+    else:
+        ratio = fit.objective_at([0.0, 0.0]) - fit.objective
+        degrees = len(rows) - 1
+        dense = np.log(len(rows)) + degrees * (1 + np.log(2 * np.pi * rows["y"].var()))
+        assert fit.objective_at([0.0, 0.0]) == pytest.approx(dense)
+    assert ratio > 1
+    assert Region(fit, ratio + 1e-4).holds_zero(left)
+    assert not Region(fit, ratio - 1e-4).holds_zero(left)
+
+
 @pytest.mark.parametrize(
     ("one", "two", "employees"),
     [(0.3, 0.5, 60), (0.02, 0.03, 60), (0.0, 0.3, 60), (0.3, 0.5, 12)],
@@ -139,7 +157,8 @@ def test_numbers_are_those_of_the_fit_and_shares_make_a_whole():
 def test_intervals_hold_the_truth_as_often_as_they_say(one, two, employees):
     """Of each interval not fewer than chance leaves of 95 %; none is missing.
 
-    A true zero is inside when the lower end is zero: the one-sided test rejects it in 2.5 % of studies.
+    A true zero is inside when the lower end is zero: the one-sided test rejects it in 2.5 % of studies. Too long an
+    interval is not told here, since all forty of one kind hold the truth in one run of eight; closed forms tell it.
     """
     rng = np.random.default_rng(11)
     truth = pd.Series({"e": one, "c": two, "Residual": 1.0})
@@ -152,7 +171,6 @@ def test_intervals_hold_the_truth_as_often_as_they_say(one, two, employees):
     covered = pd.DataFrame(held[::2]).mean(), pd.DataFrame(held[1::2]).mean()
     low = stats.binom.ppf(RARE, REPLICATIONS, 0.95) / REPLICATIONS
     assert min(each.min() for each in covered) >= low
-    assert np.mean(covered) < 0.995
 
 
 def test_a_variance_found_to_be_zero_has_an_upper_end():
