@@ -1,8 +1,9 @@
 """Customers' paths: what follows a contact, how often they come back, and whether they leave – summed in the engine.
 
 Interactions are sorted by customer once; every table is then a sum over customers, so nothing here grows with their
-number. Errors allow the contacts of one customer to be alike: beside counts come the sums of squares and products over
-customers that :mod:`exlink.stats.cluster_shares` needs.
+number. Customers are numbered, and touchpoints and reasons stand for their place in a list, because the engine sorts
+and groups numbers several times faster than texts. Errors allow the contacts of one customer to be alike: beside counts
+come the sums of squares and products over customers that :mod:`exlink.stats.cluster_shares` needs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ EVERYWHERE = "all"
 DISSATISFIED, REPEATED, LEFT = "dissatisfied answer", "same matter again", "customer left"
 ARROW = " → "
 AFTER = 2  # value periods after a contact within which a customer who leaves counts
-_STEPS = "contact_steps"
+_STEPS, _SORTED, _WHO = "contact_steps", "contacts_in_order", "contact_customers"
+_TOUCHPOINT, _REASON = "contact_touchpoint", "contact_reason"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,76 +70,105 @@ def customer_paths(
             f"contact need more than {2 * gap_days}"))  # fmt: skip
     gap = pd.Timedelta(days=gap_days)
     until = f"TIMESTAMP '{span['last'] - gap}'"
-    _note_steps(data, kpi, gap_days, repeat_days)
     try:
+        _note_steps(data, kpi, gap_days, repeat_days)
         transitions = _transitions(data, until)
         journeys = _journeys(data, f"TIMESTAMP '{span['first'] + gap}'", until, path_length, most_paths)
         breaks = _breaks(data, kpi, until, f"TIMESTAMP '{span['last'] - pd.Timedelta(days=repeat_days)}'")
     finally:
-        data.query(f"DROP TABLE {_STEPS}")
+        _forget_steps(data)
     if transitions.empty or journeys.empty:
         return CustomerPaths(empty, empty, empty, "not assessed: no customer is seen in two contacts of one journey")
     return CustomerPaths(transitions, journeys, breaks, "")
 
 
 def _note_steps(data: StudyData, kpi: str, gap_days: int, repeat_days: int) -> None:
-    """Write down, contact by contact, what follows it: the one sort of all interactions by customer."""
-    same = ", reason" if data.has("interactions", "reason") else ""
-    gap, repeat = f"INTERVAL {int(gap_days)} DAY", f"INTERVAL {int(repeat_days)} DAY"
+    """Write down, contact by contact, what follows it: the one sort of all interactions by customer.
+
+    ``nth`` counts a customer's contacts; ``journey`` is the number of the contact with which its journey began.
+    """
+    same = ["touchpoint", "reason"] if data.has("interactions", "reason") else ["touchpoint"]
+    for column, name in zip(same, (_TOUCHPOINT, _REASON), strict=False):
+        listed = f"SELECT DISTINCT {column} FROM interactions WHERE {column} IS NOT NULL ORDER BY 1"
+        data.query(f"CREATE TYPE {name} AS ENUM ({listed})")
     data.query(f"""
-        CREATE OR REPLACE TEMP TABLE {_STEPS} AS
-        WITH sorted AS (
-            SELECT customer_id, interaction_id, touchpoint, started_at, {kpi} AS score,
-                   lead(touchpoint) OVER c AS next_touchpoint, lead(started_at) OVER c AS next_at,
-                   lag(started_at) OVER c AS before_at, lead(started_at) OVER r AS again_at
-            FROM interactions
-            WINDOW c AS (PARTITION BY customer_id ORDER BY started_at, interaction_id),
-                   r AS (PARTITION BY customer_id, touchpoint{same} ORDER BY started_at, interaction_id))
-        SELECT customer_id, interaction_id, touchpoint, started_at, score,
+        CREATE TEMP TABLE {_WHO} AS
+        SELECT customer_id, row_number() OVER (ORDER BY customer_id)::INTEGER AS customer
+        FROM (SELECT DISTINCT customer_id FROM interactions WHERE customer_id IS NOT NULL)""")
+    gap, repeat = f"INTERVAL {int(gap_days)} DAY", f"INTERVAL {int(repeat_days)} DAY"
+    kinds = ", ".join(f"{c}::{name} AS {c}" for c, name in zip(same, (_TOUCHPOINT, _REASON), strict=False))
+    data.query(f"""
+        CREATE TEMP TABLE {_SORTED} AS
+        WITH coded AS (
+            SELECT customer, {kinds}, started_at, interaction_id, {kpi} AS score
+            FROM interactions LEFT JOIN {_WHO} USING (customer_id))
+        SELECT customer, (row_number() OVER c)::INTEGER AS nth, touchpoint, started_at, score,
+               lead(touchpoint) OVER c AS next_touchpoint, lead(started_at) OVER c AS next_at,
+               lag(started_at) OVER c AS before_at, lead(started_at) OVER r AS again_at
+        FROM coded
+        WINDOW c AS (PARTITION BY customer ORDER BY started_at, interaction_id),
+               r AS (PARTITION BY customer, {", ".join(same)} ORDER BY started_at)""")
+    data.query(f"""
+        CREATE TEMP TABLE {_STEPS} AS
+        SELECT customer, nth, touchpoint, started_at, score,
                CASE WHEN next_at < started_at + {gap} THEN next_touchpoint END AS following,
                coalesce(again_at < started_at + {repeat}, false) AS repeated,
-               sum(coalesce(started_at >= before_at + {gap}, true)::INT) OVER (
-                   PARTITION BY customer_id ORDER BY started_at, interaction_id ROWS UNBOUNDED PRECEDING) AS journey
-        FROM sorted""")
+               last_value(CASE WHEN coalesce(started_at >= before_at + {gap}, true) THEN nth END IGNORE NULLS) OVER (
+                   PARTITION BY customer ORDER BY nth ROWS UNBOUNDED PRECEDING) AS journey
+        FROM {_SORTED}""")
+    data.query(f"DROP TABLE {_SORTED}")
+
+
+def _forget_steps(data: StudyData) -> None:
+    """Drop what :func:`_note_steps` made, as far as it came."""
+    for table in (_STEPS, _SORTED, _WHO):
+        data.query(f"DROP TABLE IF EXISTS {table}")
+    for kind in (_TOUCHPOINT, _REASON):
+        data.query(f"DROP TYPE IF EXISTS {kind}")
 
 
 def _transitions(data: StudyData, until: str) -> pd.DataFrame:
     """Return how often each touchpoint follows each other, with sums over customers."""
     return data.query(f"""
-        WITH pairs AS (
-            SELECT customer_id, touchpoint, coalesce(following, '{ENDS}') AS following, count(*) AS s
+        WITH pairs AS MATERIALIZED (
+            SELECT customer, touchpoint, following, count(*) AS s
             FROM {_STEPS} WHERE started_at <= {until} GROUP BY ALL),
-        sized AS (SELECT *, sum(s) OVER (PARTITION BY customer_id, touchpoint) AS m FROM pairs),
+        sized AS (SELECT *, sum(s) OVER (PARTITION BY customer, touchpoint) AS m FROM pairs),
         stage AS (
             SELECT touchpoint, sum(m) AS m, sum(m * m) AS mm, count(*) AS clusters
-            FROM (SELECT customer_id, touchpoint, sum(s) AS m FROM pairs GROUP BY ALL) GROUP BY ALL),
+            FROM (SELECT customer, touchpoint, sum(s) AS m FROM pairs GROUP BY ALL) GROUP BY ALL),
         moves AS (
             SELECT touchpoint, following, sum(s) AS s, sum(s * s) AS ss, sum(s * m) AS sm, count(*) AS n_customers
             FROM sized GROUP BY ALL)
-        SELECT * FROM moves JOIN stage USING (touchpoint) ORDER BY touchpoint, following""")
+        SELECT touchpoint::VARCHAR AS touchpoint, coalesce(following::VARCHAR, '{ENDS}') AS following,
+               s, ss, sm, n_customers, m, mm, clusters
+        FROM moves JOIN stage USING (touchpoint) ORDER BY 1, 2""")
 
 
 def _journeys(data: StudyData, since: str, until: str, path_length: int, most_paths: int) -> pd.DataFrame:
     """Return the commonest journeys that begin and end inside the data, and all others as one."""
-    shown = f"string_agg(touchpoint, '{ARROW}' ORDER BY started_at, interaction_id)"
+    places = range(int(path_length))
+    at = ", ".join(f"any_value(touchpoint) FILTER (nth = journey + {k}) AS t{k}" for k in places)
+    shown = f"concat_ws('{ARROW}', {', '.join(f't{k}' for k in places)})"
     return data.query(f"""
-        WITH whole AS (
-            SELECT customer_id, count(*) AS contacts,
-                   CASE WHEN count(*) = 1 THEN '{ALONE}' ELSE {shown} END AS path
-            FROM {_STEPS} GROUP BY customer_id, journey
+        WITH each AS (
+            SELECT customer, count(*) AS contacts, {at} FROM {_STEPS} GROUP BY customer, journey
             HAVING min(started_at) >= {since} AND max(started_at) <= {until}),
+        whole AS MATERIALIZED (
+            SELECT customer, contacts, CASE WHEN contacts = 1 THEN '{ALONE}' WHEN contacts > {int(path_length)}
+                   THEN '{OTHERS}' ELSE {shown} END AS path FROM each),
         counted AS (
             SELECT path, contacts, row_number() OVER (PARTITION BY contacts ORDER BY count(*) DESC, path) AS nth
             FROM whole WHERE contacts <= {int(path_length)}
-            GROUP BY path, contacts HAVING count(DISTINCT customer_id) >= {data.study.privacy.min_group}),
+            GROUP BY path, contacts HAVING count(DISTINCT customer) >= {data.study.privacy.min_group}),
         common AS (SELECT path FROM counted WHERE nth <= {int(most_paths)}),
-        own AS (
-            SELECT customer_id, CASE WHEN path IN (FROM common) THEN path ELSE '{OTHERS}' END AS path,
+        own AS MATERIALIZED (
+            SELECT customer, CASE WHEN path IN (FROM common) THEN path ELSE '{OTHERS}' END AS path,
                    count(*) AS s, sum(contacts) AS contacts
             FROM whole GROUP BY ALL),
-        sized AS (SELECT *, sum(s) OVER (PARTITION BY customer_id) AS m FROM own),
+        sized AS (SELECT *, sum(s) OVER (PARTITION BY customer) AS m FROM own),
         totals AS (SELECT sum(m) AS m, sum(m * m) AS mm, count(*) AS clusters
-                   FROM (SELECT sum(s) AS m FROM own GROUP BY customer_id))
+                   FROM (SELECT sum(s) AS m FROM own GROUP BY customer))
         SELECT path, sum(contacts) / sum(s) AS contacts, sum(s) AS s, sum(s * s) AS ss, sum(s * sized.m) AS sm,
                any_value(totals.m) AS m, any_value(totals.mm) AS mm, any_value(totals.clusters) AS clusters,
                count(*) AS n_customers
@@ -149,13 +180,13 @@ def _breaks(data: StudyData, kpi: str, until: str, repeat_until: str) -> pd.Data
     """Return, per measure of a broken journey and touchpoint, sums over customers."""
     middle = sum(data.study.scales[kpi]) / 2
     rows = {
-        DISSATISFIED: f"SELECT customer_id, touchpoint, score < {middle} AS s FROM {_STEPS} WHERE score IS NOT NULL",
-        REPEATED: f"SELECT customer_id, touchpoint, repeated AS s FROM {_STEPS} WHERE started_at <= {repeat_until}",
+        DISSATISFIED: f"SELECT customer, touchpoint, score < {middle} AS s FROM {_STEPS} WHERE score IS NOT NULL",
+        REPEATED: f"SELECT customer, touchpoint, repeated AS s FROM {_STEPS} WHERE started_at <= {repeat_until}",
     }
     if data.has("customer_value", "churned"):
         rows[LEFT] = _leaving(data)
     else:
-        rows[ENDS] = f"SELECT customer_id, touchpoint, following IS NULL AS s FROM {_STEPS} WHERE started_at <= {until}"
+        rows[ENDS] = f"SELECT customer, touchpoint, following IS NULL AS s FROM {_STEPS} WHERE started_at <= {until}"
     parts = [data.query(_sums(sql)).assign(measure=measure) for measure, sql in rows.items()]
     return pd.concat(parts, ignore_index=True)
 
@@ -165,22 +196,22 @@ def _leaving(data: StudyData) -> str:
     number = f"((year({{0}}) * 12 + month({{0}}) - 1) // {period_months(data)})"
     return f"""
         WITH contact AS (
-            SELECT customer_id, {number.format("started_at")} AS period,
-                   arg_max(touchpoint, (started_at, interaction_id)) AS touchpoint FROM {_STEPS} GROUP BY ALL),
+            SELECT customer, {number.format("started_at")} AS period,
+                   arg_max(touchpoint, nth) AS touchpoint FROM {_STEPS} GROUP BY ALL),
         value AS (
-            SELECT customer_id, {number.format("period_start")} AS period, bool_or(churned) AS churned
-            FROM customer_value WHERE churned IS NOT NULL GROUP BY ALL),
+            SELECT customer, {number.format("period_start")} AS period, bool_or(churned) AS churned
+            FROM customer_value JOIN {_WHO} USING (customer_id) WHERE churned IS NOT NULL GROUP BY ALL),
         later AS (
-            SELECT c.customer_id, c.period, any_value(c.touchpoint) AS touchpoint, bool_or(v.churned) AS s,
+            SELECT c.customer, c.period, any_value(c.touchpoint) AS touchpoint, bool_or(v.churned) AS s,
                    count(*) AS seen
             FROM contact c JOIN value v
-              ON v.customer_id = c.customer_id AND v.period BETWEEN c.period + 1 AND c.period + {AFTER}
+              ON v.customer = c.customer AND v.period BETWEEN c.period + 1 AND c.period + {AFTER}
             GROUP BY ALL)
-        SELECT customer_id, touchpoint, s FROM later WHERE s OR seen = {AFTER}"""
+        SELECT customer, touchpoint, s FROM later WHERE s OR seen = {AFTER}"""
 
 
 def _sums(rows: str) -> str:
-    """Return SQL of sums over customers, per touchpoint and for all, of rows customer_id, touchpoint, s (a boolean)."""
+    """Return SQL of sums over customers, per touchpoint and for all, of rows customer, touchpoint, s (a boolean)."""
     of = {"s": "o.s", "m": "o.m", "ss": "o.s * o.s", "sm": "o.s * o.m", "mm": "o.m * o.m",
           "s_ts": "o.s * t.s", "s_tm": "o.s * t.m", "m_ts": "o.m * t.s", "m_tm": "o.m * t.m"}  # fmt: skip
     total = {"ts": "s", "tm": "m", "ts_ts": "s * s", "ts_tm": "s * m", "tm_tm": "m * m"}
@@ -188,10 +219,12 @@ def _sums(rows: str) -> str:
     people = "count(*) AS clusters, count(*) AS n_customers, count_if(o.s > 0) AS n_yes, count_if(o.s < o.m) AS n_no"
     every = ", ".join(f"sum({what})::DOUBLE AS {name}" for name, what in total.items())
     return f"""
-        WITH own AS (SELECT customer_id, touchpoint, count_if(s) AS s, count(*) AS m FROM ({rows}) GROUP BY ALL),
-        total AS (SELECT customer_id, sum(s) AS s, sum(m) AS m FROM own GROUP BY ALL),
+        WITH own AS MATERIALIZED (
+            SELECT customer, touchpoint, count_if(s) AS s, count(*) AS m FROM ({rows}) GROUP BY ALL),
+        total AS MATERIALIZED (SELECT customer, sum(s) AS s, sum(m) AS m FROM own GROUP BY ALL),
         per AS (
-            SELECT touchpoint, {sums}, {people} FROM own o JOIN total t USING (customer_id) GROUP BY touchpoint
-            UNION ALL SELECT '{EVERYWHERE}', {sums}, {people} FROM total o JOIN total t USING (customer_id)),
+            SELECT touchpoint::VARCHAR AS touchpoint, {sums}, {people}
+            FROM own o JOIN total t USING (customer) GROUP BY o.touchpoint
+            UNION ALL SELECT '{EVERYWHERE}', {sums}, {people} FROM total o JOIN total t USING (customer)),
         everywhere AS (SELECT {every}, count(*) AS t_clusters FROM total)
         SELECT * FROM per, everywhere ORDER BY touchpoint = '{EVERYWHERE}', touchpoint"""
