@@ -7,6 +7,8 @@ seven days from the day of an answer and no contact is put into the wrong one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -17,7 +19,7 @@ _SPREAD = 1_000_000  # days; keeps the answers of one unit apart from the next o
 
 
 def lagged_cells(
-    data: StudyData, answers: pd.DataFrame, kpi: str, weeks_before: int, weeks_after: int
+    data: StudyData, answers: pd.DataFrame, kpis: Sequence[str], weeks_before: int, weeks_after: int
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return customers' answers per unit, calendar week and lagged states, and the names of the states.
 
@@ -26,28 +28,32 @@ def lagged_cells(
     answers : DataFrame
         unit, responded_on, valid_to (as :meth:`StudyData.exposures` has them) and ``state``; one row per answer. A
         state holds from the day of the answer to the next one, or to ``valid_to`` if that comes first.
-    kpi : what customers were asked.
+    kpis : what customers were asked; one pass over the contacts counts them all.
     weeks_before, weeks_after : the states go from ``weeks_before`` weeks ahead of a contact to ``weeks_after`` back.
 
     Returns
     -------
-    cells : unit, week (days since 1970 of its Monday), the states, n_<kpi>, sum_<kpi>, sumsq_<kpi>; only contacts for
-        which every state is known.
+    cells : unit, week (days since 1970 of its Monday), the states, and per KPI n_<kpi>, sum_<kpi>, sumsq_<kpi>; only
+        contacts with some answer for which every state is known.
     names : ``state +4`` … ``state 0`` … ``state -10`` (weeks relative to the contact).
     """
     lags = np.arange(-weeks_before, weeks_after + 1)
     names = [f"state {-lag:+d}" if lag else "state 0" for lag in lags]
     spans = _spans(answers.dropna(subset=["state"]), data.unit, lags, names)
     relation = data.lazily(spans[[data.unit, "span", "from_day", "to_day"]]).to_native()
+    daily = ", ".join(f"count({k}) AS n_{k}, sum({k}) AS s_{k}, sum({k} * {k}) AS q_{k}" for k in kpis)
+    weekly = ", ".join(
+        f"sum(n_{k})::BIGINT AS n_{k}, sum(s_{k})::DOUBLE AS sum_{k}, sum(q_{k})::DOUBLE AS sumsq_{k}" for k in kpis
+    )
     sums = relation.query(
         "spans",
         f"""
         WITH daily AS (
-            SELECT {data.unit}, date_diff('day', DATE '1970-01-01', started_at::DATE) AS on_day, count({kpi}) AS n,
-                   sum({kpi}) AS total, sum({kpi} * {kpi}) AS squares
-            FROM interactions WHERE {kpi} IS NOT NULL GROUP BY ALL)
-        SELECT span, sum(n)::BIGINT AS n_{kpi}, sum(total)::DOUBLE AS sum_{kpi}, sum(squares)::DOUBLE AS sumsq_{kpi}
-        FROM daily d ASOF JOIN spans s
+            SELECT {data.unit}, started_at::DATE AS on_date, {daily}
+            FROM interactions WHERE coalesce({", ".join(kpis)}) IS NOT NULL GROUP BY ALL),
+        dated AS (SELECT *, date_diff('day', DATE '1970-01-01', on_date) AS on_day FROM daily)
+        SELECT span, {weekly}
+        FROM dated d ASOF JOIN spans s
           ON d.{data.unit} = s.{data.unit} AND d.on_day >= s.from_day
         WHERE d.on_day < s.to_day GROUP BY span ORDER BY span""",
     ).df()

@@ -1,13 +1,18 @@
 """Lagged states: every contact meets the states of its own days, by a plain loop over contacts and answers."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from exlink.data.dataset import open_data
 from exlink.data.lagged_states import lagged_cells
+from exlink.data.study import load_study
 from tests.steps.linkage_world import Plan, open_study
 
 BEFORE, AFTER = 3, 6
+SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,7 @@ def by_hand(data, answers, kpi):
 
 
 def test_cells_hold_every_contact_with_its_own_states(small, answers):
-    cells, names = lagged_cells(small, answers, "satisfaction", BEFORE, AFTER)
+    cells, names = lagged_cells(small, answers, ["satisfaction"], BEFORE, AFTER)
     expected = by_hand(small, answers, "satisfaction")
     assert len(names) == BEFORE + AFTER + 1
     assert names[BEFORE] == "state 0"
@@ -60,13 +65,26 @@ def test_cells_hold_every_contact_with_its_own_states(small, answers):
 
 
 def test_states_ahead_are_those_of_later_answers(small, answers):
-    cells, names = lagged_cells(small, answers, "satisfaction", BEFORE, AFTER)
+    cells, names = lagged_cells(small, answers, ["satisfaction"], BEFORE, AFTER)
     rises = cells[cells[names[0]] != cells[names[BEFORE]]]
     assert len(rises) > 0, "some contacts lie within three weeks before the next answer"
 
 
 def test_an_answer_without_the_state_is_no_answer(small, answers):
     emptied = answers.assign(state=answers["state"].where(answers["wave"] != "W3"))
-    cells, names = lagged_cells(small, emptied, "satisfaction", BEFORE, AFTER)
+    cells, names = lagged_cells(small, emptied, ["satisfaction"], BEFORE, AFTER)
     assert cells[names].notna().all().all()
     assert cells["n_satisfaction"].sum() == len(by_hand(small, emptied.dropna(subset=["state"]), "satisfaction"))
+
+
+def test_kpis_in_one_pass_count_as_they_do_alone():
+    sample = open_data(load_study(SAMPLE), threads=1)
+    exposures = sample.exposures()
+    answers = exposures.assign(state=exposures[f"ex_{sample.aspects[0]}"])
+    together, _ = lagged_cells(sample, answers, ["satisfaction", "recommend"], BEFORE, AFTER)
+    for kpi in ("satisfaction", "recommend"):
+        alone, _ = lagged_cells(sample, answers, [kpi], BEFORE, AFTER)
+        own = together.loc[together[f"n_{kpi}"] > 0, alone.columns].reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, alone, check_exact=True)
+        assert len(alone) > 100
+    assert len(together) > len(alone), "some cells hold no answer about recommendation"

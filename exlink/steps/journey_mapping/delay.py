@@ -63,13 +63,14 @@ def delay(data: StudyData, aspect: str, weeks_before: int, weeks_after: int) -> 
         )
     answers, label = _followed(data, aspect)
     reason = within_reason(data)
-    if reason:
+    if reason or not data.cx_kpis:
         return _nothing(label, reason)
     fits = {}
+    cells, states = lagged_cells(data, answers, data.cx_kpis, weeks_before, weeks_after)
     for kpi in data.cx_kpis:
-        cells, states = lagged_cells(data, answers, kpi, weeks_before, weeks_after)
+        own = cells[cells[f"n_{kpi}"] > 0].reset_index(drop=True)
         try:
-            fits[kpi] = distributed_lag(cells, kpi, states, data.unit, "week", leads=weeks_before, spline=SPLINE)
+            fits[kpi] = distributed_lag(own, kpi, states, data.unit, "week", leads=weeks_before, spline=SPLINE)
         except EstimationError as error:  # too few units or weeks for this KPI: said in the notebook in its place
             reason = f"not assessed: {error}"
     if not fits:
