@@ -18,7 +18,6 @@ MOST_LEVELS = 60  # of a category; rarer ones are one level, so that a thousand 
 OVERALL = "all stages"
 MORE_THAN_CHANCE = 0.05  # adjusted p value below which a difference is more than chance
 _REST = "(others)"
-_UNKNOWN = "(not recorded)"
 _LABELS = {"team_id": "team", "role": "role", "channel": "channel", "touchpoint": "touchpoint"}
 _NUMBERS = {
     "wait_seconds": "waiting time",
@@ -51,7 +50,7 @@ class Reached:
 
 
 def reached(data: StudyData) -> Reached:
-    """Return how far the interactions of every unit came, in one pass over the interactions.
+    """Return how far the interactions of every unit came, in two passes over the interactions.
 
     The stages are those of the funnel. An answer to a contact whose invitation is not recorded counts as invited.
     """
@@ -73,32 +72,21 @@ def reached(data: StudyData) -> Reached:
         f"count({c}) AS n{i}, sum({c}::DOUBLE) AS s{i}, sum({c}::DOUBLE * {c}::DOUBLE) AS q{i}"
         for i, c in enumerate(numbers)
     )
-    sets = ", ".join(["(unit, reached)", *(f"(unit, reached, {name_of(c)})" for c in categories)])
-    picked = "".join(f", coalesce({name_of(c)}, '{_UNKNOWN}') AS {name_of(c)}" for c in categories)
-    which = "".join(f", {name_of(c)}, GROUPING({name_of(c)}) = 0 AS by_{i}" for i, c in enumerate(categories))
-    cells = data.query(f"""
-        SELECT unit, reached{which}, count(*) AS n{", " + sums if sums else ""}
-        FROM (SELECT {unit} AS unit, {came} AS reached{picked}{"".join(f", {c}" for c in _NUMBERS if c in numbers)}
-                     {", started_at, hired_on" if hired else ""}
-              FROM interactions
-              {
+    invited = (
         "LEFT JOIN (SELECT interaction_id, true AS invited FROM cx_invitations) USING (interaction_id)" if asked else ""
-    }
-              {"LEFT JOIN (SELECT employee_id, hired_on FROM employees) USING (employee_id)" if hired else ""}
-              WHERE {unit} IS NOT NULL)
-        GROUP BY GROUPING SETS ({sets}) ORDER BY ALL""")
-    codes, units = pd.factorize(cells["unit"], sort=True)
-    cells = cells.drop(columns="unit").assign(at=codes)
-    own = cells[[f"by_{i}" for i in range(len(categories))]].to_numpy(dtype=bool)
-    by_category = {
-        c: cells.loc[own[:, i] & (cells[c] != _UNKNOWN), ["at", "reached", c, "n"]].rename(columns={c: "label"})
-        for i, c in enumerate(categories)
-    }
+    )
+    since = "LEFT JOIN (SELECT employee_id, hired_on FROM employees) USING (employee_id)" if hired else ""
+    contacts = f"SELECT {unit} AS unit, {came} AS reached, * FROM interactions {invited}"
+    summed = data.query(f"""
+        SELECT unit, reached, count(*) AS n{", " + sums if sums else ""}
+        FROM ({contacts} {since} WHERE {unit} IS NOT NULL) GROUP BY unit, reached ORDER BY unit, reached""")
+    units = np.sort(summed["unit"].unique())
+    by_category = _by_category(data, f"{contacts} WHERE {unit} IS NOT NULL", categories) if categories else {}
     return Reached(
         stages,
-        np.asarray(units),
-        {_LABELS[c]: _few_levels(part) for c, part in by_category.items()},
-        cells[~own.any(axis=1)].reset_index(drop=True),
+        units,
+        {_LABELS[c]: _few_levels(_placed(part, units)) for c, part in by_category.items()},
+        _placed(summed, units),
         {label: str(i) for i, label in enumerate(numbers.values())},
     )
 
@@ -199,6 +187,29 @@ def _known(data: StudyData, column: str) -> bool:
     if column in ("team_id", "role"):
         return data.unit == "employee_id"
     return data.has("interactions", column)
+
+
+def _by_category(data: StudyData, contacts: str, categories: list[str]) -> dict[str, pd.DataFrame]:
+    """Return, per category, its cells: unit, reached, label, n.
+
+    Only counts: the sums of numbers are the same in every category, and adding them up once in each costs more than
+    a second pass.
+    """
+    names = [name_of(c) for c in categories]
+    which = "".join(f", {c}, GROUPING({c}) = 0 AS by_{i}" for i, c in enumerate(names))
+    sets = ", ".join(f"(unit, reached, {c})" for c in names)
+    cells = data.query(f"""
+        SELECT unit, reached{which}, count(*) AS n FROM ({contacts})
+        GROUP BY GROUPING SETS ({sets}) ORDER BY ALL""")
+    return {
+        c: cells.loc[cells[f"by_{i}"] & cells[c].notna(), ["unit", "reached", c, "n"]].rename(columns={c: "label"})
+        for i, c in enumerate(categories)
+    }
+
+
+def _placed(cells: pd.DataFrame, units: np.ndarray) -> pd.DataFrame:
+    """Return the cells with the place of their unit among ``units``, sorted, instead of its name."""
+    return cells.assign(unit=np.searchsorted(units, cells["unit"])).rename(columns={"unit": "at"})
 
 
 def _few_levels(part: pd.DataFrame) -> pd.DataFrame:
