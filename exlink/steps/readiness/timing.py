@@ -182,10 +182,7 @@ def _ex(data: StudyData) -> Delays | None:
         FROM asked WHERE date_diff('day', invited_on, responded_on) <= {LONGEST} GROUP BY ALL ORDER BY ALL""")
     if days.empty:
         return None
-    usual = _half(days.groupby("days")["n_score"].sum())
-    days = days.assign(late=(days["days"] > usual).astype(int), step=np.searchsorted(STEPS, days["days"]))
-    keys = ["unit", "wave", "late", "step"]
-    cells = days.groupby(keys, sort=True)[["n_score", "sum_score"]].sum().reset_index()
+    usual, cells = _by_step(days)
     return Delays(EX, "aspects" if kpi == "driver" else kpi, usual, cells)
 
 
@@ -197,21 +194,24 @@ def _cx(data: StudyData) -> Delays | None:
         return None
     low, high = scales[kpi]
     took = "date_diff('day', invited_at, responded_at)"
-    answers = (
-        f"FROM interactions JOIN (SELECT interaction_id, invited_at FROM cx_invitations) USING (interaction_id) "
-        f"WHERE {kpi} IS NOT NULL AND {data.unit} IS NOT NULL AND {took} BETWEEN 0 AND {LONGEST}"
-    )
-    counts = data.query(f"SELECT {took} AS days, count(*) AS n {answers} GROUP BY 1 ORDER BY 1")
-    if counts.empty:
-        return None
-    usual = _half(counts.set_index("days")["n"])
-    step = " ".join(f"WHEN {took} <= {end} THEN {k}" for k, end in enumerate(STEPS))
-    cells = data.query(f"""
-        SELECT {data.unit} AS unit, {quarter_of("started_at")} AS wave, ({took} > {usual})::INTEGER AS late,
-               CASE {step} ELSE {len(STEPS)} END AS step, count(*) AS n_score,
+    days = data.query(f"""
+        SELECT {data.unit} AS unit, {quarter_of("started_at")} AS wave, {took} AS days, count(*) AS n_score,
                sum(({kpi} - {low}) / ({high} - {low}) * 100) AS sum_score
-        {answers} GROUP BY ALL ORDER BY ALL""")
+        FROM interactions JOIN (SELECT interaction_id, invited_at FROM cx_invitations) USING (interaction_id)
+        WHERE {kpi} IS NOT NULL AND {data.unit} IS NOT NULL AND {took} BETWEEN 0 AND {LONGEST}
+        GROUP BY ALL ORDER BY ALL""")
+    if days.empty:
+        return None
+    usual, cells = _by_step(days)
     return Delays(CX, kpi, usual, cells)
+
+
+def _by_step(days: pd.DataFrame) -> tuple[int, pd.DataFrame]:
+    """Return the days by which half of the answers are in, and the answers by step instead of by day."""
+    usual = _half(days.groupby("days")["n_score"].sum())
+    days = days.assign(late=(days["days"] > usual).astype(int), step=np.searchsorted(STEPS, days["days"]))
+    keys = ["unit", "wave", "late", "step"]
+    return usual, days.groupby(keys, sort=True)[["n_score", "sum_score"]].sum().reset_index()
 
 
 def _half(counts: pd.Series) -> int:
