@@ -81,7 +81,7 @@ def test_kpis_in_one_pass_count_as_they_do_alone():
     sample = open_data(load_study(SAMPLE), threads=1)
     exposures = sample.exposures()
     answers = exposures.assign(state=exposures[f"ex_{sample.aspects[0]}"])
-    together, _ = lagged_cells(sample, answers, ["satisfaction", "recommend"], BEFORE, AFTER)
+    together, _ = lagged_cells(sample, answers, ["recommend", "satisfaction"], BEFORE, AFTER)
     for kpi in ("satisfaction", "recommend"):
         alone, _ = lagged_cells(sample, answers, [kpi], BEFORE, AFTER)
         own = together.loc[together[f"n_{kpi}"] > 0, alone.columns].reset_index(drop=True)
