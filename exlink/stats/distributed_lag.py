@@ -19,29 +19,15 @@ from scipy import interpolate, linalg
 
 from exlink.errors import EstimationError
 from exlink.stats.absorb import absorb, group_sums
+from exlink.stats.arrival import Arrival, arrival, missed
 from exlink.stats.cells import Cells, complete_cells
 from exlink.stats.tidy import need_columns, tidy_frame
 from exlink.stats.within_between import SlopeFit, within_slope
 
-# 95 % quantile of the likelihood ratio of a break date (Hansen 2000, Econometrica 68, table 1)
-BREAK_CRITICAL = 7.35
 LEAST_SPLINE = 4  # a cubic has four coefficients
 DRAWS = (199, 999)
 MOST_SIGNS = 1_000_000  # units × draws of the bootstrap
 UNITS_PER_LAG = 5  # with three a joint test at 5 % rejects in 10 % of studies without effect, with five in 4 %
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """The period in which a response sets in, if it comes in one step and stays.
-
-    lag : int          the step that fits the profile best
-    low, high : int    the first and last lag in the 95 % set of such steps
-    """
-
-    lag: int
-    low: int
-    high: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +38,9 @@ class LagFit:
     smooth : DataFrame, (K, 10)   the same, along a cubic spline of the lag
     vcov : ndarray, (K, K)        CR1 covariance by unit of ``table``
     arrival : Arrival
-    step : DataFrame, (1, 7)      tidy row: the response to the state at the lag of arrival, taken as known
+    height : DataFrame, (1, 7)    tidy row: the response once it is complete, its arrival taken as known
     p_leads, p_lags : float       joint tests that all leads, all lags from 0 are zero (NaN without leads)
+    missed_leads : float          how large a response before the change the first test could miss (80 % power)
     n_rows, n_units : int
     """
 
@@ -61,9 +48,10 @@ class LagFit:
     smooth: pd.DataFrame
     vcov: np.ndarray
     arrival: Arrival
-    step: pd.DataFrame
+    height: pd.DataFrame
     p_leads: float
     p_lags: float
+    missed_leads: float
     n_rows: int
     n_units: int
 
@@ -76,6 +64,7 @@ def distributed_lag(
     time: str | None,
     *,
     leads: int,
+    seed: int,
     spline: int = 5,
     level: float = 0.95,
 ) -> LagFit:
@@ -90,6 +79,8 @@ def distributed_lag(
         The covariate ``leads`` periods later, …, now, …, ``K − 1 − leads`` periods ago.
     leads : int
         How many of ``states`` lie in the future. Their responses are a placebo: nothing has acted yet.
+    seed : int
+        Of the bootstrap behind the joint tests.
     spline : int
         Coefficients of the smooth profile, at least 4; as many as lags would not smooth at all.
 
@@ -136,16 +127,20 @@ def distributed_lag(
     table = free.table.assign(n=behind[0], n_units=behind[1])
     smooth = _along(basis, curve, names, behind, level)
     arrived = arrival(table["estimate"].to_numpy(), vcov, lags, free.n_units)
-    step = within_slope(cells, y, states[arrived.lag + leads], unit, time, level=level)
+    come = list(states[arrived.start + leads : arrived.full + leads + 1])
+    # a straight rise over some lags is a step of the mean of their states
+    mean = cells[come].to_numpy(dtype=float).mean(axis=1, keepdims=True)
+    height = within_slope(_beside(cells[kept], mean, ["arrived"]), y, "arrived", unit, time, level=level)
     data = complete_cells(_beside(cells[kept], steps, names), y, names, unit, time)
     return LagFit(
         table=_with_lag(table, lags),
         smooth=_with_lag(smooth, lags),
         vcov=vcov,
         arrival=arrived,
-        step=step.table,
-        p_leads=wild_p(data, lags < 0),
-        p_lags=wild_p(data, lags >= 0),
+        height=height.table,
+        p_leads=wild_p(data, lags < 0, seed=seed),
+        p_lags=wild_p(data, lags >= 0, seed=seed),
+        missed_leads=missed(vcov[:leads, :leads], free.n_units),
         n_rows=free.n_rows,
         n_units=free.n_units,
     )
@@ -170,39 +165,15 @@ def spline_basis(periods: int, coefficients: int) -> np.ndarray:
     return interpolate.BSpline.design_matrix(at, knots, 3).toarray()
 
 
-def arrival(estimate: np.ndarray, vcov: np.ndarray, lags: np.ndarray, units: int) -> Arrival:
-    """Return where a step fits cumulative responses best, and the steps that fit nearly as well.
-
-    The distance between profile and step is measured in the profile's own covariance (minimum distance); a lag
-    belongs to the set when its distance exceeds the least by no more than the 95 % quantile Hansen (2000) derived
-    for break dates. The set is conservative where the response is large.
-
-    The covariance is itself an estimate from ``units`` clusters, so distances are scaled as Hotelling's T² is.
-
-    Parameters
-    ----------
-    estimate, vcov, lags : shapes (K,), (K, K), (K,)
-    units : int
-        More than K.
-    """
-    vcov = vcov * (units - 1) / (units - len(lags))
-    steps = (lags[:, None] >= lags[None, :]).astype(float)  # column c: nothing before lag c, one from it on
-    weighted = linalg.solve(vcov, np.column_stack([steps, estimate]), assume_a="pos")
-    with_step, with_profile = weighted[:, :-1], weighted[:, -1]
-    curvature = np.einsum("kc,kc->c", steps, with_step)
-    gain = (steps.T @ with_profile) ** 2 / curvature
-    inside = np.flatnonzero(gain.max() - gain <= BREAK_CRITICAL)
-    best = int(np.argmax(gain))
-    return Arrival(lag=int(lags[best]), low=int(lags[inside[0]]), high=int(lags[inside[-1]]))
-
-
-def wild_p(data: Cells, tested: np.ndarray, *, seed: int = 1) -> float:
+def wild_p(data: Cells, tested: np.ndarray, *, seed: int) -> float:
     """Return the p value of the joint test that the slopes of ``data.x[:, tested]`` are zero; NaN for none.
 
     The wild cluster bootstrap with the null imposed (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat. 90): residuals of
     the model without the tested columns change sign, or not, unit by unit; each draw is fitted and its Wald statistic
     held against the one of the data. With many restrictions the Wald test itself, compared with χ² or F, rejects far
-    too often until there are hundreds of units. Fixed effects are taken out once; a draw costs sums over units only.
+    too often until there are hundreds of units. Fixed effects are taken out once; a draw costs sums over units only,
+    and with time effects over units and periods: residuals whose signs have changed no longer have mean zero in every
+    period, and what a fit of the draw would take out there is taken out of its scores.
 
     Parameters
     ----------
@@ -223,15 +194,18 @@ def wild_p(data: Cells, tested: np.ndarray, *, seed: int = 1) -> float:
     null = np.zeros(k)
     if (~tested).any():
         null[~tested] = linalg.solve(weighted[:, ~tested].T @ x[:, ~tested], weighted[:, ~tested].T @ y, assume_a="pos")
-    left = group_sums(weighted * (y - x @ null)[:, None], data.unit, units)  # scores of the model without them
+    error = y - x @ null
+    left = group_sums(weighted * error[:, None], data.unit, units)  # scores of the model without them
     expected = gram @ null
     inner = total[tested]
     left_in, expected_in, gram_in = left @ inner.T, expected @ inner.T, inner @ gram  # all a draw needs per unit
     base = expected.sum(axis=0)
+    drift, taken = _drift(data, weighted @ inner.T, error)
 
     def wald(signs: np.ndarray) -> float:
         slopes = total @ (base + signs @ left)
         influence = expected_in + signs[:, None] * left_in - gram_in @ slopes
+        influence -= (signs @ drift @ taken).reshape(influence.shape)
         return float(slopes[tested] @ linalg.solve(influence.T @ influence, slopes[tested], assume_a="pos"))
 
     draws = int(np.clip(MOST_SIGNS // units, *DRAWS))
@@ -239,6 +213,35 @@ def wild_p(data: Cells, tested: np.ndarray, *, seed: int = 1) -> float:
     found = wald(np.ones(units))
     beyond = sum(wald(rng.choice((-1.0, 1.0), units)) >= found for _ in range(draws))
     return (1 + beyond) / (draws + 1)
+
+
+def _drift(data: Cells, weighted: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the time effects that each unit's residuals have, and what time effects take from every unit's scores.
+
+    Parameters
+    ----------
+    weighted : ndarray, shape (n, k)
+        Columns free of unit and time effects, times the weights.
+    error : ndarray, shape (n,)
+        Residuals free of unit effects.
+
+    Returns
+    -------
+    drift : ndarray, shape (units, T)
+        With signs s, the time effects of the residuals are ``s @ drift``; T is 0 without time effects.
+    taken : ndarray, shape (T, units · k)
+    """
+    units = len(data.units)
+    if data.time is None:
+        return np.zeros((units, 0)), np.zeros((0, units * weighted.shape[1]))
+    periods = int(data.time.max()) + 1
+    cell = data.unit * periods + data.time
+    columns = np.column_stack([data.weights, data.weights * error, weighted])
+    sums = group_sums(columns, cell, units * periods).reshape(units, periods, -1)
+    weight, noise, scores = sums[..., 0], sums[..., 1], sums[..., 2:]
+    # as in `absorb`: the weights of the periods once unit means are out
+    system = np.diag(weight.sum(axis=0)) - weight.T @ (weight / weight.sum(axis=1, keepdims=True))
+    return noise @ linalg.pinvh(system, rtol=1e-10), scores.transpose(1, 0, 2).reshape(periods, -1)
 
 
 def _beside(cells: pd.DataFrame, values: np.ndarray, names: list[str]) -> pd.DataFrame:

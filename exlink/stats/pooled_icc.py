@@ -12,19 +12,28 @@ from exlink.stats.pooling import partial_pool
 from exlink.stats.reliability import icc_from_sums
 from exlink.stats.tidy import need_columns
 
+ROUNDS = 5  # of average and errors in turn; the average no longer moves by a thousandth after three
+LARGEST = 0.99  # an ICC of one would have no error at all
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PooledIcc:
     """ICC(1) per group.
 
-    table : DataFrame     tidy rows, one per group (F interval), with shrunken, shrunken_low, shrunken_high, pull
+    table : DataFrame     tidy rows, one per group (F interval; std_error as if its ICC were the average), with
+        shrunken, shrunken_low, shrunken_high, pull
     average : DataFrame   1 tidy row: the average of the groups
     tau : float           standard deviation of the ICCs between groups, beyond chance
+    tau_low, tau_high : float    its interval
+    p_value : float       Cochran's Q, tested against groups whose ICCs are equal
     """
 
     table: pd.DataFrame
     average: pd.DataFrame
     tau: float
+    tau_low: float
+    tau_high: float
+    p_value: float
 
 
 def icc_error(icc: float, units: int, rows: int) -> float:
@@ -49,6 +58,11 @@ def pooled_icc(cells: pd.DataFrame, y: str, group: str, unit: str, *, level: flo
     -------
     PooledIcc. Groups in which no unit has two rows, or nothing varies, are left out.
 
+    Notes
+    -----
+    How sure an ICC is depends on the ICC itself. Were each group's error taken at its own estimate, groups that came
+    out low by chance would weigh most and the average would be too low, so all errors are taken at the average.
+
     Raises
     ------
     EstimationError
@@ -66,7 +80,13 @@ def pooled_icc(cells: pd.DataFrame, y: str, group: str, unit: str, *, level: flo
     if len(found) < 2:
         raise EstimationError(f"icc of {y}: {len(found)} of {sums[group].nunique()} groups can be measured; needs 2.")
     icc = pd.DataFrame(found.values(), index=list(found))
-    error = [icc_error(r.estimate, int(r.n_groups), int(r.n)) for r in icc.itertuples()]
-    pooled = partial_pool(icc["estimate"], np.square(error), list(found), n=icc["n"].astype(int), level=level)
+    sizes = list(zip(icc["n_groups"].astype(int), icc["n"].astype(int), strict=True))
+    free = icc["n_groups"] - 1
+    common = float((icc["estimate"] * free).sum() / free.sum())
+    for _ in range(ROUNDS):
+        at = min(max(common, 0.0), LARGEST)
+        variance = np.square([icc_error(at, units, rows) for units, rows in sizes])
+        pooled = partial_pool(icc["estimate"], variance, list(found), n=icc["n"].astype(int), level=level)
+        common = float(pooled.average["estimate"].iloc[0])
     table = pooled.table.assign(conf_low=icc["conf_low"].to_numpy(), conf_high=icc["conf_high"].to_numpy())
-    return PooledIcc(table, pooled.average, pooled.tau)
+    return PooledIcc(table, pooled.average, pooled.tau, pooled.tau_low, pooled.tau_high, pooled.p_value)

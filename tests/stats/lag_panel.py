@@ -11,16 +11,26 @@ STATES = [f"s{lag}" for lag in LAGS]
 
 
 def lag_panel(
-    seed: int, *, effect: float = 0.6, delay: int = 2, units: int = 60, periods: int = 40, rows: int = 4
+    seed: int,
+    *,
+    effect: float = 0.6,
+    delay: int = 2,
+    spread: int = 1,
+    units: int = 60,
+    periods: int = 40,
+    rows: int = 4,
 ) -> pd.DataFrame:
     """Return rows of ``y = effect · x(t − delay) + unit + period + shock of unit × period + noise``.
+
+    With ``spread`` the effect comes in so many equal parts, one period after the other, the first after ``delay``.
 
     x takes a new value about every nine periods and keeps it. Units with a high x have a high level besides
     (confounding between units, bias of a comparison without unit effects: about +0.5), and periods in which many x
     rise have a high level (without period effects: about +0.1).
     """
     rng = np.random.default_rng(seed)
-    total = periods + LEADS + max(LAST, delay)
+    first = max(LAST, delay + spread - 1)
+    total = periods + LEADS + first
     level = rng.normal(size=units)
     x = np.empty((units, total))
     for u in range(units):
@@ -30,11 +40,11 @@ def lag_panel(
             x[u, at : at + length] = 0.5 * level[u] + 0.02 * at + rng.normal()
             at += length
     frames = []
-    first = max(LAST, delay)
     for t in range(first, first + periods):
         states = {f"s{lag}": x[:, t - lag] for lag in LAGS}
         shock = 0.2 * rng.normal(size=units)
-        mean = effect * x[:, t - delay] + level + 0.05 * t + 0.3 * np.sin(t) + shock
+        acting = np.mean([x[:, t - delay - part] for part in range(spread)], axis=0)
+        mean = effect * acting + level + 0.05 * t + 0.3 * np.sin(t) + shock
         n = rng.integers(1, rows + 1, units)
         at = np.repeat(np.arange(units), n)
         frame = pd.DataFrame({"u": [f"u{i:02d}" for i in at], "t": t - first, "y": mean[at] + rng.normal(size=len(at))})

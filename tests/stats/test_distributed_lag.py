@@ -7,15 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exlink.errors import EstimationError
+from exlink.stats import distributed_lag as module
+from exlink.stats.absorb import absorb
 from exlink.stats.cells import complete_cells
-from exlink.stats.distributed_lag import arrival, changes, distributed_lag, spline_basis, wild_p
+from exlink.stats.distributed_lag import changes, distributed_lag, spline_basis, wild_p
 from exlink.stats.within_between import within_slope
 from tests.stats.lag_panel import LAGS, LEADS, STATES, cells_of, lag_panel
 from tests.stats.reference import EXACT, REFERENCE
 
 
 def fitted(cells, **options):
-    return distributed_lag(cells, "y", STATES, "u", "t", leads=LEADS, **options)
+    return distributed_lag(cells, "y", STATES, "u", "t", leads=LEADS, seed=1, **options)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +50,9 @@ def test_a_planted_delay_is_found(planted):
     true = np.where(np.array(LAGS) >= 2, 0.6, 0.0)
     z = (fit.table["estimate"] - true) / fit.table["std_error"]
     assert np.abs(z).max() < 3
-    assert (fit.arrival.lag, fit.arrival.low, fit.arrival.high) == (2, 2, 2)
-    step = fit.step.iloc[0]
-    assert step["estimate"] == pytest.approx(0.6, abs=3 * step["std_error"])
+    assert (fit.arrival.start, fit.arrival.full, fit.arrival.low, fit.arrival.high) == (2, 2, 2, 2)
+    height = fit.height.iloc[0]
+    assert height["estimate"] == pytest.approx(0.6, abs=3 * height["std_error"])
     assert fit.p_lags == 0.001, "the smallest of 999 draws"
     assert fit.p_leads > 0.01
     assert list(fit.table["lag"]) == LAGS
@@ -60,7 +62,8 @@ def test_a_response_before_the_change_shows_in_the_leads():
     """Planted one period *ahead* of the change (delay −1): the placebo must fail and the arrival be negative."""
     fit = fitted(cells_of(lag_panel(2, delay=-1)))
     assert fit.p_leads <= 0.002
-    assert fit.arrival.lag == -1
+    assert fit.arrival.start == -1
+    assert fit.missed_leads < 0.6, "so that the placebo could see it"
 
 
 def test_without_an_effect_tests_reject_as_often_as_they_should():
@@ -80,10 +83,28 @@ def test_the_set_of_arrivals_holds_the_true_one():
     assert any(f.arrival.low < f.arrival.high for f in fits), "a weak effect leaves the week open in some studies"
 
 
+def test_an_effect_that_comes_in_parts_is_gradual():
+    """0.6 in five parts from period 1 to 5: in no single one, and in the end as high as planted."""
+    fit = fitted(cells_of(lag_panel(3, delay=1, spread=5)))
+    assert fit.arrival.gradual
+    assert fit.arrival.low <= 1 <= fit.arrival.high
+    assert fit.arrival.longest >= 5
+    height = fit.height.iloc[0]
+    assert height["conf_low"] < 0.6 < height["conf_high"]
+
+
+def test_a_rise_is_a_step_of_the_mean_of_its_states():
+    cells = cells_of(lag_panel(3, delay=1, spread=5))
+    fit = fitted(cells)
+    come = [f"s{lag}" for lag in range(fit.arrival.start, fit.arrival.full + 1)]
+    by_hand = within_slope(cells.assign(mean=cells[come].mean(axis=1)), "y", "mean", "u", "t").estimate()
+    assert fit.height["estimate"].iloc[0] == pytest.approx(by_hand, rel=1e-9)
+
+
 def test_the_height_of_the_step_is_as_uncertain_as_it_says():
     """As few units as are accepted, effect 0.6, 40 studies: 95 % nominal, so 33 or more hold it (0.1 % point)."""
     fits = [fitted(cells_of(lag_panel(500 + i, units=40, periods=24, rows=2))) for i in range(40)]
-    assert sum(f.step["conf_low"].iloc[0] <= 0.6 <= f.step["conf_high"].iloc[0] for f in fits) >= 33
+    assert sum(f.height["conf_low"].iloc[0] <= 0.6 <= f.height["conf_high"].iloc[0] for f in fits) >= 33
 
 
 def test_the_smooth_profile_follows_a_gradual_response(planted):
@@ -106,12 +127,26 @@ def test_changes_are_differences_and_the_last_state():
     assert changes(np.array([[5.0, 3.0, 3.0, 1.0]])).tolist() == [[2.0, 0.0, 2.0, 1.0]]
 
 
-def test_arrival_of_an_exact_step():
-    lags = np.arange(-2, 4)
-    step = arrival(np.where(lags >= 1, 2.0, 0.0), np.diag([0.01] * 6), lags, units=10**9)
-    assert (step.lag, step.low, step.high) == (1, 1, 1)
-    flat = arrival(np.zeros(6), np.eye(6), lags, units=50)
-    assert (flat.low, flat.high) == (-2, 3), "without any response no week is excluded"
+def test_joint_test_is_that_of_draws_fitted_anew(monkeypatch):
+    """Each draw fitted as data would be, effects and all: the same signs give the same p value, to the last draw."""
+    monkeypatch.setattr(module, "DRAWS", (199, 199))
+    names, tested = ["s0", "s1", "s2"], np.array([True, True, False])
+    data = complete_cells(cells_of(lag_panel(7, effect=0.1, units=16, periods=12)), "y", names, "u", "t")
+    free, _ = absorb(np.column_stack([data.x, data.y]), data.unit, data.time, data.weights)
+    x, y = free[:, :-1], free[:, -1]
+    null = x[:, 2] * ((data.weights * x[:, 2] * y).sum() / (data.weights * x[:, 2] ** 2).sum())
+
+    def wald(outcome):
+        frame = pd.DataFrame(data.x, columns=names).assign(u=data.unit, t=data.time, n_y=data.weights)
+        fit = within_slope(frame.assign(sum_y=data.weights * outcome), "y", names, "u", "t")
+        slopes = fit.table["estimate"].to_numpy()[tested]
+        return slopes @ np.linalg.solve(fit.vcov.to_numpy()[np.ix_(tested, tested)], slopes)
+
+    rng = np.random.default_rng(5)
+    signs = [rng.choice((-1.0, 1.0), len(data.units)) for _ in range(199)]
+    beyond = sum(wald(null + s[data.unit] * (y - null)) >= wald(data.y) for s in signs)
+    assert wild_p(data, tested, seed=5) == (1 + beyond) / 200
+    assert wild_p(data, tested, seed=5) != wild_p(data, tested, seed=6), "other signs, another p value"
 
 
 def test_joint_test_approaches_the_wald_test_with_many_units():
@@ -125,10 +160,10 @@ def test_joint_test_approaches_the_wald_test_with_many_units():
     fit = within_slope(frame, "y", ["a", "b"], "u")
     slope = fit.table["estimate"].to_numpy()
     wald = slope @ np.linalg.inv(fit.vcov.to_numpy()) @ slope
-    p = wild_p(complete_cells(frame, "y", ["a", "b"], "u"), np.array([True, True]))
+    p = wild_p(complete_cells(frame, "y", ["a", "b"], "u"), np.array([True, True]), seed=1)
     assert 0.01 < p < 0.99
     assert p == pytest.approx(stats.chi2.sf(wald, 2), abs=0.05)
-    assert np.isnan(wild_p(complete_cells(frame, "y", ["a", "b"], "u"), np.array([False, False])))
+    assert np.isnan(wild_p(complete_cells(frame, "y", ["a", "b"], "u"), np.array([False, False]), seed=1))
 
 
 @settings(max_examples=8, deadline=None)
@@ -148,11 +183,11 @@ def test_what_must_not_matter_does_not(shift, scale, seed):
 
 def test_refusals_say_what_is_missing(planted):
     with pytest.raises(EstimationError, match="leave fewer than two lags"):
-        distributed_lag(planted, "y", STATES, "u", "t", leads=len(STATES) - 1)
+        distributed_lag(planted, "y", STATES, "u", "t", leads=len(STATES) - 1, seed=1)
     with pytest.raises(EstimationError, match="a spline of 3 coefficients"):
         fitted(planted, spline=3)
     with pytest.raises(EstimationError, match="column s9 is not in the frame"):
-        distributed_lag(planted, "y", [*STATES, "s9"], "u", "t", leads=2)
+        distributed_lag(planted, "y", [*STATES, "s9"], "u", "t", leads=2, seed=1)
     with pytest.raises(EstimationError, match="39 units for 8 lags; at least 40"):
         fitted(planted[planted["u"] < "u39"])
     with pytest.raises(EstimationError, match="no variance within u"):

@@ -46,13 +46,39 @@ def test_weeks_before_the_answer_are_marked_as_placebo(late):
 
 def test_sentence_says_the_week_and_the_placebo(late):
     said = delay.delay_sentence(late, "satisfaction", 8)
-    assert "in week 2 after the answer" in said
-    assert "nothing clear moves" in said
+    assert "stands higher from week 2 after the answer on" in said
+    assert "reach" not in said, "that answers stand higher afterwards does not say why"
+    missed = late.arrivals.set_index("outcome").loc["satisfaction", "missed"]
+    assert f"one of up to about {missed:.2f} points per point could have been missed" in said
+    assert "as it must be" not in said
     assert delay.delay_sentence(late, "satisfaction", 1000) == ""
-    warned = late.arrivals.assign(p_leads=0.001)
-    assert "already differ *before*" in delay.delay_sentence(
-        delay.Delay(late.profile, warned, late.label, ""), "satisfaction", 8
-    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"p_leads": 0.001}, "part of the profile may be something else"),
+        ({"missed": 9.0}, "as much as what is seen after it, so the placebo says little"),
+        ({"arrives": 1, "full": 5, "first": 0, "last": 3}, "comes to stand higher gradually, in no single week"),
+        ({"arrives": 1, "full": 5, "first": 0, "last": 3}, "from week 1 after the answer to week 5 after the answer"),
+        ({"longest": 4}, "a gradual change over up to 4 weeks fits nearly as well"),
+        ({"longest": 1}, "if it comes in one step: week 2 alone)"),
+        ({"estimate": -0.4}, "stands lower from week 2"),
+        ({"arrives": -2, "full": -2, "first": -2, "last": -1}, "week −2 on, before employees answer, so it does not"),
+        ({"arrives": 0, "full": 0, "first": 0, "last": 0}, "from the week of the answer on"),
+        ({"p_lags": 0.2}, "Inconclusive"),
+    ],
+)
+def test_every_case_has_its_words(late, changed, said):
+    plain = {"arrives": 2, "full": 2, "first": 2, "last": 2, "longest": 1, "p_lags": 0.001, "p_leads": 0.5,
+             "missed": 0.1, "estimate": 0.4}  # fmt: skip
+    table = late.arrivals.assign(**{**plain, **changed})
+    assert said in delay.delay_sentence(delay.Delay(late.profile, table, late.label, ""), "satisfaction", 8)
+
+
+def test_the_table_names_the_weeks_of_a_gradual_change(late):
+    row = next(late.arrivals.assign(arrives=1, full=5, first=-1, last=3, p_lags=0.001).itertuples())
+    assert delay._when(row) == "gradually, week 1 (−1 to 3) to 5"
 
 
 def test_no_effect_is_inconclusive_and_says_what_could_have_been_seen(tmp_path):

@@ -56,7 +56,7 @@ def test_planted_low_stages_have_the_smallest_gap(seen):
 
 def test_sentence_does_not_invent_a_side(seen):
     level = seen.assign(conf_low=-5.0, conf_high=5.0, estimate=0.0)
-    assert "do not clearly differ" in gap.gap_sentence(level, "satisfaction")
+    assert "are not shown to differ" in gap.gap_sentence(level, "satisfaction")
     assert gap.gap_sentence(seen.iloc[:0], "satisfaction") == ""
 
 
@@ -121,10 +121,28 @@ def test_stage_means_are_no_share_of_people(sample, monkeypatch):
     assert (frame["estimate"] < 0.05).all()
 
 
-def test_sentence_tells_roles_apart_only_when_they_are(roles):
-    assert "do not differ beyond chance" in influence.role_sentence(roles, "satisfaction")
-    apart = roles.copy()
-    pooled = (apart["series"] == influence.POOLED) & (apart["role"] == "bank advisor")
-    apart.loc[pooled, ["estimate", "conf_low", "conf_high"]] = [0.2, 0.15, 0.25]
-    assert "the two intervals do not overlap" in influence.role_sentence(apart, "satisfaction")
+def test_sentence_that_does_not_tell_roles_apart_says_how_far_they_may_be(roles):
+    said = influence.role_sentence(roles, "satisfaction")
+    average = roles[roles["role"] == influence.AVERAGE_ROLE].iloc[0]
+    assert average["p_differ"] > 0.05, "roles were planted to differ in slopes, not in what lies between people"
+    assert "are not shown to differ" in said
+    assert f"by up to {100 * average['spread_high']:.1f} points" in said
+    assert "do not differ" not in said
+    assert f"{average['n']:,.0f} answers" in said
     assert influence.role_sentence(roles.iloc[:1], "satisfaction") == ""
+
+
+def test_sentence_tells_roles_apart_only_when_they_are(roles):
+    apart = roles.assign(p_differ=roles["p_differ"].where(roles["p_differ"].isna(), 0.001))
+    assert "overlap, so which role matters more is inconclusive" in influence.role_sentence(apart, "satisfaction")
+    pooled = (apart["series"] == influence.POOLED) & (apart["role"] == "bank advisor")
+    apart.loc[pooled, ["estimate", "conf_low", "conf_high"]] = [0.9, 0.85, 0.95]
+    said = influence.role_sentence(apart, "satisfaction")
+    assert "Roles differ by more than chance" in said
+    assert "90.0% (bank advisor)" in said
+    assert "The intervals of these two do not overlap" in said
+
+
+def test_sentence_of_the_gap_does_not_take_overlap_for_sameness(seen):
+    wide = seen.assign(conf_low=seen["estimate"] - 60, conf_high=seen["estimate"] + 60)
+    assert "Whether it differs between stages is inconclusive" in gap.gap_sentence(wide, "satisfaction")

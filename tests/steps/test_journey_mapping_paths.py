@@ -36,7 +36,9 @@ def test_no_move_stands_out_when_order_is_shuffled(walked, order):
     even = moves.assign(s=moves["m"] * moves["following"].map(share))
     frame = paths.transitions(paths.CustomerPaths(even, walked.journeys, walked.breaks, ""), order)
     assert not frame["more"].any()
-    assert "no move stands out" in paths.transitions_sentence(frame, 90)
+    said = paths.transitions_sentence(frame, 90)
+    assert "is inconclusive: nothing is shown to follow more often" in said
+    assert "hardly" not in said
 
 
 def test_journeys_add_up_to_one(walked, sample):
@@ -57,15 +59,37 @@ def test_planted_low_stages_are_where_answers_are_bad(walked, order):
     assert frame["p_adjusted"].xs(EVERYWHERE, level="touchpoint").isna().all()
     said = paths.breaks_sentence(frame.reset_index())
     assert "at claim" in said
-    assert "No stage stands out for: customer left" in said
+    assert "No stage is shown to stand out for customer left (differences below about" in said
     words = paths.measures_words(frame.reset_index(), 14, 90, "satisfaction")
     assert "within 14 days" in words
     assert "within the next two" in words
 
 
-def test_breaks_without_differences_say_so(walked, order):
-    frame = paths.breaks(walked, order).assign(worse=False)
-    assert "At no stage" in paths.breaks_sentence(frame)
+def test_breaks_without_differences_say_what_could_have_been_missed(walked, order):
+    frame = paths.breaks(walked, order).assign(worse=False, difference_low=-0.0196, difference_high=0.0196)
+    said = paths.breaks_sentence(frame)
+    assert "At no stage are journeys shown to break more often" in said
+    assert "differences below about 2.8 points could have been missed" in said, "2.80 standard errors of one point"
+
+
+def test_sentence_of_breaks_gives_the_interval_of_the_difference():
+    frame = pd.DataFrame({"touchpoint": ["a", "b", EVERYWHERE], "measure": REPEATED, "estimate": [0.3, 0.1, 0.2],
+                          "difference": [0.2, -0.2, None], "difference_low": [0.1, -0.3, None],
+                          "difference_high": [0.3, -0.1, None], "p_adjusted": [0.01, 0.01, None],
+                          "worse": [True, False, False]})  # fmt: skip
+    said = paths.breaks_sentence(frame)
+    assert "at a (same matter again: 30.0%, 20.0 points more than elsewhere, 10.0 to 30.0)" in said
+    assert "shown to stand out" not in said
+
+
+@pytest.mark.parametrize(("bounds", "said"), [((0.01, 0.05), "closely followed by b → a"), ((0.01, 0.02), "")])
+def test_sentence_of_journeys_orders_only_what_differs(bounds, said):
+    frame = pd.DataFrame({"path": ["a → b", "b → a"], "n": [40, 20], "estimate": [0.04, 0.015],
+                          "conf_low": [0.03, bounds[0]], "conf_high": [0.05, bounds[1]]})  # fmt: skip
+    told = paths.journeys_sentence(frame)
+    assert told.startswith("**The commonest longer one shown is a → b, with 4.0% (3.0% to 5.0%)")
+    assert said in told
+    assert ("closely" in told) == bool(said)
 
 
 def test_hidden_touchpoints_are_found_wherever_they_are_named(walked, order):

@@ -1,9 +1,10 @@
-"""How many weeks pass until a change of employees' experience is felt by customers (M6)."""
+"""How many weeks after a change of employees' experience customers' answers stand elsewhere (M6)."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from exlink.stats.power import minimum_detectable, p_in_words
 WEEKLY, SMOOTH, PLANTED = "week by week", "smoothed", "planted"
 INDEX = "mean of all aspects"
 SPLINE = 5
+SEED = 1
 COLUMNS = ["outcome", "series", "week", "estimate", "conf_low", "conf_high", "n", "n_units", "before"]
 
 
@@ -33,9 +35,11 @@ class Delay:
     profile : DataFrame    outcome, series (week by week, smoothed, planted), week (since the answer; the last one and
         later), estimate (points of the KPI per point of EX) with bounds, n (answers), n_units, before (the week lies
         before the answer: a placebo)
-    arrivals : DataFrame   one row per KPI: outcome, when (words), arrives with the 95 % set first … last (weeks),
-        estimate with bounds, p_lags, p_leads (joint tests, BH-adjusted over the KPIs), detectable (in a single week),
-        planted with planted_week (simulated data only), n, n_units
+    arrivals : DataFrame   one row per KPI: outcome, when (words), arrives with the 95 % set first … last (weeks), full
+        (the week in which the change is complete, later than arrives where it comes gradually), longest (weeks over
+        which a gradual change could run and fit nearly as well), estimate with bounds, p_lags, p_leads (joint tests,
+        BH-adjusted over the KPIs), detectable (in a single week), missed (a change before the answer that the placebo
+        would miss in one study of five), planted with planted_week (simulated data only), n, n_units
     label : str            what of EX was followed, in words
     reason : str           why there is nothing, or ''
     """
@@ -70,7 +74,9 @@ def delay(data: StudyData, aspect: str, weeks_before: int, weeks_after: int) -> 
     for kpi in data.cx_kpis:
         own = cells[cells[f"n_{kpi}"] > 0].reset_index(drop=True)
         try:
-            fits[kpi] = distributed_lag(own, kpi, states, data.unit, "week", leads=weeks_before, spline=SPLINE)
+            fits[kpi] = distributed_lag(
+                own, kpi, states, data.unit, "week", leads=weeks_before, seed=SEED, spline=SPLINE
+            )
         except EstimationError as error:  # too few units or weeks for this KPI: said in the notebook in its place
             reason = f"not assessed: {error}"
     if not fits:
@@ -93,7 +99,7 @@ def why_not(delayed: Delay, kpi: str) -> str:
 
 
 def delay_sentence(delayed: Delay, kpi: str, min_group: int) -> str:
-    """Say in which week a change of EX arrives at customers, and whether anything moved before it could.
+    """Say from which week on customers' answers stand elsewhere, and what is known of the weeks before the answer.
 
     Returns '' where there is nothing to say, or too few people to say it of.
     """
@@ -102,32 +108,15 @@ def delay_sentence(delayed: Delay, kpi: str, min_group: int) -> str:
     row = delayed.arrivals.set_index("outcome").loc[kpi]
     if row.n_units < min_group:
         return ""
-    if not row.p_lags < 0.05:
-        said = (
-            f"**Inconclusive: in no week does a change in employees' experience ({delayed.label}) show clearly in "
-            f"customers' {kpi}** (joint test over the weeks, adjusted, p = {p_in_words(row.p_lags)}; a single week "
-            f"would have shown a change of about {row.detectable:.2f} points per point)."
-        )
-    else:
-        said = (
-            f"**A change in employees' experience ({delayed.label}) reaches customers' {kpi} {_arrives(row)}**: from "
-            f"then on it stands {signed(row.estimate)} points per point of EX from where it was "
-            f"({signed(row.conf_low)} to {signed(row.conf_high)}; {row.n:,} answers, {row.n_units} people)."
-        )
-    if row.p_leads < 0.05:
-        return (
-            f"{said} But customers' answers already differ *before* employees answer (placebo p = "
-            f"{p_in_words(row.p_leads)}): part of the profile is something else that changes at that time."
-        )
-    return f"{said} Before employees answer nothing clear moves (placebo p = {p_in_words(row.p_leads)}), as it must be."
+    return f"{_after(row, kpi, delayed.label)} {_before(row)}"
 
 
 def facts(delayed: Delay) -> list[dict[str, object]]:
-    """Return, per KPI in which a change arrives, the week, its 95 % set and the people behind it."""
+    """Return, per KPI that stands elsewhere, since which week, the 95 % set of it and the people behind it."""
     if delayed.reason:
         return []
     clear = delayed.arrivals[delayed.arrivals["p_lags"] < 0.05]
-    return clear[["outcome", "arrives", "first", "last", "estimate", "n_units"]].to_dict("records")
+    return clear[["outcome", "arrives", "full", "first", "last", "estimate", "n_units"]].to_dict("records")
 
 
 def agreement_sentence(delayed: Delay) -> str:
@@ -179,19 +168,22 @@ def _profile(kpi: str, fit: LagFit, planted: pd.DataFrame) -> pd.DataFrame:
 def _arrivals(fits: dict[str, LagFit], planted: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for kpi, fit in fits.items():
-        when, step = fit.arrival, fit.step.iloc[0]
+        when, height = fit.arrival, fit.height.iloc[0]
         rows.append(
             {
                 "outcome": kpi,
-                "arrives": when.lag,
+                "arrives": when.start,
+                "full": when.full,
+                "longest": when.longest,
                 "first": when.low,
                 "last": when.high,
-                "estimate": step.estimate,
-                "conf_low": step.conf_low,
-                "conf_high": step.conf_high,
+                "estimate": height.estimate,
+                "conf_low": height.conf_low,
+                "conf_high": height.conf_high,
                 "p_lags": fit.p_lags,
                 "p_leads": fit.p_leads,
                 "detectable": float(minimum_detectable(fit.table["std_error"].median())),
+                "missed": fit.missed_leads,
                 "planted_week": planted["week"].get(kpi, np.nan),
                 "planted": planted["size"].get(kpi, np.nan),
                 "n": fit.n_rows,
@@ -200,17 +192,72 @@ def _arrivals(fits: dict[str, LagFit], planted: pd.DataFrame) -> pd.DataFrame:
         )
     frame = pd.DataFrame(rows)
     frame = frame.assign(p_lags=benjamini_hochberg(frame["p_lags"]), p_leads=benjamini_hochberg(frame["p_leads"]))
-    said = [f"week {r.arrives} ({r.first} to {r.last})" if r.p_lags < 0.05 else "no clear change"
-            for r in frame.itertuples()]  # fmt: skip
-    frame.insert(1, "when", said)
+    frame.insert(1, "when", [_when(row) for row in frame.itertuples()])
     return frame if len(planted) else frame.drop(columns=["planted", "planted_week"])
 
 
-def _arrives(row: pd.Series) -> str:
-    if row.arrives < 0:
-        return "before they answer, so their answers follow it and do not lead it"
-    when = "in the week of the answer" if row.arrives == 0 else f"in week {row.arrives} after the answer"
-    return when if row["first"] == row["last"] else f"{when} (95 % set: week {row['first']} to {row['last']})"
+def _when(row: Any) -> str:
+    """Return the week with its 95 % set, as a table shows it."""
+    if not row.p_lags < 0.05:
+        return "no clear change"
+    since = f"week {_minus(row.arrives)} ({_minus(row.first)} to {_minus(row.last)})"
+    return f"gradually, {since} to {row.full}" if row.full > row.arrives else since
+
+
+def _after(row: pd.Series, kpi: str, label: str) -> str:
+    """Say from when on customers' answers stand elsewhere, and by how much."""
+    if not row.p_lags < 0.05:
+        return (
+            f"**Inconclusive: in no week after employees' experience ({label}) changes do customers' answers on {kpi} "
+            f"differ clearly from before** (joint test over the weeks, adjusted, p = {p_in_words(row.p_lags)}; a "
+            f"single week would have shown a change of about {row.detectable:.2f} points per point)."
+        )
+    stands = "higher" if row.estimate > 0 else "lower"
+    first, last = _minus(row["first"]), _minus(row["last"])
+    held = f"{first} to {last}" if first != last else f"{first} alone"
+    size = (
+        f"{signed(row.estimate)} points per point of EX from where it was ({signed(row.conf_low)} to "
+        f"{signed(row.conf_high)}; {row.n:,} answers, {row.n_units} people)"
+    )
+    rises = f"Where employees' experience ({label}) rises, customers' {kpi}"
+    early = ", before employees answer, so it does not follow their answer" if row.arrives < 0 else ""
+    if row.full > row.arrives:
+        return (
+            f"**{rises} comes to stand {stands} gradually, in no single week**: the straight line that fits best runs "
+            f"from {_week(row.arrives)} to {_week(row.full)}{early} (95 % set of its first week: {held}), and then it "
+            f"stands {size}."
+        )
+    or_slower = f"; a gradual change over up to {row.longest} weeks fits nearly as well" if row.longest > 1 else ""
+    return (
+        f"**{rises} stands {stands} from {_week(row.arrives)} on{early}** (95 % set, if it comes in one step: week "
+        f"{held}{or_slower}): {size}."
+    )
+
+
+def _before(row: pd.Series) -> str:
+    """Say what the weeks before the answer, in which nothing can have acted yet, tell and what they leave open."""
+    tested = f"placebo p = {p_in_words(row.p_leads)}, adjusted"
+    if row.p_leads < 0.05:
+        return (
+            f"But customers' answers already differ *before* employees answer ({tested}): part of the profile may be "
+            "something else that changes at that time."
+        )
+    large = abs(row.estimate) <= row.missed
+    than = ", as much as what is seen after it, so the placebo says little" if row.p_lags < 0.05 and large else ""
+    return (
+        f"In the weeks before employees answer no difference is found ({tested}); one of up to about {row.missed:.2f} "
+        f"points per point could have been missed{than}."
+    )
+
+
+def _week(week: int) -> str:
+    if week == 0:
+        return "the week of the answer"
+    return f"week {week} after the answer" if week > 0 else f"week {_minus(week)}"
+
+
+def _minus(week: int) -> str:
+    return str(week).replace("-", "−")
 
 
 def _planted(data: StudyData, answers: pd.DataFrame) -> pd.DataFrame:

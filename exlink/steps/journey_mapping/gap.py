@@ -92,7 +92,7 @@ def gap_sentence(shown: pd.DataFrame, kpi: str) -> str:
     bounds = f"{signed(row.conf_low, 1)} to {signed(row.conf_high, 1)}"
     numbers = f"customers less employees: {signed(row.estimate, 1)} points of 100, {bounds}"
     if row.conf_low <= 0 <= row.conf_high:
-        said = f"**On {kpi} the two sides do not clearly differ** ({numbers})."
+        said = f"**On {kpi} the two sides are not shown to differ** ({numbers})."
     else:
         who, other = (CUSTOMERS, EMPLOYEES) if row.estimate > 0 else (EMPLOYEES, CUSTOMERS)
         said = f"**On {kpi} {who} are better pleased than {other}** ({numbers})."
@@ -101,7 +101,10 @@ def gap_sentence(shown: pd.DataFrame, kpi: str) -> str:
         return said
     high, low = stages.loc[stages["estimate"].idxmax()], stages.loc[stages["estimate"].idxmin()]
     if low.conf_high >= high.conf_low:
-        return f"{said} The gap is much the same everywhere: intervals of the widest and the narrowest overlap."
+        return (
+            f"{said} Whether it differs between stages is inconclusive: the intervals of the two furthest apart "
+            f"({signed(low.estimate, 1)} at {low.group}, {signed(high.estimate, 1)} at {high.group}) overlap."
+        )
     return (
         f"{said} It runs from {signed(low.estimate, 1)} at {low.group} to {signed(high.estimate, 1)} at {high.group}."
     )

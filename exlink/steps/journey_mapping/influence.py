@@ -13,12 +13,13 @@ from exlink.data.dataset import StudyData
 from exlink.data.planted import planted_variances
 from exlink.data.wording import with_article
 from exlink.errors import EstimationError
+from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.pooled_icc import pooled_icc
+from exlink.stats.power import p_in_words
 from exlink.stats.reliability import icc_from_sums
 
 AVERAGE_ROLE = "average of the roles"
 MEASURED, POOLED = "this role alone", "partially pooled"
-NO_DIFFERENCE = 5e-4  # roles whose pooled shares agree to a tenth of a per cent are not told apart
 EVERYBODY = "all units"  # stands for the roles of a study at team grain, which has none
 
 
@@ -44,8 +45,9 @@ def influence(data: StudyData, kpi: str, order: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame, every role at every touchpoint: role, touchpoint, interactions, share (of the role's interactions),
-    icc, conf_low, conf_high, between (icc, zero where it is negative: none found), n (answers), n_units, certain
-    (the interval excludes zero). ``share`` is NaN without contact, ``icc`` where it cannot be estimated.
+    icc, conf_low, conf_high, p_adjusted (two-sided, Benjamini–Hochberg over the cells), n (answers), n_units, certain
+    (above zero after the adjustment), between (icc, zero where it is negative: none found). ``share`` is NaN without
+    contact, ``icc`` where it cannot be estimated.
     """
     by = ["role", "touchpoint"] if data.unit == "employee_id" else ["touchpoint"]
     cells = cx_answer_cells(data, by)
@@ -67,7 +69,9 @@ def influence(data: StudyData, kpi: str, order: Sequence[str]) -> pd.DataFrame:
             }
         )
     frame = pd.DataFrame(rows)
-    frame["certain"] = frame["conf_low"] > 0
+    # twice the one-sided p value, so that no cell is certain whose interval holds zero
+    frame["p_adjusted"] = benjamini_hochberg((2 * frame.pop("p_value")).clip(upper=1))
+    frame["certain"] = (frame["p_adjusted"] < 0.05) & (frame["conf_low"] > 0)
     frame["between"] = frame["icc"].clip(lower=0)
     share = frame["interactions"] / frame.groupby("role")["interactions"].transform("sum")
     frame.insert(3, "share", share.where(frame["interactions"] > 0))
@@ -79,19 +83,24 @@ def influence_sentence(frame: pd.DataFrame, kpi: str, min_group: int) -> str:
     shown = frame[(frame["n_units"] >= min_group) & frame["icc"].notna()]
     if shown.empty:
         return f"not assessed: no unit has two answers about {kpi} at the same touchpoint."
-    mean = float((shown["between"] * shown["n"]).sum() / shown["n"].sum())
+    # estimates below zero count as such: cut off at zero, chance alone would add up to a share
+    mean = max(float((shown["icc"] * shown["n"]).sum() / shown["n"].sum()), 0.0)
     sure = shown[shown["certain"].astype(bool)]
     said = (
         f"**On average {mean:.1%} of the variance of single customers' {kpi} lies between the people who served "
         "them** (same role, same touchpoint); the rest lies between customers, cases and moments."
     )
     if sure.empty:
-        return f"{said} At no touchpoint does its interval exclude zero."
+        return (
+            f"{said} In none of {len(shown)} cells is it shown to be above zero (adjusted for the number of cells), "
+            f"which is inconclusive: the intervals reach up to {shown['conf_high'].max():.1%}."
+        )
     top = sure.loc[sure["conf_low"].idxmax()]
     where = top.touchpoint if top.role == EVERYBODY else f"{top.touchpoint} served by {with_article(top.role)}"
     return (
         f"{said} It is clearest at {where}: {top.icc:.1%} ({top.conf_low:.1%} to {top.conf_high:.1%}). In "
-        f"{len(sure)} of {len(shown)} cells the interval excludes zero."
+        f"{len(sure)} of {len(shown)} cells it is above zero after adjustment for the number of cells "
+        "(Benjamini–Hochberg); the others are inconclusive."
     )
 
 
@@ -105,10 +114,12 @@ def role_shares(data: StudyData, kpi: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame: role (the average last), series (alone, or partially pooled), estimate with bounds, n (answers),
-    n_units, planted (share of employees and teams in simulated data, beside the average); empty where there are fewer
-    than two roles that can be measured.
+    n_units; beside the average only: planted (share of employees and teams in simulated data), spread_high (the upper
+    bound of the standard deviation between roles) and p_differ (of the test that all roles are alike). Empty where
+    there are fewer than two roles that can be measured.
     """
-    columns = ["role", "series", "estimate", "conf_low", "conf_high", "n", "n_units", "planted"]
+    columns = ["role", "series", "estimate", "conf_low", "conf_high", "n", "n_units", "planted", "spread_high",
+               "p_differ"]  # fmt: skip
     if data.unit == "team_id":
         return pd.DataFrame(columns=columns)
     cells = _net_of_stages(cx_answer_cells(data, ["role", "touchpoint"]), kpi, data.unit)
@@ -120,8 +131,9 @@ def role_shares(data: StudyData, kpi: str) -> pd.DataFrame:
     table = pooled.table.rename(columns={"term": "role"})
     table = table.assign(n_units=table["role"].map(people))
     average = pooled.average.assign(
-        role=AVERAGE_ROLE, series=POOLED, n_units=cells[data.unit].nunique(), planted=_planted(data, kpi)
-    )
+        role=AVERAGE_ROLE, series=POOLED, n_units=cells[data.unit].nunique(), planted=_planted(data, kpi),
+        spread_high=pooled.tau_high, p_differ=pooled.p_value,
+    )  # fmt: skip
     shrunken = table[["role", "n", "n_units"]].assign(
         estimate=table["shrunken"], conf_low=table["shrunken_low"], conf_high=table["shrunken_high"], series=POOLED
     )
@@ -135,23 +147,30 @@ def role_shares(data: StudyData, kpi: str) -> pd.DataFrame:
 def role_sentence(shown: pd.DataFrame, kpi: str) -> str:
     """Say how far the roles differ in what lies with the one who serves. ``shown``: what the gate released."""
     seen = shown.dropna(subset=["estimate"])
-    pooled = seen[(seen["series"] == POOLED) & (seen["role"] != AVERAGE_ROLE)]
-    if len(pooled) < 2:
+    seen = seen[seen["series"] == POOLED]
+    average, pooled = seen[seen["role"] == AVERAGE_ROLE], seen[seen["role"] != AVERAGE_ROLE]
+    if len(pooled) < 2 or average.empty:
         return ""
-    top, low = pooled.loc[pooled["estimate"].idxmax()], pooled.loc[pooled["estimate"].idxmin()]
-    if top.estimate - low.estimate < NO_DIFFERENCE:
+    top, low, every = pooled.loc[pooled["estimate"].idxmax()], pooled.loc[pooled["estimate"].idxmin()], average.iloc[0]
+    lies = f"of the variance of {kpi} lies between people of the same role"
+    n, people = f"{every.n:,.0f} answers", f"{every.n_units:,.0f} people in {len(pooled)} roles"
+    behind = f"p = {p_in_words(every.p_differ)}; {n}, {people}"
+    if not every.p_differ < 0.05:
         return (
-            f"**Roles do not differ beyond chance: net of the stages they serve, {top.estimate:.1%} "
-            f"({top.conf_low:.1%} to {top.conf_high:.1%}) of the variance of {kpi} lies between people of the same "
-            "role**, whichever it is."
+            f"**Roles are not shown to differ: net of the stages they serve, {every.estimate:.1%} "
+            f"({every.conf_low:.1%} to {every.conf_high:.1%}) {lies}, on average over the roles** ({behind}). They may "
+            f"differ all the same: this much data leaves room for true shares that spread around the average by up to "
+            f"{100 * every.spread_high:.1f} points (standard deviation, upper end of its 95 % interval)."
         )
-    said = (
-        f"**Net of the stages they serve, {low.estimate:.1%} ({low.role}) to {top.estimate:.1%} ({top.role}) of the "
-        f"variance of {kpi} lies between people of the same role**"
+    order = (
+        "The intervals of the highest and the lowest overlap, so which role matters more is inconclusive."
+        if low.conf_high >= top.conf_low
+        else "The intervals of these two do not overlap."
     )
-    if low.conf_high >= top.conf_low:
-        return f"{said}; the intervals overlap, so which role matters more is inconclusive."
-    return f"{said}; the two intervals do not overlap."
+    return (
+        f"**Roles differ by more than chance: net of the stages they serve, {low.estimate:.1%} ({low.role}) to "
+        f"{top.estimate:.1%} ({top.role}) {lies}** ({behind}). {order}"
+    )
 
 
 def _planted(data: StudyData, kpi: str) -> float:
@@ -177,5 +196,5 @@ def _icc(part: pd.DataFrame, kpi: str) -> dict[str, float]:
     try:
         icc = icc_from_sums(part[f"n_{kpi}"], part[f"sum_{kpi}"], part[f"sumsq_{kpi}"]).iloc[0]
     except EstimationError:  # too few answers in this cell: it stays empty and is shown as such
-        return dict.fromkeys(("icc", "conf_low", "conf_high"), float("nan"))
-    return {"icc": icc.estimate, "conf_low": icc.conf_low, "conf_high": icc.conf_high}
+        return dict.fromkeys(("icc", "conf_low", "conf_high", "p_value"), float("nan"))
+    return {"icc": icc.estimate, "conf_low": icc.conf_low, "conf_high": icc.conf_high, "p_value": icc.p_value}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
 import pandas as pd
 
 from exlink.data.customer_paths import ALONE, ARROW, ENDS, EVERYWHERE, LEFT, OTHERS, CustomerPaths, customer_paths
@@ -12,7 +13,8 @@ from exlink.data.wording import in_words
 from exlink.errors import ParameterError
 from exlink.stats.cluster_shares import against_rest, cluster_shares
 from exlink.stats.multiplicity import benjamini_hochberg
-from exlink.stats.tidy import t_tail
+from exlink.stats.power import minimum_detectable
+from exlink.stats.tidy import t_quantile, t_tail
 
 MOVE = ["touchpoint", "following", "estimate", "conf_low", "conf_high", "more", "n", "n_customers"]
 WALK = ["path", "contacts", "n_customers", "n", "estimate", "conf_low", "conf_high"]
@@ -108,14 +110,21 @@ def transitions_sentence(shown: pd.DataFrame, gap_days: int) -> str:
     ends = seen[seen["following"] == ENDS]
     if ends.empty:
         return ""
-    alone = float((ends["estimate"] * ends["n"]).sum() / ends["n"].sum())
-    said = f"**After {1 - alone:.0%} of contacts the same customer is in touch again within {gap_days} days.**"
+    contacts = ends["n"].sum()
+    alone = float((ends["estimate"] * ends["n"]).sum() / contacts)
+    said = (
+        f"**After {1 - alone:.0%} of {contacts:,.0f} contacts the same customer is in touch again within "
+        f"{gap_days} days.**"
+    )
     moves = seen[seen["more"].astype(bool) & (seen["following"] != ENDS)].nlargest(3, "estimate")
     if moves.empty:
-        return f"{said} What comes next hardly depends on what came before: no move stands out."
+        return (
+            f"{said} Whether what comes next depends on what came before is inconclusive: nothing is shown to follow "
+            "more often after one stage than after all stages together."
+        )
     told = [f"{r.following} after {r.touchpoint} ({r.estimate:.0%}, {r.conf_low:.0%} to {r.conf_high:.0%})"
             for r in moves.itertuples()]  # fmt: skip
-    return f"{said} More often than after other contacts comes {in_words(told)}."
+    return f"{said} More often than after all stages together comes {in_words(told)}."
 
 
 def journeys_sentence(shown: pd.DataFrame) -> str:
@@ -126,12 +135,13 @@ def journeys_sentence(shown: pd.DataFrame) -> str:
         return ""
     longer = longer.sort_values("n", ascending=False, kind="stable")
     first = longer.iloc[0]
-    alone = f"{seen.loc[ALONE, 'estimate']:.0%} of journeys are a single contact; " if ALONE in seen.index else ""
+    said = f"the commonest longer one shown is {longer.index[0]}, with {_share(first)}"
+    if len(longer) > 1 and longer.iloc[1].conf_high >= first.conf_low:
+        said += f", closely followed by {longer.index[1]}, with {_share(longer.iloc[1])}"
+    alone = f"{_share(seen.loc[ALONE])} of journeys are a single contact; " if ALONE in seen.index else ""
     rest = f" All journeys that are not listed are {seen.loc[OTHERS, 'estimate']:.0%}." if OTHERS in seen.index else ""
-    return (
-        f"**{alone}the commonest longer one is {longer.index[0]}, with {first.estimate:.1%} "
-        f"({first.conf_low:.1%} to {first.conf_high:.1%}).**{rest}"
-    )
+    said = f"{alone}{said}"
+    return f"**{said[0].upper()}{said[1:]}.**{rest}"
 
 
 def breaks_sentence(shown: pd.DataFrame) -> str:
@@ -149,11 +159,23 @@ def breaks_sentence(shown: pd.DataFrame) -> str:
         top = worse.iloc[0]
         more = f" and {len(worse) - 1} more" if len(worse) > 1 else ""
         points = f"{100 * top.difference:.1f} points more than elsewhere"
-        told.append(f"at {top.touchpoint}{more} ({measure}: {top.estimate:.1%}, {points})")
+        bounds = f"{100 * top.difference_low:.1f} to {100 * top.difference_high:.1f}"
+        told.append(f"at {top.touchpoint}{more} ({measure}: {top.estimate:.1%}, {points}, {bounds})")
     if not told:
-        return "**At no stage do journeys break clearly more often than at the others.**"
-    rest = f" No stage stands out for: {in_words(none)}." if none else ""
+        return f"**At no stage are journeys shown to break more often than at the others** ({_missed(stages)})."
+    rest = f" No stage is shown to stand out for {in_words(none)}" if none else ""
+    rest += f" ({_missed(stages[stages['measure'].isin(none)])})." if none else ""
     return f"**Journeys break more often than elsewhere {in_words(told)}.**{rest}"
+
+
+def _share(row: pd.Series) -> str:
+    return f"{row.estimate:.1%} ({row.conf_low:.1%} to {row.conf_high:.1%})"
+
+
+def _missed(stages: pd.DataFrame) -> str:
+    """Say which differences a stage could have without being found, before any adjustment."""
+    std_error = (stages["difference_high"] - stages["difference_low"]) / (2 * t_quantile(0.975, np.inf))
+    return f"differences below about {100 * minimum_detectable(std_error.median()):.1f} points could have been missed"
 
 
 def measures_words(shown: pd.DataFrame, repeat_days: int, gap_days: int, kpi: str) -> str:

@@ -83,12 +83,12 @@ def track_sentence(frame: pd.DataFrame, min_group: int) -> str:
     if worst not in ex.index or best not in ex.index:
         return said
     gap = float(ex.loc[worst, "value"] - ex.loc[best, "value"])
-    room = max(float(ex.loc[s, "high"] - ex.loc[s, "low"]) / 2 for s in (worst, best))
+    room = sum(float(ex.loc[s, "high"] - ex.loc[s, "low"]) / 2 for s in (worst, best))  # intervals that just touch
     what = f"{ex.loc[worst, 'value']:.0f} % against {ex.loc[best, 'value']:.0f} %"
     if pd.isna(room) or abs(gap) <= room:
         return (
-            f"{said} The EX of those who serve the two hardly differs ({what}): who serves which stage does not "
-            "account for the customers' gap."
+            f"{said} The EX of those who serve the two is not shown to differ ({what}, intervals overlap): nothing "
+            "says that who serves which stage accounts for the customers' gap."
         )
     word = "lower" if gap < 0 else "higher"
     end = " as well" if gap < 0 else ", which does not account for the customers' gap"

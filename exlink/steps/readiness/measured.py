@@ -42,13 +42,9 @@ def influence(data: StudyData) -> Verdict:
     roles, stages = data.query(
         "SELECT count(DISTINCT role) AS r, count(DISTINCT touchpoint) AS t FROM interactions ORDER BY r"
     ).iloc[0]
-    word = ready_from(stages > 1)
-    return Verdict(
-        question,
-        notebook,
-        word,
-        f"{roles} {'roles meet' if roles > 1 else 'role meets'} customers at {stages} touchpoint{'s' * (stages > 1)}.",
-    )
+    meet = "roles meet" if roles > 1 else "role meets"
+    why = f"{roles} {meet} customers at {stages} touchpoint{'s' * (stages > 1)}."
+    return Verdict(question, notebook, ready_from(stages > 1), why)
 
 
 def one_track(data: StudyData) -> Verdict:
@@ -109,12 +105,8 @@ def kpis(data: StudyData, cx_rate: float, rate: str) -> Verdict:
     if cx_rate < LOW_RESPONSE:
         return Verdict(question, notebook, WEAK, f"Customers answer after {rate} of the contacts only.")
     of = "invited contacts" if data.has("cx_invitations") else "contacts"
-    return Verdict(
-        question,
-        notebook,
-        READY,
-        f"Ease, recommendation and satisfaction on both sides; customers answer after {rate} of {of}.",
-    )
+    why = f"Ease, recommendation and satisfaction on both sides; customers answer after {rate} of {of}."
+    return Verdict(question, notebook, READY, why)
 
 
 def trend(data: StudyData) -> Verdict:
