@@ -46,7 +46,7 @@ def test_weeks_before_the_answer_are_marked_as_placebo(late):
 
 def test_sentence_says_the_week_and_the_placebo(late):
     said = delay.delay_sentence(late, "satisfaction", 8)
-    assert "stands higher from week 2 after the answer on" in said
+    assert "stands higher from about week 2 after the answer on" in said, "a gradual change is not ruled out"
     assert "reach" not in said, "that answers stand higher afterwards does not say why"
     missed = late.arrivals.set_index("outcome").loc["satisfaction", "missed"]
     assert f"one of up to about {missed:.2f} points per point could have been missed" in said
@@ -63,6 +63,7 @@ def test_sentence_says_the_week_and_the_placebo(late):
         ({"arrives": 1, "full": 5, "first": 0, "last": 3}, "from week 1 after the answer to week 5 after the answer"),
         ({"longest": 4}, "a gradual change over up to 4 weeks fits nearly as well"),
         ({"longest": 1}, "if it comes in one step: week 2 alone)"),
+        ({"longest": 4}, "from about week 2"),
         ({"estimate": -0.4}, "stands lower from week 2"),
         ({"arrives": -2, "full": -2, "first": -2, "last": -1}, "week −2 on, before employees answer, so it does not"),
         ({"arrives": 0, "full": 0, "first": 0, "last": 0}, "from the week of the answer on"),

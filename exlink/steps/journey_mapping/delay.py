@@ -227,10 +227,11 @@ def _after(row: pd.Series, kpi: str, label: str) -> str:
             f"from {_week(row.arrives)} to {_week(row.full)}{early} (95 % set of its first week: {held}), and then it "
             f"stands {size}."
         )
+    about = "about " if row.longest > 1 else ""
     or_slower = f"; a gradual change over up to {row.longest} weeks fits nearly as well" if row.longest > 1 else ""
     return (
-        f"**{rises} stands {stands} from {_week(row.arrives)} on{early}** (95 % set, if it comes in one step: week "
-        f"{held}{or_slower}): {size}."
+        f"**{rises} stands {stands} from {about}{_week(row.arrives)} on{early}** (95 % set, if it comes in one "
+        f"step: week {held}{or_slower}): {size}."
     )
 
 
