@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -52,14 +52,23 @@ def ex_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",)) -> pd.
         return pd.DataFrame(
             columns=[data.unit, "kpi", *by, "n_score", "sum_score", "sumsq_score", "top2", "promoters", "detractors"]
         )
-    on_scale = " OR ".join(f"(kpi = '{k}' AND scale_min = {lo} AND scale_max = {hi})" for k, (lo, hi) in scales.items())
-    keys = ", ".join(f"{quarter_of('responded_on')} AS quarter" if c == "quarter" else name_of(c) for c in by)
+    keys = ", ".join(key_columns(by))
     return data.query(f"""
         SELECT {data.unit}, kpi, {keys}, count(*) AS n_score, sum(score) AS sum_score,
                sum(score * score) AS sumsq_score, count_if(score > scale_max - 2) AS top2,
                count_if(scale_min = 0 AND scale_max = 10 AND score >= 9) AS promoters,
                count_if(scale_min = 0 AND scale_max = 10 AND score <= 6) AS detractors
-        FROM ex_responses WHERE {on_scale} GROUP BY ALL ORDER BY ALL""")
+        FROM ex_responses WHERE {on_commonest_scale(scales)} GROUP BY ALL ORDER BY ALL""")
+
+
+def key_columns(by: Sequence[str]) -> list[str]:
+    """Return the SQL of columns of ``ex_responses`` to group by; ``quarter`` stands for that of the answer."""
+    return [f"{quarter_of('responded_on')} AS quarter" if c == "quarter" else name_of(c) for c in by]
+
+
+def on_commonest_scale(scales: Mapping[str, tuple[float, float]]) -> str:
+    """Return the SQL condition of answers on the scale most answers to their KPI are on."""
+    return " OR ".join(f"(kpi = '{k}' AND scale_min = {lo} AND scale_max = {hi})" for k, (lo, hi) in scales.items())
 
 
 def cx_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",), period: str = "quarter") -> pd.DataFrame:

@@ -51,5 +51,8 @@ def handoff_cells(data: StudyData) -> pd.DataFrame:
 
 
 def circumstances(data: StudyData) -> list[str]:
-    """Return which circumstances of a contact the study holds: they are there before anybody hands it on."""
+    """Return which circumstances of a contact the study holds.
+
+    The touchpoint is there before anybody hands the contact on; its complexity may be written down only afterwards.
+    """
     return [name for name in CIRCUMSTANCES if data.has("interactions", name)]

@@ -19,7 +19,9 @@ def relationship_kpi(data: StudyData) -> str | None:
 def contact_and_overall(data: StudyData, kpi: str) -> pd.DataFrame:
     """Return sums of the contact's score (x) and the overall score (y) per touchpoint and unit, in one pass.
 
-    Every overall answer stands beside the last rated contact of the same customer in the ``WITHIN_DAYS`` before it.
+    Every overall answer stands beside the last rated contact of the same customer in the ``WITHIN_DAYS`` before it. A
+    customer who answers several times repeats; sums are kept per unit only, so errors allow for units whose contacts
+    are alike, not for customers who are.
 
     Returns
     -------

@@ -15,6 +15,19 @@ What it does where the caller says so:
   its complement are each protected like a table of their own: a row with 1 to ``min_group - 1`` people
   on one side is hidden, and what would give it back. Nobody on one side is no small group.
 
+What has to be done to a table before it comes here, because this module sees rows and not what they mean: a mean and
+its interval give the sum and the sum of squares of the answers, a net score and its interval the numbers of promoters
+and detractors; with a share of the same people one set of answers can be left that fits. ``data/coarse.py`` therefore
+tells employees' means in steps, and their net scores with the widest interval, wherever fewer than ``min_group``
+people gave some answer of the scale. Together with ``sides`` (for a share: on either side; for a mean: how far
+answers lie from either end; for a net score: passives once and promoters, or detractors, twice; the last two follow
+from the score alone) that leaves at least three numbers that each of these few could be, of a net score always
+(minimum group of 4 or more), of a share and a mean of one row put together in all but one of two hundred sets of
+answers, and two then: ``tests/data/test_coarse.py`` counts all sets of answers of up to 30 people. It does not cover
+customers' answers, scores that are averages, a mean of 0–10 laid beside its net score, differences between two sides
+(the perception gap), what a total leaves for its parts where people answer several times, and quarters laid beside
+the row that adds them up.
+
 What it does not do, so that nobody relies on it:
 
 * Tables released separately without ``hide`` can be subtracted from each other: the same question with

@@ -63,8 +63,8 @@ class Importance:
 
     table : DataFrame        method ('LMG', 'relative weights'), term, estimate (points of R²), share (of R²; shares of
                              a method sum to 1) with std_error, conf_low, conf_high, rank (1 = largest) with rank_low,
-                             rank_high, slope (all covariates in one model) with slope_low, slope_high, n, n_units,
-                             n_units, note (why a method was not computed)
+                             rank_high, slope (all covariates in one model) with slope_low, slope_high, slope_p, n
+                             (rows), n_units, note (why a method was not computed)
     rsquared : float         of all covariates together
     collinearity : Collinearity
     """
@@ -204,6 +204,16 @@ def importance(moments: UnitMoments, *, reps: int = 1000, seed: int, level: floa
     return Importance(table, float(point[p : 2 * p].sum()), checked)
 
 
+def ranks_of(values: np.ndarray) -> np.ndarray:
+    """Return ranks per row, 1 for the largest; of equals the first comes first."""
+    return (-values).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable") + 1
+
+
+def places(low: float, high: float) -> str:
+    """Return an interval of ranks in words: ``2``, ``1 to 3``, or a dash where there is none."""
+    return "–" if np.isnan(low) else f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
+
+
 DIVIDED = ("estimate", "share", "std_error", "conf_low", "conf_high", "rank", "rank_low", "rank_high")
 
 
@@ -214,19 +224,14 @@ def _divided(point: np.ndarray, draws: np.ndarray, tails: list[float]) -> dict[s
         return {**dict.fromkeys(DIVIDED, np.nan), "estimate": point, "share": point / point.sum()}
     shares = draws[usable] / draws[usable].sum(axis=1, keepdims=True)
     low, high = _quantiles(shares, tails)
-    ranks = _ranks(shares)
+    ranks = ranks_of(shares)
     # whole places: the interval holds at least as many draws as it says
     rank_low = np.quantile(ranks, tails[0], axis=0, method="lower")
     rank_high = np.quantile(ranks, tails[1], axis=0, method="higher")
     return {
         "estimate": point, "share": point / point.sum(), "std_error": shares.std(axis=0, ddof=1), "conf_low": low,
-        "conf_high": high, "rank": _ranks(point[None])[0], "rank_low": rank_low, "rank_high": rank_high,
+        "conf_high": high, "rank": ranks_of(point[None])[0], "rank_low": rank_low, "rank_high": rank_high,
     }  # fmt: skip
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Return ranks per row, 1 for the largest."""
-    return (-values).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable") + 1
 
 
 def _quantiles(draws: np.ndarray, tails: list[float]) -> np.ndarray:

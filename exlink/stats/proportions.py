@@ -244,6 +244,44 @@ def group_nps(
     return pd.concat([sums[by], tidy], axis=1).assign(n_clusters=tidy["n"])
 
 
+def widest_nps(
+    cells: pd.DataFrame,
+    promoters: str,
+    detractors: str,
+    n: str,
+    by: Sequence[str] | str = (),
+    *,
+    cluster: str,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return `group_nps` with the interval that is widest whatever the number of passives.
+
+    For a given net score ``s`` the variance of one answer is at most ``1 − s²``, which it is without passives. Answers
+    of one cluster count as alike, so that ``n`` answers are worth ``n² / Σm²`` of them for clusters of size ``m`` (Kish
+    1965). The interval follows from the net score and these sizes alone, and says nothing about promoters and
+    detractors apart from it; with one answer per cluster it is never narrower than that of `group_nps`.
+
+    Returns
+    -------
+    DataFrame: as of `group_nps`.
+    """
+    by = [by] if isinstance(by, str) else list(by)
+    table = group_nps(cells, promoters, detractors, n, by, cluster=cluster, level=level)
+    frame = cells[cells[n] > 0].assign(_all=0)
+    keys = by or ["_all"]
+    sizes = frame.groupby([*keys, cluster], observed=True, sort=True)[n].sum().astype(float)
+    alike = sizes.pow(2).groupby(level=list(range(len(keys))), sort=True).sum().to_numpy()
+    clusters = table["n_clusters"].to_numpy(dtype=float)
+    share = table["estimate"].to_numpy() / 100
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = (1 - share**2) * alike / table["n"].to_numpy(dtype=float) ** 2 * clusters / (clusters - 1)
+    wide = tidy_frame("nps", table["estimate"], 100 * np.sqrt(variance), table["n"], df=clusters - 1, level=level)
+    # where all answers are alike there is no spread to widen, and `group_nps` has an interval of its own
+    bounds, flat = ["std_error", "conf_low", "conf_high", "p_value"], np.isclose(np.abs(share), 1)
+    table[bounds] = np.where(flat[:, None], table[bounds], wide[bounds])
+    return _clip_points(table)
+
+
 def nps_change(before: Any, after: Any, *, unit: str = "points", level: float = 0.95) -> Any:
     """Return ``after - before`` in points; two numbers, or two tidy frames of independent scores.
 

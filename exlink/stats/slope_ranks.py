@@ -8,6 +8,7 @@ import pandas as pd
 from exlink.errors import EstimationError
 from exlink.stats.absorb import encode
 from exlink.stats.bootstrap import bootstrap
+from exlink.stats.importance import ranks_of
 from exlink.stats.tidy import draws_frame, need_columns
 
 SUMS = ("n", "sum_x", "sum_y", "sumsq_x", "sum_xy")
@@ -54,16 +55,11 @@ def slope_ranks(
     draws = bootstrap(statistic, len(units), reps=reps, seed=seed)
     counts = table[:, :, 0]
     frame = draws_frame([str(name) for name in names], point, draws, counts.sum(axis=0).astype(int), level=level)
-    ranks = _ranks(draws[np.isfinite(draws).all(axis=1)])
+    ranks = ranks_of(draws[np.isfinite(draws).all(axis=1)])
     tails = (1 - level) / 2, (1 + level) / 2
     return frame.rename(columns={"term": group}).assign(
         n_clusters=(counts > 0).sum(axis=0),
-        rank=_ranks(point[None])[0],
+        rank=ranks_of(point[None])[0],
         rank_low=np.quantile(ranks, tails[0], axis=0, method="lower"),
         rank_high=np.quantile(ranks, tails[1], axis=0, method="higher"),
     )
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Return ranks per row, 1 for the largest."""
-    return (-values).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable") + 1

@@ -1,4 +1,4 @@
-"""Confirmatory factors, omega and agreement: lavaan's and multilevel's numbers, statsmodels, and known truth."""
+"""Confirmatory factors: lavaan's numbers, statsmodels', and known truth."""
 
 from pathlib import Path
 
@@ -9,11 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exlink.errors import EstimationError
-from exlink.stats.agreement import rwg
 from exlink.stats.cfa import compare, configural, fit_cfa
-from exlink.stats.omega import mcdonald_omega
-from exlink.stats.reliability import cronbach_alpha
-from tests.stats.reference import EXACT, r_numbers, real
+from tests.stats.reference import real
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 LAVAAN = 1e-5  # lavaan stops at a relative change of 1e-10 of the criterion; its parameters are good to six digits
@@ -79,41 +76,6 @@ def test_army_survey():
     agrees(fit_cfa(real("army_lq2002/lq2002.csv"), ARMY), "lq three factors")
 
 
-@pytest.mark.parametrize("scale", ARMY)
-def test_omega_of_the_army_survey(scale):
-    row = mcdonald_omega(real("army_lq2002/lq2002.csv")[ARMY[scale]]).iloc[0]
-    want = r_cfa("lq omega").loc[("omega", scale)]
-    assert (row["estimate"], row["std_error"]) == pytest.approx((want["value"], want["se"]), abs=LAVAAN)
-    assert row["conf_low"] < row["estimate"] < row["conf_high"]
-
-
-@pytest.mark.parametrize(
-    ("case", "items"), [("rwg.j LEAD", ARMY["LEAD"]), ("rwg.j TSIG", ARMY["TSIG"]), ("rwg LEAD01", "LEAD01")]
-)
-def test_agreement_of_the_army_survey(case, items):
-    found = rwg(real("army_lq2002/lq2002.csv"), items, "COMPID", 5).set_index("COMPID")["estimate"]
-    want = r_cfa(f"lq {case}").loc["rwg", "value"]
-    assert found.to_numpy() == pytest.approx(want.loc[[str(c) for c in found.index]].to_numpy(), rel=EXACT)
-    if case == "rwg.j LEAD":
-        published = r_numbers("lq2002", "rwg.j")
-        assert found.mean() == pytest.approx(published.loc["mean rwg.j LEAD over companies", "estimate"], rel=EXACT)
-        assert found.median() == pytest.approx(published.loc["median rwg.j LEAD over companies", "estimate"], rel=EXACT)
-
-
-def test_alpha_of_the_credit_institutions_customers():
-    """ECSI, 250 customers of a Spanish credit institution: the alphas that plspm prints."""
-    answers, printed = (
-        real("ecsi_customer_satisfaction/satisfaction.csv"),
-        real("ecsi_customer_satisfaction/satisfaction_unidim.csv").set_index("Unnamed: 0"),
-    )
-    assert len(printed) >= 4
-    for block, row in printed.iterrows():
-        items = answers[[c for c in answers if c.startswith(block.lower()) and c[-1].isdigit()]]
-        # plspm standardises items first
-        alpha = cronbach_alpha((items - items.mean()) / items.std()).loc[0, "estimate"]
-        assert alpha == pytest.approx(row["cronbach_alpha"], rel=EXACT)
-
-
 def test_one_factor_is_statsmodels():
     from statsmodels.multivariate.factor import Factor
 
@@ -147,15 +109,6 @@ def test_no_effect_gives_no_factor():
     assert np.mean([m["chisq_null"] for m in fits]) == pytest.approx(6, abs=1.5)
 
 
-def test_parallel_items_have_the_same_omega_and_alpha():
-    rng = np.random.default_rng(4)
-    x = np.sqrt(0.5) * rng.normal(size=(5000, 1)) + np.sqrt(0.5) * rng.normal(size=(5000, 4))
-    omega, alpha = mcdonald_omega(x).loc[0], cronbach_alpha(x).loc[0]
-    assert omega["estimate"] == pytest.approx(0.8, abs=0.02)
-    assert omega["estimate"] == pytest.approx(alpha["estimate"], abs=0.003)
-    assert omega["conf_low"] == pytest.approx(alpha["conf_low"], abs=0.01)
-
-
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.01, 50), st.floats(-100, 100))
 def test_order_labels_units_and_constants_change_nothing(seed, factor, shift):
@@ -166,25 +119,6 @@ def test_order_labels_units_and_constants_change_nothing(seed, factor, shift):
     again = fit_cfa(other, {"g": ["z", "b", "c", "d"]})
     assert again.loadings["estimate"].to_numpy() == pytest.approx(base.loadings["estimate"].to_numpy(), abs=1e-6)
     assert again.measures["chisq"] == pytest.approx(base.measures["chisq"], abs=1e-6)
-    teams = rng.integers(0, 10, 120)
-    answers = pd.DataFrame(rng.integers(1, 6, size=(120, 3)), columns=list("abc")).assign(team=teams)
-    found = rwg(answers, list("abc"), "team", 5)
-    moved = rwg(
-        answers[list("abc")].add(7).assign(team=teams + 1).sample(frac=1, random_state=1), list("abc"), "team", 5
-    )
-    assert moved["estimate"].to_numpy() == pytest.approx(found["estimate"].to_numpy())
-
-
-def test_agreement_by_hand():
-    frame = pd.DataFrame({"a": [1, 1, 1, 5, 3, 2], "team": ["x", "x", "y", "y", "z", None]})
-    found = rwg(frame, "a", "team", 5)
-    assert found["team"].tolist() == ["x", "y", "z"]
-    assert found["estimate"].tolist()[:2] == [1.0, 0.0]  # the same answer; further apart than at random
-    assert np.isnan(found["estimate"][2])  # one member agrees with nobody
-    with pytest.raises(EstimationError, match="options"):
-        rwg(frame, "a", "team", 3)
-    with pytest.raises(EstimationError, match="at least 2"):
-        rwg(frame, "a", "team", 1)
 
 
 def test_what_cannot_be_fitted_is_said(pupils):
@@ -196,8 +130,6 @@ def test_what_cannot_be_fitted_is_said(pupils):
         fit_cfa(pupils.assign(x1=1.0), SPEED)
     with pytest.raises(EstimationError, match="sum of others"):
         fit_cfa(pupils.assign(x3=pupils["x1"] + pupils["x2"]), SPEED)
-    with pytest.raises(EstimationError, match="With two, alpha"):
-        mcdonald_omega(pupils[["x1", "x2"]])
 
 
 def test_an_improper_solution_is_named():
@@ -207,5 +139,3 @@ def test_an_improper_solution_is_named():
     x = (x - x.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x, rowvar=False))).T @ np.linalg.cholesky(cov).T
     frame = pd.DataFrame(x, columns=list("abc"))
     assert fit_cfa(frame, {"f": list("abc")}).improper == ["a"]
-    with pytest.raises(EstimationError, match="no single factor"):
-        mcdonald_omega(frame)

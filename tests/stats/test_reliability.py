@@ -30,6 +30,20 @@ def test_army_survey(scale):
         assert estimate == pytest.approx(r.loc[f"{name}:{scale}", "estimate"], rel=1e-7)
 
 
+def test_alpha_of_the_credit_institutions_customers():
+    """ECSI, 250 customers of a Spanish credit institution: the alphas that plspm prints."""
+    answers, printed = (
+        real("ecsi_customer_satisfaction/satisfaction.csv"),
+        real("ecsi_customer_satisfaction/satisfaction_unidim.csv").set_index("Unnamed: 0"),
+    )
+    assert len(printed) >= 4
+    for block, row in printed.iterrows():
+        items = answers[[c for c in answers if c.startswith(block.lower()) and c[-1].isdigit()]]
+        # plspm standardises items first
+        alpha = cronbach_alpha((items - items.mean()) / items.std()).loc[0, "estimate"]
+        assert alpha == pytest.approx(row["cronbach_alpha"], rel=EXACT)
+
+
 def test_alpha_by_hand_and_missing_items():
     items = np.array([[1.0, 2], [2, 2], [3, 5], [4, 3], [np.nan, 4]])
     a, b = items[:4].T

@@ -5,10 +5,20 @@ import pandas as pd
 import pytest
 
 from exlink.data.answering import ex_sheets
-from exlink.data.effort import COUNTS, PARTS, TOTAL, effort_by_quarter
+from exlink.data.effort import COUNTS, PARTS, TOTAL, effort_by_quarter, effort_by_wave
 from exlink.data.handoffs import handoff_cells
 from exlink.errors import ParameterError
-from exlink.steps.touchpoint_kpis import agreement, answering, effort, handoffs, measurement, priorities, standouts
+from exlink.stats.cfa import compare, fit_cfa
+from exlink.steps.touchpoint_kpis import (
+    agreement,
+    answering,
+    assistance,
+    effort,
+    handoffs,
+    measurement,
+    priorities,
+    standouts,
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +32,17 @@ def model(sample):
 def test_two_planted_factors_are_told_from_one(sample, model):
     assert model.factors[measurement.COMPLEXITY] == ["ex_tools", "ex_knowledge", "ex_workload"]
     said = measurement.measurement_sentence(sample, model)
-    assert said.startswith("**Two factors describe the answers better than one**")
+    assert said.startswith("**Whether two factors stand behind the answers is inconclusive**")  # see the next test
+    assert "By the numbers alone two factors describe the answers better than one" in said
+    assert "Without any model, aspects correlate" in said
     fits = measurement.fit_rows(model).set_index("model")
     assert fits.loc["two factors", "cfi"] > fits.loc["one factor", "cfi"]
     blocks = measurement.block_rows(model).set_index("pairs")
     across = blocks.loc["across the two"]
     assert (blocks.drop(index="across the two")["estimate"] > across["conf_high"]).all()
     assert across["conf_low"] < 0 < across["conf_high"]  # planted: the factors are independent
+    assert np.isnan(blocks.loc["within work complexity", "omega"])  # no reliability of a factor that cannot be told
+    assert 0 < blocks.loc["within behavioural norms", "omega"] < 1
     assert "7 of 7 aspects" in measurement.planted_sentence(sample, model)
 
 
@@ -56,7 +70,9 @@ def with_factors(model, rng, loadings, groups):
     return pd.DataFrame(x, columns=columns, index=model.means.dropna().index[: len(groups)])
 
 
-@pytest.mark.parametrize(("other", "word"), [(0.75, "Roles share the loadings"), (0.2, "do not mean the same")])
+@pytest.mark.parametrize(
+    ("other", "word"), [(0.75, "No difference of loadings between roles was found"), (0.2, "do not mean the same")]
+)
 def test_invariance_tells_equal_loadings_from_others(sample, model, monkeypatch, other, word):
     means = model.means.dropna()
     groups = pd.Series(np.arange(len(means)) % 2, index=means.index).map({0: "a", 1: "b"})
@@ -72,6 +88,37 @@ def test_invariance_tells_equal_loadings_from_others(sample, model, monkeypatch,
     assert set(differences["groups"]) == {"a minus b"}
     clear = set(differences.loc[differences["p_adjusted"] < 0.05, "aspect"])
     assert clear == ({"tools", "empowerment"} if other == 0.2 else set())
+    # where χ² says the opposite of the loss of CFI, neither verdict is given
+    against = 0.2 if other == 0.2 else 0.01
+    monkeypatch.setattr(
+        measurement,
+        "compare",
+        lambda *fits: pd.concat([compare(*fits).drop("p_value"), pd.Series({"p_value": against})]),
+    )
+    said, _ = measurement.invariance(sample, world)
+    assert said.startswith("**Whether roles share the loadings is inconclusive**: CFI (mark 0.01) and χ² disagree")
+
+
+def test_a_model_without_doubts_leads_with_its_verdict(sample, model):
+    """Truth: loadings of .75 on two factors correlated .3; then one factor for everything."""
+    rng, people = np.random.default_rng(3), model.means.dropna().index
+    groups = np.repeat("a", len(people))
+    drawn = with_factors(model, rng, {"a": np.full(7, 0.75)}, groups)
+    columns = list(drawn.columns)
+    shared = 0.75 * rng.normal(size=(len(people), 1)) + np.sqrt(1 - 0.75**2) * rng.normal(size=(len(people), 7))
+    for means, word in (
+        (drawn, "better than"),
+        (pd.DataFrame(shared, columns=columns, index=people), "no better than"),
+    ):
+        two, one = fit_cfa(means, model.factors), fit_cfa(means, {"one": columns})
+        found = measurement.Measured("", means, model.factors, two, one, model.blocks)
+        said = measurement.measurement_sentence(sample, found)
+        if not two.improper:
+            assert said.startswith(f"**Two factors describe the answers {word} one**")
+            assert "The factors correlate" in said
+        assert "members of a team are not" in said
+        assert said.startswith("**Two factors") != ("is inconclusive" in said)
+    assert not fit_cfa(drawn, model.factors).improper
 
 
 def test_named_factors_are_taken_and_nonsense_is_refused(sample, team_grain):
@@ -159,12 +206,48 @@ def test_safety_is_laid_beside_answering_or_it_is_said_why_not(sample, team_grai
     assert slopes["estimate"].lt(0).all()  # planted: the two unsafe teams answer alike more often
     said = answering.safety_sentence(sample, found, "psychological_safety")
     assert "could have shown" in said
+    assert "adjusted for each other" in said
     assert "aspect `trust`" in answering.safety_sentence(sample, found, "trust")
     none = answering.answering(team_grain)
     assert none.reason.startswith("not assessed")
     assert answering.by_team(none).empty
     assert answering.safety_sentence(team_grain, none, "trust") == ""
     assert answering.overall_sentence(answering.by_team(none), 8) == ""
+
+
+def test_sheets_answered_alike_do_not_speak_of_safety(sample):
+    """Case: teams answer alike by chance, and who does says 1 to everything; only these sheets tie the two together."""
+    rng, teams, members = np.random.default_rng(4), 20, 30
+    who = [f"e{k}" for k in range(teams * members)]
+    team = np.repeat([f"t{k:02d}" for k in range(teams)], members)
+    alike = rng.random(len(who)) < np.repeat(np.linspace(0.05, 0.6, teams), members)
+    sheets = pd.DataFrame({
+        "employee_id": who, "team_id": team, "wave": "w", "responded_on": "2026-01-01", "asked": 9, "answered": 9,
+        "judged": True, "straight": alike,
+    })  # fmt: skip
+    safety = np.where(alike, 1.0, rng.normal(4, 1, len(who)))
+
+    class Data:
+        def exposures(self):
+            return sheets[["employee_id", "wave"]].assign(ex_psychological_safety=safety)
+
+    found = answering.Answering("", sheets)
+    row = answering.safety_slopes(Data(), found, "psychological_safety").iloc[0]
+    assert row["measure"] == answering.STRAIGHT
+    assert row["verdict"] == "inconclusive"
+    kept = answering.Answering("", sheets.assign(straight=alike))
+    circular = kept.sheets.merge(Data().exposures(), on=["employee_id", "wave"]).groupby("team_id")
+    assert (
+        circular["ex_psychological_safety"].mean().corr(circular["straight"].mean()) < -0.8
+    )  # as they were read before
+
+
+def test_two_verdicts_on_safety_are_one_family(sample):
+    found = answering.answering(sample)
+    slopes = answering.safety_slopes(sample, found, "psychological_safety")
+    assert (slopes["p_adjusted"] >= 0).all()
+    clear = slopes["verdict"].isin(["higher", "lower"])
+    assert (slopes.loc[clear, "p_adjusted"] < 0.05).all()
 
 
 # -- effort (M13) ------------------------------------------------------------------------------------
@@ -250,7 +333,56 @@ def test_hand_offs_do_nothing_among_like_contacts(sample):
         like = links.loc[(term, handoffs.LIKE)]
         assert like["conf_low"] < 0 < like["conf_high"]
     said = handoffs.links_sentence(sample, links.reset_index())
-    assert "belongs to the kind of contact" in said
+    assert "Part of it belongs to the kind of contact" in said
+    assert "Complexity may be noted only after a hand-off" in said
+
+
+RAW_LOSS = {"estimate": -1.6, "conf_low": -2.5, "conf_high": -0.7, "std_error": 0.45, "verdict": "lower"}
+LIKE_CASES = [  # what is seen among like contacts, and what may be said of it
+    ((-1.5, -3.2, 0.2), "inconclusive", "Inconclusive among like contacts: their interval still holds"),
+    ((-0.1, -0.9, 0.7), "inconclusive", "Part of it belongs to the kind of contact"),
+    ((-1.2, -2.0, -0.4), "lower", "It remains among like contacts"),
+    ((1.2, 0.4, 2.0), "higher", "it points the other way"),
+]
+
+
+@pytest.mark.parametrize(("like", "verdict", "word"), LIKE_CASES)
+@pytest.mark.parametrize("there", [["touchpoint", "complexity"], ["touchpoint"]])
+def test_a_lost_verdict_alone_explains_nothing_away(monkeypatch, like, verdict, word, there):
+    monkeypatch.setattr(handoffs, "handoff_reason", lambda data: "")
+    monkeypatch.setattr(handoffs, "circumstances", lambda data: there)
+    estimate, low, high = like
+    among = {"estimate": estimate, "conf_low": low, "conf_high": high, "std_error": (high - low) / 3.92}
+    rows = [RAW_LOSS | {"compared": handoffs.RAW}, among | {"compared": handoffs.LIKE, "verdict": verdict}]
+    said = handoffs.links_sentence(None, pd.DataFrame(rows).assign(term=handoffs.TERMS["one"]))
+    assert word in said
+    assert ("noted only after" in said) == ("complexity" in there)
+    unclear = [rows[0] | {"verdict": "inconclusive"}, rows[1]]
+    said = handoffs.links_sentence(None, pd.DataFrame(unclear).assign(term=handoffs.TERMS["one"]))
+    assert ("among like contacts only" in said) == (verdict != "inconclusive")
+    assert "belongs" not in said
+
+
+def test_asking_round_is_laid_beside_resolution(sample, required_only, team_grain, one_wave):
+    """The slope is that of least squares on employee × wave, with both effects as dummies, weighted by contacts."""
+    frame = assistance.asking_round(sample)
+    minutes = effort_by_wave(sample)[["employee_id", "wave", "collaboration"]]
+    cells = sample.cells(["employee_id", "wave"], ["resolved_first_contact"]).merge(minutes, on=["employee_id", "wave"])
+    cells = cells[cells["n_resolved_first_contact"] > 0]
+    weight = np.sqrt(cells["n_resolved_first_contact"].to_numpy(dtype=float))
+    dummies = pd.get_dummies(cells[["employee_id", "wave"]], dtype=float).to_numpy()
+    x = np.column_stack([cells["collaboration"] / 10, dummies])
+    y = 100 * cells["sum_resolved_first_contact"] / cells["n_resolved_first_contact"]
+    expected = np.linalg.lstsq(x * weight[:, None], y.to_numpy() * weight, rcond=None)[0][0]
+    assert frame["estimate"].iloc[0] == pytest.approx(expected, abs=1e-6)
+    said = assistance.asking_sentence(frame, 8)
+    assert "asking round" in said
+    assert ("could have been seen" in said) == (frame["verdict"].iloc[0] == "inconclusive")
+    assert assistance.asking_sentence(frame, 10_000) == ""
+    for data in (required_only, team_grain, one_wave):
+        assert assistance.asking_round(data).empty
+        assert assistance.asking_sentence(assistance.asking_round(data), 8) == ""
+    assert assistance.NOT_RECORDED.startswith("not recorded:")
 
 
 def test_links_are_those_of_single_contacts(sample):

@@ -6,6 +6,7 @@ import pandas as pd
 
 from exlink.data.answers import KPI_CONCEPTS, ex_answer_cells, ex_kpi_scales, percent_of_scale
 from exlink.data.asked import ex_asked, quarter_of
+from exlink.data.coarse import in_steps, off_either_end, one_sided, rare_answers, told_coarsely
 from exlink.data.dataset import StudyData
 from exlink.data.touchpoints import units_on_either_side
 from exlink.stats.intervals import group_means
@@ -135,17 +136,23 @@ def kpis(data: StudyData) -> pd.DataFrame:
     Returns
     -------
     DataFrame, every touchpoint (all nine of the lifecycle) with every KPI that was asked somewhere: touchpoint, kpi,
-    tidy mean (0 worst answer, 100 best; clustered by unit; NaN where nobody answered), n_units.
+    tidy mean (0 worst answer, 100 best; clustered by unit; NaN where nobody answered; told in steps where an answer is
+    that of a few people, see ``data/coarse.py``), n_units, and how far answers lie from the worst and from the best, in
+    half scales: n_yes, n_no.
     """
-    scales = ex_kpi_scales(data)
+    scales, rare = ex_kpi_scales(data), rare_answers(data)
     parts = []
     cells = ex_answer_cells(data)
     for kpi in [k for k in KPI_CONCEPTS if k in scales]:
-        means = group_means(cells[cells["kpi"] == kpi], "score", "touchpoint", cluster=data.unit)
+        own = cells[cells["kpi"] == kpi]
+        means = group_means(own, "score", "touchpoint", cluster=data.unit)
+        few = told_coarsely(means, rare, kpi, ["touchpoint"], "mean")
+        means = in_steps(means, scales[kpi], few, one_sided(own, ["touchpoint"]))
         for column in ("estimate", "conf_low", "conf_high"):
             means[column] = percent_of_scale(means[column], scales[kpi])
-        parts.append(means.assign(kpi=kpi))
-    columns = ["touchpoint", "kpi", "estimate", "conf_low", "conf_high", "n", "n_units"]
+        parts.append(means.assign(kpi=kpi).join(off_either_end(own, ["touchpoint"], data.unit, scales[kpi])))
+    counts = ["n", "n_units", "n_yes", "n_no"]
+    columns = ["touchpoint", "kpi", "estimate", "conf_low", "conf_high", *counts]
     if not parts:
         return pd.DataFrame(columns=columns)
     frame = pd.concat(parts, ignore_index=True).rename(columns={"n_clusters": "n_units"})
@@ -154,7 +161,7 @@ def kpis(data: StudyData) -> pd.DataFrame:
         index=False
     )
     frame = every.merge(frame, on=["touchpoint", "kpi"], how="left")
-    frame[["n", "n_units"]] = frame[["n", "n_units"]].fillna(0).astype(int)
+    frame[counts] = frame[counts].fillna(0).astype(int)
     frame["at"] = frame["touchpoint"].map(order)
     frame["nth"] = frame["kpi"].map({k: i for i, k in enumerate(KPI_CONCEPTS)})
     return frame.sort_values(["at", "nth"], ignore_index=True)[columns]

@@ -12,12 +12,14 @@ from exlink.data.exposures import slug
 from exlink.data.wording import signed
 from exlink.errors import EstimationError
 from exlink.stats.intervals import group_means
-from exlink.stats.power import minimum_detectable, verdict
+from exlink.stats.multiplicity import benjamini_hochberg
+from exlink.stats.power import adjusted_verdict, minimum_detectable
 from exlink.stats.proportions import group_shares
 from exlink.stats.within_between import between_slope
 
 STRAIGHT, MISSING = "sheets answered alike throughout", "items left out"
 FEWEST_TEAMS = 10
+SLOPES = ["measure", "estimate", "conf_low", "conf_high", "std_error", "p_adjusted", "n", "n_units", "verdict"]
 COLUMNS = ["measure", "team", "estimate", "conf_low", "conf_high", "n", "n_units", "n_yes", "n_no"]
 
 
@@ -105,17 +107,19 @@ def planted_sentence(data: StudyData, found: Answering, min_group: int) -> str:
 def safety_slopes(data: StudyData, found: Answering, aspect: str) -> pd.DataFrame:
     """Return how teams' shares go with their mean psychological safety.
 
-    Each team counts by its sheets; errors are robust, over teams.
+    Each team counts by its sheets; errors are robust, over teams. A team's safety is the mean of its other sheets: one
+    answered alike throughout says of safety what it says of everything.
 
     Returns
     -------
-    DataFrame: measure, estimate (per cent points per point of safety), conf_low, conf_high, p_value, n (sheets),
-    n_units (teams), verdict; empty where there are fewer than ``FEWEST_TEAMS`` teams.
+    DataFrame, SLOPES: measure, estimate (per cent points per point of safety), conf_low, conf_high, std_error,
+    p_adjusted (Benjamini–Hochberg over the rows), n (sheets), n_units (teams), verdict; empty where there are fewer
+    than ``FEWEST_TEAMS`` teams.
     """
     column = f"ex_{slug(aspect)}"
     exposures = data.exposures()[["employee_id", "wave", column]]
     sheets = found.sheets.merge(exposures, on=["employee_id", "wave"], how="left").dropna(subset=["team_id"])
-    safety = sheets.groupby("team_id")[column].mean().rename("safety")
+    safety = sheets[~sheets["straight"].astype(bool)].groupby("team_id")[column].mean().rename("safety")
     rows = []
     for measure in (MISSING, STRAIGHT):
         used = sheets if measure == MISSING else sheets[sheets["judged"]]
@@ -133,10 +137,12 @@ def safety_slopes(data: StudyData, found: Answering, aspect: str) -> pd.DataFram
             continue
         rows.append({"measure": measure, **slope[["estimate", "conf_low", "conf_high", "std_error", "p_value"]],
                      "n": int(slope["n"]), "n_units": len(teams)})  # fmt: skip
-    frame = pd.DataFrame(
-        rows, columns=["measure", "estimate", "conf_low", "conf_high", "std_error", "p_value", "n", "n_units"]
-    )
-    return frame.assign(verdict=[verdict(r.estimate, r.conf_low, r.conf_high) for r in frame.itertuples()])
+    if not rows:
+        return pd.DataFrame(columns=SLOPES)
+    frame = pd.DataFrame(rows)
+    frame["p_adjusted"] = benjamini_hochberg(frame["p_value"])
+    frame["verdict"] = [adjusted_verdict(r.estimate, r.conf_low, r.conf_high, r.p_adjusted) for r in frame.itertuples()]
+    return frame[SLOPES]
 
 
 def safety_sentence(data: StudyData, found: Answering, aspect: str) -> str:
@@ -157,7 +163,10 @@ def safety_sentence(data: StudyData, found: Answering, aspect: str) -> str:
         else:
             word = "fewer" if row.estimate < 0 else "more"
             said.append(f"{row.measure}: {word} in teams that feel safer, {band} per point of safety")
-    return f"**Safety and answering, team by team**: {'; '.join(said)}. Teams differ in more than safety."
+    return (
+        f"**Safety and answering, team by team**: {'; '.join(said)}. Safety is that of a team's sheets not answered "
+        "alike; both verdicts are adjusted for each other (Benjamini–Hochberg). Teams differ in more than safety."
+    )
 
 
 def items_needed() -> int:

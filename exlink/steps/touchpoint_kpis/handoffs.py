@@ -14,6 +14,7 @@ from exlink.stats.power import adjusted_verdict, minimum_detectable
 from exlink.stats.proportions import group_shares
 from exlink.stats.within_between import within_slope
 
+NOTED_LATER = "complexity"  # of the circumstances, the one that may be written down when all is over
 TERMS = {"one": "one hand-off, against none", "more": "two or more, against none", "slow": "answered later than usual"}
 RAW, LIKE = "as they are", "like with like"
 RESOLVED = ["handoffs", "share", "estimate", "conf_low", "conf_high", "minutes", "minutes_low", "minutes_high", "n",
@@ -103,16 +104,36 @@ def links_sentence(data: StudyData, frame: pd.DataFrame) -> str:
     if (term, LIKE) not in by.index or (term, RAW) not in by.index:
         return said + "."
     like = by.loc[(term, LIKE)]
-    same = in_words(circumstances(data))
-    said += f"; among contacts of the same {same}, {_points(like)}. "
-    if raw["verdict"] != "inconclusive" and like["verdict"] == "inconclusive":
-        return said + (
-            "What looked like a cost of handing on belongs to the kind of contact that is handed on "
-            f"({minimum_detectable(like['std_error']):.1f} points could have been seen)."
+    there = circumstances(data)
+    said += f"; among contacts of the same {in_words(there)}, {_points(like)}. {_among_like(raw, like)}"
+    if NOTED_LATER in there:
+        said += (
+            f" {NOTED_LATER.capitalize()} may be noted only after a hand-off, and then goes along with it by itself."
         )
-    if like["verdict"] == "inconclusive":
-        return said + f"Inconclusive: {minimum_detectable(like['std_error']):.1f} points could have been seen."
-    return said + "It remains among like contacts; an association, as nobody decided by lot what to hand on."
+    return said
+
+
+def _among_like(raw: pd.Series, like: pd.Series) -> str:
+    """Say what comparing like contacts changed. A lost verdict alone is no change: its interval may only be wider."""
+    seen = f"{minimum_detectable(like['std_error']):.1f} points could have been seen"
+    clear, remains = raw["verdict"] != "inconclusive", like["verdict"] != "inconclusive"
+    if clear and remains and raw["verdict"] != like["verdict"]:
+        return "Among like contacts it points the other way; which kinds of contact are handed on decides what is seen."
+    if clear and remains:
+        return "It remains among like contacts; an association, as nobody decided by lot what to hand on."
+    if remains:
+        return "It shows among like contacts only; an association, as nobody decided by lot what to hand on."
+    if clear and not like["conf_low"] <= raw["estimate"] <= like["conf_high"]:
+        return (
+            "Part of it belongs to the kind of contact that is handed on: among like contacts the interval leaves out "
+            f"what all contacts show. Whether anything remains is inconclusive ({seen})."
+        )
+    if clear:
+        return (
+            "Inconclusive among like contacts: their interval still holds what all contacts show, so it cannot be said "
+            f"whether that belongs to the kind of contact ({seen})."
+        )
+    return f"Inconclusive: {seen}."
 
 
 def _points(row: pd.Series) -> str:

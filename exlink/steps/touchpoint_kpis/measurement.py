@@ -27,6 +27,7 @@ USUAL = {
 FEWEST_PEOPLE = 100  # below which loadings of a group are too loose to be compared
 GOOD_CFI, GOOD_RMSEA, GOOD_SRMR = 0.95, 0.06, 0.08  # Hu & Bentler 1999
 SMALL_CFI = 0.01  # a loss below this counts as invariance (Cheung & Rensvold 2002)
+ALPHA = 0.05  # of the χ² of the difference, which must agree with the loss of CFI
 SEED = 902
 LOADINGS = ["factor", "aspect", "estimate", "conf_low", "conf_high", "n", "planted"]
 FIT = ["model", "chisq", "df", "p_value", "cfi", "tli", "rmsea", "rmsea_low", "rmsea_high", "srmr", "aic", "n"]
@@ -125,14 +126,16 @@ def block_rows(found: Measured) -> pd.DataFrame:
     Returns
     -------
     DataFrame: pairs (in words), estimate, conf_low, conf_high, n_pairs, omega, omega_low, omega_high (NaN across, and
-    where no single factor stands behind the aspects), n.
+    where no single factor stands behind the aspects or the two-factor model cannot tell it), n.
     """
     if found.reason:
         return pd.DataFrame(columns=BLOCKS)
     words = {ACROSS: "across the two"} | {f: f"within {f}" for f in found.factors}
     frame = found.blocks.assign(pairs=found.blocks["term"].map(words))
-    omegas = {}
+    omegas, untold = {}, untold_factors(found.two, found.factors)
     for factor, columns in found.factors.items():
+        if factor in untold:  # a reliable score of a factor that is not there would say the opposite of the model
+            continue
         try:
             row = mcdonald_omega(found.means[columns]).iloc[0]
         except EstimationError:  # the measurement sentence says for which factor there is no single score
@@ -148,31 +151,55 @@ def measurement_sentence(data: StudyData, found: Measured) -> str:
     if found.reason:
         return ""
     difference, m = compare(found.one, found.two), found.two.measures
-    better = difference["p_value"] < 0.05
-    said = (
-        f"**Two factors describe the answers {'better than' if better else 'no better than'} one** "
+    better = "better than" if difference["p_value"] < ALPHA else "no better than"
+    numbers = (
         f"(χ² of the difference {difference['chisq']:.1f}, {difference['df']:.0f} degree of freedom, "
-        f"{_p(difference['p_value'])}; {m['n']:.0f} {data.people}). "
+        f"{_p(difference['p_value'])}; {m['n']:.0f} {data.people})"
     )
+    doubts = _doubts(data, found)
+    if doubts:
+        said = f"**Whether two factors stand behind the answers is inconclusive**: {doubts} "
+        said += f"By the numbers alone two factors describe the answers {better} one {numbers}. {_model_free(found)}"
+    else:
+        said = f"**Two factors describe the answers {better} one** {numbers}."
     good = m["cfi"] >= GOOD_CFI and m["rmsea"] <= GOOD_RMSEA and m["srmr"] <= GOOD_SRMR
     said += (
-        f"The two-factor model {'fits' if good else 'does not reach every usual mark of fit'}: CFI {m['cfi']:.2f}, "
-        f"RMSEA {m['rmsea']:.2f} ({m['rmsea_low']:.2f} to {m['rmsea_high']:.2f}), SRMR {m['srmr']:.2f}. "
+        f" The two-factor model {'fits' if good else 'does not reach every usual mark of fit'}: CFI {m['cfi']:.2f}, "
+        f"RMSEA {m['rmsea']:.2f} ({m['rmsea_low']:.2f} to {m['rmsea_high']:.2f}), SRMR {m['srmr']:.2f}."
     )
-    if not found.two.improper:  # else the correlation hangs on a loading that is not known
+    if not doubts:  # else the correlation hangs on a loading that is not known
         r = found.two.correlations.iloc[0]
         low, high = max(r["conf_low"], -1.0), min(r["conf_high"], 1.0)
-        said += f"The factors correlate {r['estimate']:.2f} ({low:.2f} to {high:.2f})."
-    if found.two.improper:
-        names = in_words([column_label(data, c) for c in found.two.improper])
-        lost = in_words(untold_factors(found.two, found.factors))
-        said += (
-            f" **But the loadings of {lost} cannot be told**: the others share so little with {names} that its loading "
-            "comes out above one. Read its aspects one by one; no score of that factor is safe."
-        )
-    if not found.two.converged:
-        said += " The fit did not settle, so nothing of it is to be relied on."
+        said += f" The factors correlate {r['estimate']:.2f} ({low:.2f} to {high:.2f})."
+    if data.unit == "employee_id":
+        said += " Errors take people as independent, and members of a team are not: p and intervals are too sure."
     return said
+
+
+def _doubts(data: StudyData, found: Measured) -> str:
+    """Return why the solution cannot be relied on, in a sentence, or ''."""
+    if not found.two.converged:
+        return "the fit did not settle, so nothing of it is to be relied on."
+    if not found.two.improper:
+        return ""
+    names = in_words([column_label(data, c) for c in found.two.improper])
+    lost = in_words(untold_factors(found.two, found.factors))
+    return (
+        f"the loadings of {lost} cannot be told, since the other aspects share so little with {names} that its loading "
+        "comes out above one. Read these aspects one by one; no score of that factor is safe."
+    )
+
+
+def _model_free(found: Measured) -> str:
+    """Say what the mean correlations say, which need no model."""
+    rows = found.blocks.set_index("term")
+    across, inside = rows.loc[ACROSS], rows.drop(index=ACROSS)
+    apart = (inside["conf_low"] > across["conf_high"]).all()
+    values = in_words([f"{r.estimate:.2f} within {term}" for term, r in inside.iterrows()])
+    return (
+        f"Without any model, aspects correlate {values}, and {across['estimate']:.2f} across the two: "
+        f"{'more inside than across' if apart else 'the intervals overlap'}."
+    )
 
 
 def planted_sentence(data: StudyData, found: Measured) -> str:
@@ -205,7 +232,7 @@ def invariance(data: StudyData, found: Measured) -> tuple[str, pd.DataFrame]:
 
     Returns
     -------
-    sentence : the verdict by ΔCFI, or the line that says what is missing.
+    sentence : the verdict, which ΔCFI and χ² of the difference must agree on, or the line that says what is missing.
     frame : aspect, groups, estimate (difference of standardised loadings), conf_low, conf_high, p_adjusted (BH), n;
         empty where there are fewer than two groups.
     """
@@ -231,10 +258,12 @@ def invariance(data: StudyData, found: Measured) -> tuple[str, pd.DataFrame]:
     sizes = in_words([f"{name} ({n})" for name, n in groups.value_counts().sort_index().items()])
     if free.improper or not (free.converged and equal.converged):
         verdict = "**Whether roles share the loadings is inconclusive**: in one of the groups a factor cannot be told"
-    elif loss <= SMALL_CFI:
-        verdict = f"**Roles share the loadings**: less than {SMALL_CFI} CFI is lost"
-    else:
+    elif loss > SMALL_CFI and test["p_value"] < ALPHA:
         verdict = "**The factors do not mean the same for all roles**: comparing their factor scores is not safe"
+    elif loss > SMALL_CFI or test["p_value"] < ALPHA:
+        verdict = f"**Whether roles share the loadings is inconclusive**: CFI (mark {SMALL_CFI}) and χ² disagree"
+    else:
+        verdict = "**No difference of loadings between roles was found**, which is no proof that there is none"
     return f"{verdict} ({numbers}). Groups: {sizes}.", _differences(data, free, found.factors)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from exlink.data.answers import cx_answer_cells, cx_kpi_scales, ex_aspect_scales, headline_kpi, percent_of_scale
@@ -14,7 +13,7 @@ from exlink.data.relationship import WITHIN_DAYS, contact_and_overall, relations
 from exlink.data.wording import in_words
 from exlink.errors import EstimationError
 from exlink.stats.composite import composite
-from exlink.stats.importance import JOHNSON, LMG, importance
+from exlink.stats.importance import JOHNSON, LMG, importance, places
 from exlink.stats.intervals import group_means
 from exlink.stats.moments import row_moments, within_moments
 from exlink.stats.slope_ranks import slope_ranks
@@ -131,7 +130,7 @@ def lag_in_words() -> str:
 
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.assign(
-        ranks=[_places(r.rank_low, r.rank_high) for r in frame.itertuples()],
+        ranks=[places(r.rank_low, r.rank_high) for r in frame.itertuples()],
         first=(frame["rank"] == 1) & (frame["rank_high"] == 1),
         urgent=_urgent(frame),
     )
@@ -142,7 +141,3 @@ def _urgent(frame: pd.DataFrame) -> pd.Series:
     """Return which rows weigh more and score lower than the mean of all."""
     low, heavy = split_at(frame)
     return (frame["importance"] > heavy) & (frame["performance"] < low)
-
-
-def _places(low: float, high: float) -> str:
-    return "–" if np.isnan(low) else f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"

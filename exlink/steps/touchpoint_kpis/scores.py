@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from exlink.data.answers import EVERYWHERE, cx_answer_cells, cx_kpi_scales, ex_answer_cells, ex_kpi_scales
+from exlink.data.coarse import in_steps, off_either_end, one_sided, rare_answers, told_coarsely
 from exlink.data.dataset import StudyData
 from exlink.data.kpis import KPIS, Kpi
 from exlink.stats.intervals import group_means
-from exlink.stats.proportions import group_nps, group_shares
+from exlink.stats.proportions import group_nps, group_shares, widest_nps
 from exlink.steps.touchpoint_kpis.dictionary import CX, EX, SIDES, measured
 
 NPS_SCALE = (0.0, 10.0)
+AT = ("touchpoint",)
 _COLUMNS = [
     "side",
     "kpi",
@@ -35,22 +38,30 @@ def kpi_table(data: StudyData) -> pd.DataFrame:
     """Return every KPI that can be computed, first over all touchpoints, then at each.
 
     Means have t intervals, shares Wilson intervals, net scores delta-method intervals in points; all of them allow
-    the answers of (or about) one unit to be alike.
+    the answers of (or about) one unit to be alike. Employees' means and net scores are told in steps where an answer is
+    that of a few of them (``data/coarse.py``).
 
     Returns
     -------
     DataFrame: side, kpi, concept, unit (score, %, points), touchpoint (``all`` first), estimate, conf_low,
-    conf_high, n (answers), n_units, and the units on either side of a share: n_yes, n_no. Those of a net score are
-    the units with an answer that is no detractor's, and with one that is no promoter's; a mean has one side only.
+    conf_high, n (answers), n_units, and the units on either side of a share: n_yes, n_no. For a net score passives
+    count once and promoters (n_yes) or detractors (n_no) twice; with one answer each that is n plus or minus the net
+    score, so that what is hidden for it says no more. Those of employees' means are how far their answers lie from the
+    worst, and from the best, in half scales; customers' means have one side only.
     """
     cx, ex = cx_answer_cells(data), ex_answer_cells(data)
+    rare = {by: rare_answers(data, by) for by in ((), AT)}
     parts = []
     for kpi in KPIS:
         if reason_not_assessed(data, kpi):
             continue
         cells = _cells_of(kpi, cx, ex)
-        for by in ((), ("touchpoint",)):
-            frame = _estimate(kpi, cells, list(by), data.unit).join(_sides(kpi, cells, list(by), data.unit))
+        for by in ((), AT):
+            frame = _estimate(kpi, cells, list(by), data.unit)
+            if kpi.side == "ex" and kpi.statistic in ("mean", "net"):
+                few = told_coarsely(frame, rare[by], kpi.concept, by, kpi.statistic, rare[AT])
+                frame = _coarsely(data, kpi, frame, cells, list(by), few)
+            frame = frame.join(_sides(data, kpi, cells, list(by)))
             frame = frame if by else frame.assign(touchpoint=EVERYWHERE)
             parts.append(frame.assign(side=SIDES[kpi.side], kpi=kpi.name, concept=kpi.concept, unit=kpi.unit))
     if not parts:
@@ -195,14 +206,31 @@ def _estimate(kpi: Kpi, cells: pd.DataFrame, by: list[str], unit: str) -> pd.Dat
     return frame
 
 
-def _sides(kpi: Kpi, cells: pd.DataFrame, by: list[str], unit: str) -> pd.DataFrame:
+def _coarsely(
+    data: StudyData, kpi: Kpi, frame: pd.DataFrame, cells: pd.DataFrame, by: list[str], few: np.ndarray
+) -> pd.DataFrame:
+    """Return employees' estimates with the rows ``few`` told so that they give no answer of a few people away."""
+    if kpi.statistic == "mean":
+        return in_steps(frame, ex_kpi_scales(data)[kpi.concept], few, one_sided(cells, by))
+    wide = widest_nps(cells, "promoters", "detractors", "n_score", by, cluster=data.unit)
+    bounds = ["std_error", "conf_low", "conf_high", "p_value"]
+    return frame.assign(**{name: frame[name].where(~few, wide[name]) for name in bounds})
+
+
+def _sides(data: StudyData, kpi: Kpi, cells: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Return, in the order of :func:`_estimate`, how many units are on either side of a share: n_yes, n_no."""
-    used = cells[cells["n_score"] > 0]
+    if (kpi.side, kpi.statistic) == ("ex", "mean"):
+        return off_either_end(cells, by, data.unit, ex_kpi_scales(data)[kpi.concept])
+    used, unit = cells[cells["n_score"] > 0], data.unit
     columns = {"share": ("hits", "hits"), "top2": ("hits", "hits"), "net": ("promoters", "detractors")}
     up, down = columns.get(kpi.statistic, ("n_score", "n_score"))
-    if kpi.statistic == "net":  # p − d near ±100 speaks of those who are no promoters, or no detractors
-        yes, no = used["n_score"] > used[down], used["n_score"] > used[up]
-    elif kpi.statistic == "mean":
+    if kpi.statistic == "net":  # near ±100 it speaks of those few who are no promoters, or no detractors
+        own = used.groupby([*by, unit], sort=True)[["n_score", up, down]].sum().reset_index()
+        passive = own["n_score"] > own[up] + own[down]
+        sides = own[[*by]].assign(n_yes=np.where(own[up] > 0, 2, passive), n_no=np.where(own[down] > 0, 2, passive))
+        groups = sides.groupby(by, sort=True) if by else sides.groupby(lambda _: 0)
+        return groups[["n_yes", "n_no"]].sum().astype(int).reset_index(drop=True)
+    if kpi.statistic == "mean":
         yes, no = used["n_score"] > 0, used["n_score"] < 0
     else:
         yes, no = used[up] > 0, used["n_score"] > used[down]

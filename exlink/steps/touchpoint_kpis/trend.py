@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from exlink.data.answers import (
@@ -16,6 +17,7 @@ from exlink.data.answers import (
     percent_of_scale,
 )
 from exlink.data.choices import choice
+from exlink.data.coarse import rare_answers, step_of
 from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words
 from exlink.errors import EstimationError
@@ -54,7 +56,8 @@ def customers(data: StudyData, every: str = "month", without: Sequence[str] = ()
 def employees(data: StudyData, without: Sequence[str] = ()) -> pd.DataFrame:
     """Return the EX KPIs at the touchpoint with most answers, per wave, as % of their scales, with control limits.
 
-    Touchpoints named in ``without`` are passed over.
+    Touchpoints named in ``without`` are passed over. Points and limits are told in steps where an answer is that of a
+    few people (``data/coarse.py``); alarms are those of the exact values.
 
     Returns
     -------
@@ -65,8 +68,10 @@ def employees(data: StudyData, without: Sequence[str] = ()) -> pd.DataFrame:
     cells = cells[~cells["touchpoint"].isin(list(without))]
     if cells.empty:
         return pd.DataFrame(columns=COLUMNS)
-    cells = cells[cells["touchpoint"] == main_touchpoint(cells)].rename(columns={"quarter": "when"})
-    frame = _charts(cells, "score", "kpi", data.unit, scales)
+    main = main_touchpoint(cells)
+    cells = cells[cells["touchpoint"] == main].rename(columns={"quarter": "when"})
+    rare = rare_answers(data, ["touchpoint", "quarter"]).rename(columns={"kpi": "panel", "quarter": "when"})
+    frame = _in_steps(_charts(cells, "score", "kpi", data.unit, scales), rare[rare["touchpoint"] == main], scales)
     order = {kpi: i for i, kpi in enumerate(KPI_CONCEPTS)}
     return frame.sort_values("panel", key=lambda p: p.map(order), kind="stable", ignore_index=True)
 
@@ -145,6 +150,15 @@ def drift_sentence(frame: pd.DataFrame, what: str, min_group: int) -> str:
         "A straight line shows what no single point does, a steady drift from first to last point, in per cent of "
         f"the scale: {'; '.join(moved)}."
     )
+
+
+def _in_steps(frame: pd.DataFrame, rare: pd.DataFrame, scales: dict[str, tuple[float, float]]) -> pd.DataFrame:
+    """Return charts in per cent of the scale with points on steps, and limits moved outwards to them, where rare."""
+    few = frame[["panel", "when"]].merge(rare, on=["panel", "when"], how="left")["mean"].eq(True).to_numpy()
+    step = step_of(frame["n"].to_numpy(), frame["panel"].map({k: hi - lo for k, (lo, hi) in scales.items()}).to_numpy())
+    told = {"value": np.round(frame["value"] / step), "lower": np.floor(frame["lower"] / step),
+            "upper": np.ceil(frame["upper"] / step)}  # fmt: skip
+    return frame.assign(**{name: frame[name].where(~few, value * step) for name, value in told.items()})
 
 
 def _charts(cells: pd.DataFrame, y: str, panel: str, unit: str, scales: dict[str, tuple[float, float]]) -> pd.DataFrame:
