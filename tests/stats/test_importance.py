@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exlink.errors import EstimationError
-from exlink.stats.importance import JOHNSON, LMG, collinearity, importance, lmg, relative_weights
+from exlink.stats.importance import (
+    JOHNSON,
+    LMG,
+    collinearity,
+    importance,
+    lmg,
+    places,
+    ranks_of,
+    relative_weights,
+)
 from exlink.stats.moments import row_moments, within_moments
 from tests.stats.reference import EXACT, real
 
@@ -216,3 +225,14 @@ def test_covariates_that_cannot_be_told_apart_are_refused():
         collinearity(products, ["x0", "x1"])
     with pytest.raises(EstimationError, match="at least 2 are needed"):
         importance(row_moments(frame, "y", "x0", "unit"), reps=10, seed=1)
+
+
+def test_ranks_count_from_the_largest_and_are_told_in_words():
+    assert ranks_of(np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.9]])).tolist() == [[3, 1, 2], [2, 3, 1]]
+    assert [places(1.0, 1.0), places(1.0, 3.0), places(np.nan, np.nan)] == ["1", "1 to 3", "–"]
+
+
+def test_the_table_has_the_columns_its_docstring_names():
+    table = shares_of(drawn(), reps=20).table
+    assert {"slope_p", "n", "n_units", "note"} <= set(table.columns)
+    assert table.columns.is_unique

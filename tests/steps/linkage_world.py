@@ -13,6 +13,7 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData, open_data
 from exlink.data.study import load_study
+from exlink.steps.individual_linkage import judged_together, slopes
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,9 @@ def write_study(folder: Path, plan: Plan) -> Path:
 def open_study(folder: Path, plan: Plan) -> StudyData:
     """Write the study and open it."""
     return open_data(load_study(write_study(folder, plan)))
+
+
+def judged(data: StudyData, smallest_share: float = 0.0125) -> pd.DataFrame:
+    """Return the slopes within units, alone and beside all other aspects, with the verdicts of both."""
+    alone, joint = (slopes(data, smallest_share=smallest_share, kind=k) for k in ("within", "joint"))
+    return judged_together(alone, joint)

@@ -1,17 +1,18 @@
 """Step 03: shares of importance, corrected correlations, planted against found; on the sample and where things lack."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from linkage_world import Plan, open_study
+from linkage_world import Plan, judged, open_study
 
 from exlink.data.planted import WORDS
 from exlink.steps import individual_linkage as step
-from exlink.steps.individual_linkage import corrected, drivers, overall, truth
+from exlink.steps.individual_linkage import corrected, drivers, overall, truth, words
 
 
 @pytest.fixture(scope="module")
 def within(sample):
-    return step.slopes(sample, smallest_share=0.0125)
+    return judged(sample)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +69,8 @@ def test_importance_needs_two_aspects_and_two_waves(one_wave, tmp_path):
 
 
 def test_corrected_values_stand_beside_the_raw_ones(sample):
-    found = corrected.corrected_correlations(sample, "satisfaction", reps=200, seed=1)
-    assert len(found) == 18
+    found = corrected.corrected_correlations(sample, reps=200, seed=1)
+    assert len(found) == 2 * 27
     raw = step.correlations(sample, reps=200, seed=1).set_index(["kind", "term", "outcome"])["estimate"]
     same = found.set_index(["kind", "term", "outcome"])["estimate"]
     assert same.to_numpy() == pytest.approx(raw.loc[same.index].to_numpy())
@@ -77,17 +78,39 @@ def test_corrected_values_stand_beside_the_raw_ones(sample):
     assert found[["reliability_x", "reliability_y"]].gt(0.2).all().all()
     assert found[["reliability_x", "reliability_y"]].lt(1).all().all()
     assert corrected.notes(found) == []
-    inside = found[found["kind"] == "within"].set_index("term")
+    inside = found[(found["kind"] == "within") & (found["outcome"] == "satisfaction")].set_index("term")
     assert inside.loc["ex_tools", "corrected_low"] > 0.4
     assert inside.loc["ex_recognition", "corrected_low"] < 0 < inside.loc["ex_recognition", "corrected_high"]
-    versions = corrected.raw_and_corrected(found, "within")
-    assert versions["aspect"].iloc[0] == "tools"
-    assert set(versions["version"]) == {corrected.RAW, corrected.CORRECTED}
-    assert "**0." in corrected.corrected_sentence(found, "within", "satisfaction", "employees")
+    said = corrected.corrected_sentence(found, "within", "satisfaction", "employees")
+    assert "tools and customers' satisfaction" in said
+    assert f"**{inside.loc['ex_tools', 'corrected']:.2f}**" in said
+
+
+def test_the_matrix_has_both_versions_of_every_kpi_side_by_side(sample):
+    found = corrected.corrected_correlations(sample, reps=20, seed=1)
+    matrix = corrected.raw_and_corrected(found, "between")
+    assert list(dict.fromkeys(matrix["measure"])) == [
+        f"{y} {version}" for y in sample.cx_kpis for version in (corrected.RAW, corrected.CORRECTED)
+    ]
+    assert (matrix.groupby("measure")["aspect"].nunique() == 9).all()
+    part = found[found["kind"] == "between"].set_index(["term", "outcome"]).loc[("ex_tools", "ease")]
+    both = matrix[(matrix["aspect"] == "tools") & (matrix["outcome"] == "ease")].set_index("version")
+    assert both.loc[corrected.RAW, "estimate"] == part["estimate"]
+    assert both.loc[corrected.CORRECTED, "conf_high"] == part["corrected_high"]
+    said = words.behind(matrix, "employees")
+    n = {y: rows["n"].iloc[0] for y, rows in matrix.groupby("outcome")}
+    assert said.startswith(f"Behind each cell: ease {n['ease']:,} answers of {part['n_units']:,} employees; ")
+
+
+def test_cells_with_unlike_numbers_are_told_as_a_range():
+    pairs = pd.DataFrame({"outcome": ["a", "a", "b"], "estimate": [0.1, 0.2, np.nan], "n": [1200, 900, 5],
+                          "n_units": [40, 40, 2]})  # fmt: skip
+    assert words.behind(pairs, "teams") == "Behind each cell: a 900 to 1,200 answers of 40 teams."
+    assert words.behind(pairs.iloc[2:], "teams") == ""
 
 
 def test_one_item_per_aspect_corrects_one_side_and_says_so(tmp_path):
-    found = corrected.corrected_correlations(open_study(tmp_path, Plan()), "satisfaction", reps=50, seed=1)
+    found = corrected.corrected_correlations(open_study(tmp_path, Plan()), reps=50, seed=1)
     inside = found[found["kind"] == "within"]
     assert inside["reliability_x"].isna().all()
     assert inside["reliability_y"].notna().all()
@@ -98,13 +121,13 @@ def test_one_item_per_aspect_corrects_one_side_and_says_so(tmp_path):
 
 
 def test_nine_people_carry_no_corrected_correlation(tmp_path):
-    found = corrected.corrected_correlations(open_study(tmp_path, Plan(units=9)), "satisfaction", reps=50, seed=1)
+    found = corrected.corrected_correlations(open_study(tmp_path, Plan(units=9)), reps=50, seed=1)
     assert found[["estimate", "corrected"]].isna().all().all()
     assert set(found["note"]) == {"fewer than 10 employees"}
 
 
 def test_one_wave_has_nothing_to_correct_with(one_wave):
-    found = corrected.corrected_correlations(one_wave, "satisfaction", reps=20, seed=1)
+    found = corrected.corrected_correlations(one_wave, reps=20, seed=1)
     assert found["corrected"].isna().all()
     assert corrected.raw_and_corrected(found, "between").empty
     said = corrected.corrected_sentence(found, "between", "satisfaction", "employees")
@@ -131,15 +154,19 @@ def test_every_aspect_does_what_it_was_made_to(within, between, outcome):
     found = truth.planted_and_found(within, between, outcome)
     assert len(found) == 9
     assert (found["held"] == "yes").sum() >= 8  # 95 % intervals: one of nine may miss
+    assert (found["held_joint"] == "yes").sum() >= 8
     assert (found["held_between"] == "yes").sum() >= 8
     acts = found[found["what"] == WORDS["within"]]
     assert (acts["verdict"] == "higher").all()
     assert (acts["held"] == "yes").all()
     confounded = found[found["what"] == WORDS["confounded"]]
     assert (confounded["between_low"] > 0).all()
-    null = found[found["what"] == WORDS["null"]]
-    assert not null["verdict"].isin(["higher", "lower"]).any()  # adjusted for 27 tests
-    assert truth.truth_sentence(found, outcome).startswith("Of 9 aspects")
+    assert not found.loc[found["what"] != WORDS["within"], "verdict"].isin(["higher", "lower"]).any()
+    held, joint = ((found[column] == "yes").sum() for column in ("held", "held_joint"))
+    said = truth.truth_sentence(found, outcome)
+    assert f"**{held}** taken one at a time and for **{joint}** with all in one model" in said
+    assert said.endswith(f"{len(acts)} of the {len(acts)} that act on it are called clear, and 0 of the "
+                         f"{9 - len(acts)} that do not.")  # fmt: skip
 
 
 def test_confounded_aspects_vanish_within_as_planted(within):
@@ -150,6 +177,7 @@ def test_confounded_aspects_vanish_within_as_planted(within):
 
 
 def test_real_data_have_no_such_table(team_grain):
-    within, between = (step.slopes(team_grain, smallest_share=0.0125, kind=k) for k in ("within", "between"))
+    within, between = judged(team_grain), step.slopes(team_grain, smallest_share=0.0125, kind="between")
+    assert truth.recovered(within, step.slopes(team_grain, smallest_share=0.0125, kind="joint")) is None
     assert truth.planted_and_found(within, between, "ease") is None
     assert truth.truth_sentence(None, "ease") == "not assessed: real data, in which nothing is planted"

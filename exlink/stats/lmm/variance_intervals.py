@@ -18,10 +18,13 @@ from exlink.stats.tidy import check_level, t_quantile
 MOST_PARAMETERS = 6  # variance parameters that are profiled, the residual's counted: searches in as many dimensions
 PROFILE, WALD = "profile", "Wald"
 FAR = 5.0  # errors of an SD from zero beyond which the test of its variance need not be made
+SURE = (
+    6.0  # errors of a share from 0 and 1 from which Wald's interval on the logit scale hardly differs from the profile
+)
 ON_LOG = 4.0  # errors of a variance from its limit from which Wald's interval is made on the log or logit scale
 
 
-def variance_intervals(fit: LmmFit, level: float | None = None) -> pd.DataFrame:
+def variance_intervals(fit: LmmFit, level: float | None = None, *, shares_only: bool = False) -> pd.DataFrame:
     """Return variance and share of every grouping factor, and of the residual, with profile likelihood intervals.
 
     An interval holds every value that the likelihood-ratio test does not reject: its ends are the least and the
@@ -40,6 +43,12 @@ def variance_intervals(fit: LmmFit, level: float | None = None) -> pd.DataFrame:
     not converge, the intervals are Wald's, from the curvature at the optimum: on log and logit scale far from a limit,
     else plain and cut there. ``method`` says which they are.
 
+    Parameters
+    ----------
+    shares_only : bool
+        Leave out the bounds of variances (missing), and take Wald's for shares at least six errors from 0 and 1, where
+        the two hardly differ: for tables that show shares only.
+
     Returns
     -------
     DataFrame: group, variance, variance_low, variance_high, share, share_low, share_high, method ('profile', 'Wald').
@@ -51,14 +60,22 @@ def variance_intervals(fit: LmmFit, level: float | None = None) -> pd.DataFrame:
     parts = _parts(fit)
     estimate = parts(w.best.values, 0.0)
     error = delta_errors(parts, w.best.values, w.covariance)
-    profiled = _profiled(fit)
-    with one_thread():
-        bounds = _by_profile(fit, parts, estimate, error, z) if profiled else _by_wald(estimate, error, z)
+    of_shares = np.arange(len(estimate)) >= len(estimate) // 2
+    profiled = np.full(len(estimate), _profiled(fit))
+    if shares_only:
+        profiled &= of_shares & ~(np.minimum(estimate, 1 - estimate) >= SURE * error)
+    bounds = _by_wald(estimate, error, z)
+    if profiled.any():
+        with one_thread():
+            bounds[profiled] = _by_profile(fit, parts, estimate, error, z, np.flatnonzero(profiled))
+    if shares_only:
+        bounds[~of_shares] = np.nan
     variance, share = np.split(np.column_stack([estimate, bounds]), 2)
     columns = [f"{what}{end}" for what in ("variance", "share") for end in ("", "_low", "_high")]
     table = pd.DataFrame(np.hstack([variance, share]), columns=columns)
     names = [*(g.name for g in w.products.groupings), RESIDUAL]
-    return table.assign(group=names, method=PROFILE if profiled else WALD)[["group", *columns, "method"]]
+    method = np.where(profiled[of_shares], PROFILE, WALD)
+    return table.assign(group=names, method=method)[["group", *columns, "method"]]
 
 
 def _parts(fit: LmmFit) -> Callable[[np.ndarray, float], np.ndarray]:
@@ -90,9 +107,14 @@ def _profiled(fit: LmmFit) -> bool:
 
 
 def _by_profile(
-    fit: LmmFit, parts: Callable[[np.ndarray, float], np.ndarray], estimate: np.ndarray, error: np.ndarray, z: float
+    fit: LmmFit,
+    parts: Callable[[np.ndarray, float], np.ndarray],
+    estimate: np.ndarray,
+    error: np.ndarray,
+    z: float,
+    wanted: np.ndarray,
 ) -> np.ndarray:
-    """Return lower and upper bounds of variances, then shares, (2 f + 2, 2)."""
+    """Return lower and upper bounds of those wanted of the variances, then shares: (wanted, 2)."""
     region, count = Region(fit, z**2), len(estimate) // 2
     all_factors = tuple(range(count - 1))
     least = np.full(len(estimate), -np.inf)
@@ -102,15 +124,15 @@ def _by_profile(
         if near and region.holds_zero((f,)):
             least[[f, count + f]] = 0.0
     alone = bool((least[: count - 1] == 0).all()) and region.holds_zero(all_factors)
-    out = np.empty((len(estimate), 2))
-    for i in range(len(estimate)):
+    out = np.empty((len(wanted), 2))
+    for row, i in enumerate(wanted):
         # SDs, and roots of shares, bend the criterion less than variances do
         def root(at: np.ndarray, i: int = i) -> float:
             return float(np.sqrt(max(parts(at[:-1], at[-1] if i < count else 0.0)[i], 0.0)))
 
         most = 1.0 if i >= count else np.inf
-        out[i, 0] = 0.0 if least[i] == 0 else region.furthest(root, -1, (0.0, most)) ** 2
-        out[i, 1] = 1.0 if alone and i == len(estimate) - 1 else region.furthest(root, 1, (0.0, most)) ** 2
+        out[row, 0] = 0.0 if least[i] == 0 else region.furthest(root, -1, (0.0, most)) ** 2
+        out[row, 1] = 1.0 if alone and i == len(estimate) - 1 else region.furthest(root, 1, (0.0, most)) ** 2
     return out
 
 

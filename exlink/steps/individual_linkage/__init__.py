@@ -11,6 +11,7 @@ from exlink.data.stages import stages
 from exlink.steps.individual_linkage.associations import (
     correlations,
     few_reason,
+    judged_together,
     panel_facts,
     readings,
     side_by_side,
@@ -19,6 +20,6 @@ from exlink.steps.individual_linkage.associations import (
 )
 
 __all__ = [
-    "correlations", "few_reason", "focus_outcome", "panel_facts", "readings", "recovery", "side_by_side", "slopes",
-    "stages", "touchpoint_correlations", "within_reason",
+    "correlations", "few_reason", "focus_outcome", "judged_together", "panel_facts", "readings", "recovery",
+    "side_by_side", "slopes", "stages", "touchpoint_correlations", "within_reason",
 ]  # fmt: skip

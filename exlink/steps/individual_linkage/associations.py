@@ -17,6 +17,9 @@ from exlink.stats.power import adjusted_verdict, p_in_words
 from exlink.stats.slope_matrix import slope_matrix
 from exlink.stats.tidy import TIDY
 
+FORMS = {"within": "marginal", "between": "between", "joint": "joint"}  # what was planted, by kind of slope
+CLEAR = ("higher", "lower")
+
 
 def panel_facts(data: StudyData) -> dict[str, Any]:
     """Return what the linked panel is made of, and whether EX came before CX."""
@@ -62,13 +65,14 @@ def correlations(data: StudyData, *, reps: int, seed: int) -> pd.DataFrame:
 
 
 def slopes(data: StudyData, *, smallest_share: float, kind: str = "within") -> pd.DataFrame:
-    """Return the slope of every CX KPI on every aspect, one aspect at a time, adjusted as one family (M18).
+    """Return the slope of every CX KPI on every aspect, adjusted as one family (M18).
 
     Parameters
     ----------
     smallest_share : float
         Smallest slope that matters, as a share of the KPI's scale per point of the aspect.
-    kind : {'within', 'between'}
+    kind : {'within', 'between', 'joint'}
+        Within or between units, one aspect at a time; 'joint': within units, all aspects in one model per KPI.
 
     Returns
     -------
@@ -76,7 +80,10 @@ def slopes(data: StudyData, *, smallest_share: float, kind: str = "within") -> p
     all rows), n_units, n_cells, sd_within, mde (of one test, before the adjustment), smallest,
     verdict, clear, p_words, planted_kind and planted (simulated data), note.
     """
-    found = slope_matrix(panel_cells(data), data.cx_kpis, aspect_columns(data), data.unit, "wave", kind=kind)
+    joint, form = kind == "joint", FORMS[kind]
+    side = "within" if joint else kind
+    xs = aspect_columns(data)
+    found = slope_matrix(panel_cells(data), data.cx_kpis, xs, data.unit, "wave", kind=side, joint=joint)
     few = found["n_units"] < MIN_UNITS  # a line through nine points looks clear by chance
     found.loc[few, ["estimate", "std_error", "conf_low", "conf_high", "p_value", "p_adjusted", "mde"]] = np.nan
     found.loc[few & (found["note"] == ""), "note"] = f"fewer than {MIN_UNITS} {data.people}"
@@ -86,10 +93,37 @@ def slopes(data: StudyData, *, smallest_share: float, kind: str = "within") -> p
         adjusted_verdict(row.estimate, row.conf_low, row.conf_high, row.p_adjusted, row.smallest)
         for row in found.itertuples()
     ]
-    found["clear"] = found["verdict"].isin(["higher", "lower"])
+    found["clear"] = found["verdict"].isin(CLEAR)
     found["p_words"] = found["p_adjusted"].map(p_in_words)
-    found = with_planted(found, data, "marginal" if kind == "within" else "between")
-    return found.rename(columns={"kind": "planted_kind"})
+    return with_planted(found, data, form).rename(columns={"kind": "planted_kind"})
+
+
+def judged_together(alone: pd.DataFrame, joint: pd.DataFrame) -> pd.DataFrame:
+    """Return the slopes of aspects one at a time, those of one model with all beside them, and what both agree on.
+
+    Taken alone, an aspect borrows from others that move along with it; beside all others, it may lose what is its own.
+    Only what both say is called so.
+
+    Parameters
+    ----------
+    alone, joint : DataFrame
+        `slopes` of kind 'within' and 'joint'.
+
+    Returns
+    -------
+    DataFrame: ``alone`` with verdict and clear as agreed ('inconclusive' where the two differ; the verdict alone where
+    there is no model with all), alone_verdict, joint with joint_low, joint_high, joint_p, joint_verdict, planted_joint.
+    """
+    names = {"estimate": "joint", "conf_low": "joint_low", "conf_high": "joint_high", "p_adjusted": "joint_p",
+             "verdict": "joint_verdict", "planted": "planted_joint"}  # fmt: skip
+    beside = joint.rename(columns=names)[["term", "outcome", *names.values()]]
+    both = alone.rename(columns={"verdict": "alone_verdict"})
+    both = both.merge(beside, on=["term", "outcome"], how="left", validate="one_to_one")
+    stands = (both["alone_verdict"] == both["joint_verdict"]) | both[["alone_verdict", "joint_verdict"]].eq(
+        "not assessed"
+    ).any(axis=1)
+    verdict = both["alone_verdict"].where(stands, "inconclusive")
+    return both.assign(verdict=verdict, clear=verdict.isin(CLEAR))
 
 
 def few_reason(data: StudyData) -> str:
@@ -102,7 +136,7 @@ def readings(within: pd.DataFrame, between: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: aspect, term, outcome, within, between (verdicts), reading, planted_kind, n_units.
+    DataFrame: aspect, term, outcome, verdict_within, verdict_between, reading, planted_kind, n_units.
     """
     keys = ["aspect", "term", "outcome"]
     both = within[[*keys, "verdict", "planted_kind", "n_units"]].merge(

@@ -11,18 +11,18 @@ from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, panel_cel
 from exlink.data.wording import in_words
 from exlink.stats.disattenuation import disattenuated
 
-RAW, CORRECTED = "as measured", "corrected for unreliability"
+RAW, CORRECTED = "as measured", "corrected"
 
 
-def corrected_correlations(data: StudyData, outcome: str, *, reps: int, seed: int) -> pd.DataFrame:
-    """Return the correlation of one CX KPI with every aspect, raw and corrected, within and between units.
+def corrected_correlations(data: StudyData, *, reps: int, seed: int) -> pd.DataFrame:
+    """Return the correlation of every CX KPI with every aspect, raw and corrected, within and between units.
 
     Returns
     -------
     DataFrame: aspect (label) and the columns of :func:`exlink.stats.disattenuation.disattenuated`.
     """
     found = disattenuated(
-        panel_cells(data), [outcome], aspect_columns(data), data.unit, "wave", items=aspect_items(data), reps=reps,
+        panel_cells(data), data.cx_kpis, aspect_columns(data), data.unit, "wave", items=aspect_items(data), reps=reps,
         seed=seed,
     )  # fmt: skip
     found.insert(0, "aspect", found["term"].map(lambda t: column_label(data, t)))
@@ -36,25 +36,32 @@ def corrected_correlations(data: StudyData, outcome: str, *, reps: int, seed: in
 
 
 def raw_and_corrected(found: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Return both versions of one kind under each other, aspects with the strongest correlation first."""
-    part = found[(found["kind"] == kind) & found["corrected"].notna()].sort_values("estimate", ascending=False)
+    """Return the matrix of one kind with both versions of every KPI side by side; empty where nothing is corrected.
+
+    Returns
+    -------
+    DataFrame: aspect, outcome, version, measure (KPI and version: the matrix's column), estimate, conf_low,
+    conf_high, n, n_units, KPI by KPI.
+    """
+    part = found[found["kind"] == kind]
+    if not part["corrected"].notna().any():
+        return part.iloc[:0].assign(version="", measure="")
     names = {"corrected": "estimate", "corrected_low": "conf_low", "corrected_high": "conf_high"}
-    kept = ["aspect", "estimate", "conf_low", "conf_high", "n", "n_units"]
-    both = part[["aspect", *names, "n", "n_units"]].rename(columns=names)
-    out = pd.concat([part[kept].assign(version=RAW), both.assign(version=CORRECTED)])
-    places = {a: k for k, a in enumerate(part["aspect"])}
-    return (
-        out.assign(place=out["aspect"].map(places))
-        .sort_values(["place", "version"], ascending=[True, True], ignore_index=True)
-        .drop(columns="place")
-    )
+    kept = ["aspect", "outcome", "n", "n_units"]
+    raw = part[[*kept, *names.values()]].assign(version=RAW)
+    both = pd.concat([raw, part[[*kept, *names]].rename(columns=names).assign(version=CORRECTED)])
+    both.insert(2, "measure", both["outcome"] + " " + both["version"])
+    places = {y: k for k, y in enumerate(dict.fromkeys(part["outcome"]))}
+    order = both["outcome"].map(places) * 2 + (both["version"] == CORRECTED)
+    return both.iloc[np.argsort(order.to_numpy(), kind="stable")].reset_index(drop=True)
 
 
 def corrected_sentence(found: pd.DataFrame, kind: str, outcome: str, people: str) -> str:
-    """Return what unreliability hides in one kind of correlation, at the strongest pair."""
-    part = found[(found["kind"] == kind) & found["corrected"].notna()]
+    """Return what unreliability hides in one kind of correlation with one KPI, at the strongest pair."""
+    of_kpi = found[(found["kind"] == kind) & (found["outcome"] == outcome)]
+    part = of_kpi[of_kpi["corrected"].notna()]
     if part.empty:
-        why = notes(found[found["kind"] == kind])
+        why = notes(of_kpi)
         return f"not assessed: no correlation {kind} {people} can be corrected" + (
             f" ({why[0].rstrip('.')})" if why else ""
         )

@@ -10,7 +10,7 @@ from exlink.data.panel import aspect_columns, column_label, panel_cells
 from exlink.data.wording import in_words
 from exlink.errors import EstimationError
 from exlink.stats.correlation import collapse
-from exlink.stats.importance import LMG, Importance, importance
+from exlink.stats.importance import LMG, Importance, importance, places
 from exlink.stats.moments import within_moments
 from exlink.stats.multiplicity import benjamini_hochberg
 
@@ -51,7 +51,7 @@ def importance_table(data: StudyData, found: Importance) -> pd.DataFrame:
     out = main.assign(
         p_adjusted=adjusted,
         weight=other, aspect=[column_label(data, t) for t in main.index],
-        ranks=[_places(r.rank_low, r.rank_high) for r in main.itertuples()],
+        ranks=[places(r.rank_low, r.rank_high) for r in main.itertuples()],
         direction=np.select([up, down], ["with", "against"], "not clear"),
     ).reset_index()  # fmt: skip
     columns = ["aspect", "term", "method", "share", "conf_low", "conf_high", "rank", "ranks", "weight", "slope",
@@ -78,7 +78,3 @@ def importance_sentence(data: StudyData, found: Importance, outcome: str) -> str
         f"{top['share']:.0%} (95 % interval {top['conf_low']:.0%} to {top['conf_high']:.0%}; place {top['ranks']} of "
         f"{len(table)}). Half of it or more lies with {in_words(list(half['aspect']))}. {clear} {warned}"
     ).rstrip()
-
-
-def _places(low: float, high: float) -> str:
-    return "–" if np.isnan(low) else f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"

@@ -10,7 +10,7 @@ from exlink.data.panel import aspect_columns, column_label, overall_columns, pan
 from exlink.data.wording import in_words
 from exlink.errors import EstimationError
 from exlink.stats.bootstrap import bootstrap
-from exlink.stats.composite import composite
+from exlink.stats.composite import Composite, composite
 from exlink.stats.correlation import collapse
 from exlink.stats.moments import UnitMoments, within_moments
 from exlink.stats.tidy import TIDY, draws_frame, t_quantile
@@ -38,41 +38,63 @@ def overall_reason(data: StudyData) -> str:
 
 def tautology(data: StudyData) -> str:
     """Return why the overall score cannot be explained by the aspects (it is made of them), or ``""``."""
-    overall = overall_score(data)
-    try:
-        found = composite(data.exposures(), overall, aspect_columns(data))
-    except EstimationError:
-        return ""  # too few answers to tell; whatever needs them says so itself
-    if not found.found:
+    found = _made_of_aspects(data)
+    if found is None or not found.found:
         return ""
-    made = found.reason(f"employees' {column_label(data, overall)} score", "the aspects")
+    made = found.reason(_own_score(data), "the aspects")
     return f"not assessed: {made}. What it hangs on is arithmetic, and it knows nothing that the aspects do not"
 
 
-def two_rankings(data: StudyData, outcome: str) -> pd.DataFrame | str:
+def caution(data: StudyData) -> str:
+    """Return the sentence that warns of an overall score with little of its own, or ``""``."""
+    found = _made_of_aspects(data)
+    if found is None or not found.nearly:
+        return ""
+    made = found.reason(_own_score(data), "the aspects")
+    return f"{made[0].upper()}{made[1:]}: read what weighs in it as arithmetic, not as what employees care for."
+
+
+def _made_of_aspects(data: StudyData) -> Composite | None:
+    try:
+        return composite(data.exposures(), overall_score(data), aspect_columns(data))
+    except EstimationError:
+        return None  # too few answers to tell; whatever needs them says so itself
+
+
+def _own_score(data: StudyData) -> str:
+    return f"employees' {column_label(data, overall_score(data))} score"
+
+
+def two_rankings(data: StudyData, joint: pd.DataFrame, outcome: str) -> pd.DataFrame | str:
     """Return what each aspect weighs in employees' overall score and what it does for customers, both within units.
+
+    Parameters
+    ----------
+    joint : DataFrame
+        Slopes of all aspects in one model, with verdicts: `slopes` of kind 'joint'.
 
     Returns
     -------
     DataFrame: aspect (label), weight (points of the overall score per point of the aspect, all aspects in one
-    model), weight_low, weight_high, rank_overall, tidy columns for the CX ``outcome``, rank_cx, n_units;
-    in the order of the overall score. A string says why it cannot be assessed.
+    model), weight_low, weight_high, rank_overall, tidy columns for the CX ``outcome``, p_adjusted (over all KPIs and
+    aspects), verdict, rank_cx, n_units; in the order of the overall score. A string says why it cannot be assessed.
     """
     overall, xs = overall_score(data), aspect_columns(data)
     exposures = data.exposures()
     score = exposures[overall]
     asked = exposures.assign(n_overall=score.notna().astype(int), sum_overall=score.fillna(0.0))
+    effects = joint[joint["outcome"] == outcome].set_index("term").loc[xs].reset_index()
+    if effects["estimate"].isna().any():
+        return f"not assessed: {effects.loc[effects['estimate'].isna(), 'note'].iloc[0]}"
     try:
         weights = within_slope(asked, "overall", xs, data.unit, "wave").table
-        effects = within_slope(panel_cells(data), outcome, xs, data.unit, "wave").table
     except EstimationError as error:
         return f"not assessed: {error}"
-    table = effects[[*TIDY, "n_units"]].assign(
+    table = effects[["aspect", *TIDY, "p_adjusted", "verdict", "n_units"]].assign(
         weight=weights["estimate"], weight_low=weights["conf_low"], weight_high=weights["conf_high"]
     )
     table["rank_overall"] = table["weight"].rank(ascending=False, method="first").astype(int)
     table["rank_cx"] = table["estimate"].rank(ascending=False, method="first").astype(int)
-    table.insert(0, "aspect", table["term"].map(lambda t: data.label(t.removeprefix("ex_"))))
     return table.sort_values("rank_overall", ignore_index=True)
 
 
@@ -144,30 +166,41 @@ def _moments(data: StudyData, outcome: str) -> UnitMoments | str:
 def advice(rankings: pd.DataFrame, top: int = 2) -> tuple[list[str], list[str], list[str]]:
     """Return where the overall score would have sent you, and what clearly goes with and against customers' answers."""
     by_overall = rankings.sort_values("rank_overall")["aspect"].head(top)
-    clear = rankings[rankings["conf_low"] > 0].sort_values("rank_cx")["aspect"].head(top)
-    against = rankings[rankings["conf_high"] < 0].sort_values("rank_cx", ascending=False)["aspect"]
+    clear = rankings[rankings["verdict"] == "higher"].sort_values("rank_cx")["aspect"].head(top)
+    against = rankings[rankings["verdict"] == "lower"].sort_values("rank_cx", ascending=False)["aspect"]
     return list(by_overall), list(clear), list(against)
 
 
 def advice_sentence(rankings: pd.DataFrame, outcome: str) -> str:
-    """Return in one sentence what the overall score alone would have told you to do, and whether that is right."""
+    """Return what the overall score alone would have told you to do, and what is known of that; verdicts adjusted."""
     sent, right, against = advice(rankings)
-    warned = f" Customers' {outcome} moves *against* {in_words(against)}: more of it goes with less." if against else ""
     first = f"The overall score alone would have sent you to **{' and '.join(sent)}**, which weigh most in it"
-    if not right:
-        return f"{first}; no aspect clearly goes with customers' {outcome} within the same people.{warned}"
     missed = [aspect for aspect in sent if aspect not in right]
     if not missed:
-        return f"{first}; these also go most with customers' {outcome}.{warned}"
-    chosen = rankings.set_index("aspect").loc[missed]
-    idle = [a for a, row in chosen.iterrows() if row["conf_low"] <= 0]
-    tail = f"; {' and '.join(idle)} would have been money spent on the score, not on customers" if idle else ""
-    return f"{first}. What moves with customers' {outcome} is **{' and '.join(right)}**{tail}.{warned}"
+        said = f"{first}; these also go most with customers' {outcome}."
+    elif right:
+        said = f"{first}. What clearly moves with customers' {outcome} is **{' and '.join(right)}**."
+    else:
+        said = f"{first}; no aspect clearly goes with customers' {outcome} within the same people."
+    warned = f"Customers' {outcome} moves *against* {in_words(against)}: more of it goes with less." if against else ""
+    told = rankings.set_index("aspect")["verdict"].loc[missed]
+    return " ".join(filter(None, [said, *_of_missed(told, outcome), warned]))
 
 
-def trap_sentence(rankings: pd.DataFrame, fits: pd.DataFrame | str, outcome: str) -> str:
-    """Return the advice of the overall score and how much it and the aspects account for."""
-    said = advice_sentence(rankings, outcome)
+def _of_missed(told: pd.Series, outcome: str) -> list[str]:
+    """Return what is known of aspects that weigh most in the overall score and do not lead for customers."""
+    names = {word: in_words(list(told.index[told == word])) for word in told.unique()}
+    sentences = {
+        "higher": "By less, it also goes with {}.",
+        "no meaningful association": f"With {{}}, nothing that matters moves in customers' {outcome}.",
+        "inconclusive": "Whether anything moves for customers with {} is inconclusive.",
+    }
+    return [sentence.format(names[word]) for word, sentence in sentences.items() if word in names]
+
+
+def trap_sentence(rankings: pd.DataFrame, fits: pd.DataFrame | str, outcome: str, caution: str = "") -> str:
+    """Return the advice of the overall score and how much it and the aspects account for, behind any caution."""
+    said = f"{caution} {advice_sentence(rankings, outcome)}".lstrip()
     if isinstance(fits, str):
         return f"{said} How much of the movement each accounts for is {fits.rstrip('.')}."
     alone, aspects = (fits.set_index("model").loc[m] for m in (ALONE, ASPECTS))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.stats.reliability import contacts_needed, reliability_of_mean
+from exlink.stats.shrinkage import shrunken_means
 
 BINS = 10  # at most; fewer where a bar would hold fewer people than may be shown
 TAILS = (0.03, 0.97)  # quantiles of the means at which the first and the last bar begin to collect the rest
@@ -18,9 +19,7 @@ NOTHING = 1e-6  # share of variance that counts as none: a million answers would
 
 def answers_per_unit(data: StudyData) -> pd.DataFrame:
     """Return, per CX KPI and unit with answers, how many there are in the study and in the last quarter with any."""
-    start = data.query(
-        "SELECT date_trunc('quarter', max(started_at)) AS start FROM interactions WHERE has_cx ORDER BY 1"
-    )["start"].iloc[0]
+    start = _quarter_start(data)
     picks = ", ".join(
         f"count({y}) AS n_{y}, count_if({y} IS NOT NULL AND started_at >= TIMESTAMP '{start}') AS last_{y}, "
         f"coalesce(sum(CASE WHEN started_at >= TIMESTAMP '{start}' THEN {y} END), 0) AS sum_{y}"
@@ -29,11 +28,18 @@ def answers_per_unit(data: StudyData) -> pd.DataFrame:
     return data.query(f"SELECT {data.unit}, {picks} FROM interactions WHERE has_cx GROUP BY ALL ORDER BY 1")
 
 
+def _quarter_start(data: StudyData) -> Any:
+    """Return the first day of the last quarter with a customer's answer."""
+    return data.query(
+        "SELECT date_trunc('quarter', max(started_at)) AS start FROM interactions WHERE has_cx ORDER BY 1"
+    )["start"].iloc[0]
+
+
 def reliability(data: StudyData, found: pd.DataFrame, *, needed: float) -> pd.DataFrame:
     """Return how far the mean of a unit's customers' answers can be trusted, per CX KPI.
 
-    Signal is what stays with the unit apart from its team; noise is everything a contact brings with it:
-    customer, reason, chance.
+    Signal is what stays with the unit apart from its team, whose differences are left out: it is the reliability of
+    differences between people of the same team. Noise is everything a contact brings with it: customer, reason, chance.
 
     Returns
     -------
@@ -101,10 +107,12 @@ def spread_sentence(facts: dict[str, Any], people: str) -> str:
         return ""
     apart = facts["apart_share"]
     told = "Too few" if np.isnan(apart) else f"{apart:.0%}"
+    pulled = "the level of its team, and that to the average of all" if facts["in_teams"] else "the average of all"
     return (
         f"Means of the last quarter spread by {facts['sd_raw']:.2f} points as answered, by {facts['sd_shrunken']:.2f} "
-        f"once chance is taken out. The middle one of {facts['n_units']:,} {people} could hold any place in a range of "
-        f"{facts['rank_width']:.0%} of all ranks. {told} can be told from the average at all."
+        f"once chance is taken out: each is pulled to {pulled}. The middle one of {facts['n_units']:,} {people} could "
+        f"hold any place in a range of {facts['rank_width']:.0%} of all ranks. {told} can be told from the average at "
+        "all."
     )
 
 
@@ -113,38 +121,51 @@ def last_quarter(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the last quarter's means as answered and as shrunken, binned, and how little ranks are known (M22).
 
+    A mean is shrunken to the level of the unit's team, and that to the average: what a team has in common is no noise
+    of its people, and no difference between them either.
+
     Returns
     -------
     frame : kind ('as answered', 'shrunken'), left, right, n_units — a histogram; no row is a person.
-    facts : n_units, sd_raw, sd_shrunken, rank_width (median width of the 95 % rank interval as a share of all
-        ranks), apart_share (share of units whose interval leaves out the average; NaN for a few units only).
+    facts : n_units, sd_raw, sd_shrunken, centre, in_teams (whether there are teams to be pulled to), rank_width (median
+        width of the 95 % rank interval as a share of all ranks), apart_share (share of units whose interval leaves out
+        the average; NaN for a few units only).
     """
     counts = answers_per_unit(data)
     used = counts[counts[f"last_{outcome}"] > 0]
     n, raw = used[f"last_{outcome}"].to_numpy(float), (used[f"sum_{outcome}"] / used[f"last_{outcome}"]).to_numpy(float)
     by = found[found["outcome"] == outcome].set_index("term")["variance"]
-    signal = float(by[data.unit])
-    noise = float(by.drop([data.unit, "team_id"], errors="ignore").sum())
-    weight = signal / (signal + noise / n) if signal > 0 else np.zeros(len(n))
-    centre = float(np.average(raw, weights=1 / (signal + noise / n)))
-    shrunken = centre + weight * (raw - centre)
-    spread = np.sqrt(signal * (1 - weight))
-    draws = shrunken + spread * np.random.default_rng(seed).standard_normal((DRAWS, len(n)))
-    ranks = draws.argsort(axis=1).argsort(axis=1)
+    team = 0.0 if data.unit == "team_id" else float(by.get("team_id", 0.0))
+    left = shrunken_means(
+        raw, n, teams_of(data, used[data.unit]) if team > 0 else np.zeros(len(n), dtype=int), own=float(by[data.unit]),
+        between=team, noise=float(by.drop([data.unit, "team_id"], errors="ignore").sum()),
+    )  # fmt: skip
+    ranks = left.draws(DRAWS, seed=seed).argsort(axis=1).argsort(axis=1)
     low, high = np.quantile(ranks, [0.025, 0.975], axis=0)
-    apart = np.abs(shrunken - centre) > 1.96 * spread
+    apart = np.abs(left.mean - left.centre) > 1.96 * left.spread
     enough = apart.sum() == 0 or apart.sum() >= data.study.privacy.min_group
     facts = {
-        "n_units": len(n), "sd_raw": float(raw.std()), "sd_shrunken": float(shrunken.std()), "centre": centre,
-        "rank_width": float(np.median((high - low + 1) / len(n))),
+        "n_units": len(n), "sd_raw": float(raw.std()), "sd_shrunken": float(left.mean.std()), "centre": left.centre,
+        "in_teams": team > 0, "rank_width": float(np.median((high - low + 1) / len(n))),
         "apart_share": float(apart.mean()) if enough else float("nan"),
     }  # fmt: skip
     low, high = np.quantile(raw, TAILS)
     bars = min(BINS, max(1, len(n) // data.study.privacy.min_group))
-    edges = np.linspace(low, high, bars + 1) if high > low else np.array([centre - 0.5, centre + 0.5])
+    edges = np.linspace(low, high, bars + 1) if high > low else np.array([left.centre - 0.5, left.centre + 0.5])
     parts = [
         pd.DataFrame({"kind": kind, "left": edges[:-1], "right": edges[1:],
                       "n_units": np.histogram(values.clip(edges[0], edges[-1]), edges)[0]})
-        for kind, values in (("as answered", raw), ("shrunken", shrunken))
+        for kind, values in (("as answered", raw), ("shrunken", left.mean))
     ]  # fmt: skip
     return pd.concat(parts, ignore_index=True), facts
+
+
+def teams_of(data: StudyData, units: pd.Series) -> np.ndarray:
+    """Return the code of each unit's team in the last quarter: of most of its linked answers; without one, its own."""
+    rows = data.query(
+        f"SELECT {data.unit} AS who, team_id, count(*) AS answers FROM linked WHERE has_cx AND started_at >= "
+        f"TIMESTAMP '{_quarter_start(data)}' AND team_id IS NOT NULL GROUP BY ALL ORDER BY 1, 3 DESC, 2"
+    )
+    team = units.map(rows.drop_duplicates("who").set_index("who")["team_id"])
+    # a name of a unit never passes for a name of a team
+    return pd.factorize(pd.Series(list(zip(team.isna(), team.fillna(units), strict=True))))[0]

@@ -98,7 +98,7 @@ def _of_one(rows: pd.DataFrame, y: str, wanted: list[str], unit: str) -> pd.Data
     if not factors:
         raise EstimationError(f"{y}: none of {', '.join(wanted)} repeats often enough to be told from single contacts.")
     fit = fit_lmm(f"{y} ~ 1", rows, random=dict.fromkeys(factors, "1"))
-    table = variance_intervals(fit)
+    table = variance_intervals(fit, shares_only=True)  # a third of the time of all bounds
     names = {"share": "estimate", "share_low": "conf_low", "share_high": "conf_high"}
     kept = table.rename(columns=names)[[*names.values(), "variance"]]
     levels = [*(int(fit.ngroups[f]) for f in factors), fit.nobs]

@@ -58,12 +58,35 @@ def correlations_sentence(pairs: pd.DataFrame, kind: str, people: str) -> str:
         f"{kind.capitalize()} {same}{people}, the strongest pair is **{top['aspect']} and customers' {top['outcome']}: "
         f"{signed(top['estimate'])}** (95 % interval {signed(top['conf_low'])} to {signed(top['conf_high'])}; "
         f"{top['n_units']:,} {people}). The intervals of {clear} of {len(part)} pairs leave out zero; "
-        "they are not adjusted for looking at so many."
+        f"they are not adjusted for looking at so many. {behind(part, people)}"
     )
 
 
+def behind(pairs: pd.DataFrame, people: str, by: str = "outcome") -> str:
+    """Return how many answers and people stand behind the cells of a figure, column by column; ``""`` if none."""
+    known = pairs[pairs["estimate"].notna()]
+    if known.empty:
+        return ""
+    said = [
+        f"{name} {_span(rows['n'])} answers of {_span(rows['n_units'])} {people}"
+        for name, rows in known.groupby(by, sort=False, observed=True)
+    ]
+    return f"Behind each cell: {'; '.join(said)}."
+
+
+def _span(counts: pd.Series) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
 def slopes_sentence(within: pd.DataFrame, outcome: str, people: str) -> str:
-    """Return what the slopes of one outcome say, with what was too small to be seen."""
+    """Return what the slopes of one outcome say, alone and in one model, with what was too small to be seen.
+
+    Parameters
+    ----------
+    within : DataFrame
+        `judged_together`.
+    """
     up, down = (strongest(within, outcome, verdict) for verdict in ("higher", "lower"))
     part = within[within["outcome"] == outcome]
     seen = (
@@ -71,23 +94,47 @@ def slopes_sentence(within: pd.DataFrame, outcome: str, people: str) -> str:
         "only one tried; after adjustment for many tests it must be larger."
     )
     tests = f"Tried: {len(part)} aspects for {outcome}, {int(within['p_adjusted'].notna().sum())} slopes in all."
+    rest = " ".join(filter(None, [_borrowed_words(part), tests, seen]))
     if up.empty and down.empty:
-        return f"**No aspect clearly moves with customers' {outcome} within the same {people}.** {tests} {seen}"
+        return f"**No aspect clearly moves with customers' {outcome} within the same {people}.** {rest}"
     said = [_when_better(rows, outcome, people) for rows in (up, down) if len(rows)]
     against = f" Against what one would expect: {in_words(list(down['aspect']))}." if len(down) else ""
-    return f"{' '.join(said)}{against} {tests} {seen}"
+    return f"{' '.join(said)}{against} {rest}"
+
+
+def borrowed(within: pd.DataFrame) -> pd.DataFrame:
+    """Return the slopes that are clear alone, and not as soon as all aspects stand in one model."""
+    return within[within["alone_verdict"].isin(["higher", "lower"]) & ~within["clear"]]
+
+
+def _borrowed_words(within: pd.DataFrame) -> str:
+    rows = borrowed(within)
+    if rows.empty:
+        return ""
+    names = in_words([f"{r.aspect} on {r.outcome}" for r in rows.itertuples()])
+    return f"Clear alone and not beside the other aspects, from which it may borrow, and so inconclusive: {names}."
 
 
 def _when_better(rows: pd.DataFrame, outcome: str, people: str) -> str:
     """Return what goes with a point more of the first of ``rows``, and the names and slopes of the others."""
     first = rows.iloc[0]
-    others = [f"{row.aspect} ({signed(row.estimate)})" for row in rows.iloc[1:].itertuples()]
+    others = [f"{row.aspect} ({signed(row.estimate)}{_beside(row.joint)})" for row in rows.iloc[1:].itertuples()]
     more = f" Then {', '.join(others)}." if others else ""
+    joint = (
+        f"; {signed(first['joint'])} ({signed(first['joint_low'])} to {signed(first['joint_high'])}) beside all other "
+        "aspects"
+        if np.isfinite(first["joint"])
+        else "; the aspects cannot be taken together"
+    )
     return (
         f"**When {first['aspect']} is a point better than usual, customers' {outcome} is "
         f"{abs(first['estimate']):.2f} points {first['verdict']}** (95 % interval {signed(first['conf_low'])} to "
-        f"{signed(first['conf_high'])}; {first['n']:,} answers, {first['n_units']:,} {people}).{more}"
+        f"{signed(first['conf_high'])}{joint}; {first['n']:,} answers, {first['n_units']:,} {people}).{more}"
     )
+
+
+def _beside(joint: float) -> str:
+    return f", beside the others {signed(joint)}" if np.isfinite(joint) else ""
 
 
 def slopes_notes(within: pd.DataFrame, smallest_share: float) -> list[str]:
@@ -99,6 +146,10 @@ def slopes_notes(within: pd.DataFrame, smallest_share: float) -> list[str]:
         f"{seen}.",
         f"No meaningful association: the whole interval is closer to zero than {smallest_share:.2%} of the KPI's scale "
         f"({small}).",
+        "The verdict is what the slope alone and the one beside all other aspects agree on, each adjusted for many "
+        "tests, and inconclusive where they do not; where aspects cannot be taken together, it is that of the slope "
+        "alone.",
+        *filter(None, [_borrowed_words(within)]),
     ]
 
 
@@ -106,8 +157,9 @@ def clear_words(within: pd.DataFrame) -> str:
     """Return the clear slopes in words, for those who listen to the page."""
     up = within[within["clear"]]
     if up.empty:
-        return "None is clear of zero."
-    return "Clear: " + "; ".join(f"{r.aspect} on {r.outcome} {signed(r.estimate)}" for r in up.itertuples()) + "."
+        return "None is clear of zero both alone and beside the other aspects."
+    said = "; ".join(f"{r.aspect} on {r.outcome} {signed(r.estimate)}{_beside(r.joint)}" for r in up.itertuples())
+    return f"Clear both alone and beside the other aspects: {said}."
 
 
 def readings_sentence(both: pd.DataFrame, outcome: str, people: str) -> str:

@@ -124,6 +124,19 @@ def test_wald_s_errors_are_those_of_the_mean_squares(monkeypatch):
     np.testing.assert_allclose(bounds, 1 / (1 + np.exp(-logit)), rtol=1e-4)
 
 
+def test_bounds_of_shares_alone_are_profiled_where_wald_s_are_not_sure():
+    """Customers and the residual are far from 0 and 1 by their errors; a tenth of an interval's length is chance's."""
+    fit = fit_lmm("y ~ 1", crossed(np.random.default_rng(4), 0.05, 0.8), BOTH)
+    whole, quick = (variance_intervals(fit, shares_only=only).set_index("group") for only in (False, True))
+    assert quick.loc["e", "method"] == "profile"
+    assert (quick.loc[["c", "Residual"], "method"] == "Wald").all()
+    assert quick[["variance_low", "variance_high"]].isna().all().all()
+    for end in ("share_low", "share_high"):
+        assert quick.loc["e", end] == pytest.approx(whole.loc["e", end], rel=1e-6)
+        length = (whole["share_high"] - whole["share_low"])[["c", "Residual"]]
+        assert ((quick[end] - whole[end])[["c", "Residual"]].abs() < 0.1 * length).all()
+
+
 def test_numbers_are_those_of_the_fit_and_shares_make_a_whole():
     fit = fit_lmm("y ~ 1", crossed(np.random.default_rng(3), 0.3, 0.5), BOTH)
     found = variance_intervals(fit).set_index("group")
