@@ -68,8 +68,8 @@ def test_equal_groups_are_mostly_found_equal():
 def test_low_estimates_do_not_weigh_more(units, size):
     """200 studies of equal groups, ICC 0.06, small ones too: no bias, and intervals that hold what they say.
 
-    Errors taken at each group's own estimate made 0.045 of it with 12 units × 10 answers. The estimate of a single
-    group is itself too low by up to 0.004 there. 95 % nominal: 180 of 200 is the 0.1 % point of a binomial.
+    Errors taken at each group's own estimate make 0.041 of it with 12 units × 10 answers. 95 % nominal: 180 of 200 is
+    the 0.1 % point of a binomial.
     """
     fits = [pooled_icc(cells(s, [0.06] * 4, units, size), "y", "g", "u") for s in range(200)]
     average = pd.concat([f.average for f in fits])
