@@ -17,7 +17,7 @@ from exlink.errors import ParameterError
 from exlink.steps import business_rollup as step
 from exlink.steps.business_rollup import links, words
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, STAY
-from exlink.steps.readiness import verdicts
+from exlink.steps.readiness import detectable, linked, verdicts
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 REPS = 400
@@ -415,7 +415,7 @@ def test_too_few_leavers_give_no_link_and_no_number():
     assert "fewer than 30 people" in part.note
     assert str(events) not in part.note + part.detail
     coverage = {"ex": 0.8, "cx": 0.5}
-    line = verdicts.verdicts(data, coverage, verdicts.detectable_slopes(data), 2.0).set_index("question")
+    line = verdicts.verdicts(data, coverage, detectable.detectable_slopes(data), 2.0).set_index("question")
     assert line.at["Who leaves, and is it EX?", "verdict"] == "not assessable"
     assert str(events) not in line.at["Who leaves, and is it EX?", "why"]
 
@@ -429,7 +429,7 @@ def test_who_left_for_unknown_reasons_counts_nowhere_as_voluntary_and_is_told(sa
     assert (
         step.workforce(unsure).leavers == (people["voluntary"] & (people["left_on"] > pd.Timestamp("2025-09-30"))).sum()
     )
-    line = verdicts._attrition(unsure).why
+    line = linked.attrition(unsure).why
     assert line.startswith(f"{events} people left")
     sentence = reasons_sentence(unsure)
     assert "fewer than 8 of those who left" in sentence
