@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from exlink.errors import EstimationError
+from exlink.stats.power import adjusted_verdict
 
 
 def benjamini_hochberg(p_values: Any, *, family: Any = None) -> np.ndarray:
@@ -41,3 +42,10 @@ def benjamini_hochberg(p_values: Any, *, family: Any = None) -> np.ndarray:
         ranks = np.arange(m, 0, -1)
         adjusted[order] = np.minimum(np.minimum.accumulate(p[order] * m / ranks), 1.0)
     return adjusted
+
+
+def judged(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Return tidy rows, one family of tests, with ``p_adjusted`` and the ``verdict`` that survives the adjustment."""
+    adjusted = benjamini_hochberg(estimates["p_value"])
+    bounds = zip(estimates["estimate"], estimates["conf_low"], estimates["conf_high"], adjusted, strict=True)
+    return estimates.assign(p_adjusted=adjusted, verdict=[adjusted_verdict(*row) for row in bounds])

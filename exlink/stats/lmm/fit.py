@@ -15,7 +15,7 @@ from exlink.stats.lmm.criterion import solve
 from exlink.stats.lmm.elimination import factor
 from exlink.stats.lmm.inference import ParameterErrors, degrees_of_freedom, parameter_errors
 from exlink.stats.lmm.modes import conditional_modes
-from exlink.stats.lmm.optimise import Entries, Optimum, free_of, optimise, unpack
+from exlink.stats.lmm.optimise import EDGE, Entries, Optimum, free_of, optimise, unpack
 from exlink.stats.lmm.products import Products
 from exlink.stats.lmm.robust import Robust, robust
 from exlink.stats.lmm.summary import summary
@@ -31,7 +31,6 @@ FEW_LEVELS = "grouping factors with < 5 sampled levels may give unreliable estim
 NOT_CONVERGED = "Model failed to converge"
 FEW_DEGREES = 4.0  # of robust errors: below, the errors themselves are off by a third and more (1 / sqrt(2 df))
 FULL = 1e3  # an SD of random effects, of the residual's, that no weights of single rows tell from any larger one
-TOLERANCE = 1e-4  # lme4's isSingular(), here on standardised columns, so that units do not matter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,7 +205,7 @@ def fit_products(
     raw = [units.factor(f, t) for f, t in enumerate(factors)]
     criterion = float(found.criterion + units.constant(found.degrees, products.log_weights, reml=reml))
     parts = shares(products, factors, found.beta, found.square / found.degrees)
-    singular = any(np.any(np.abs(np.diag(t)) < TOLERANCE) for t in best.at.factors)
+    singular = any(np.any(np.abs(np.diag(t)) < EDGE) for t in best.at.factors)
     return LmmFit(
         formula=text, fixef=pd.Series(beta, index=names), std_error=_errors(vcov, names),
         robust_std_error=_errors(robust_vcov, names), robust_kind=clustered.kind,

@@ -31,7 +31,7 @@ LEAST_LEFT = 0.3  # share of the variance that a start leaves to the residual
 STEP = 1e-4  # of differences between gradients
 CHEAP = 2_000  # effects in the dense remainder up to which the curvature is observed, not averaged
 LOST = 1e-6  # curvature, relative to the largest, below which a direction is flat: differences are no finer
-EDGE = 1e-4  # lme4's isSingular: a diagonal entry of T below it
+EDGE = 1e-4  # lme4's isSingular: a diagonal entry of T below it, here in orthonormal columns: units do not matter
 
 
 @dataclass(frozen=True, slots=True, eq=False)

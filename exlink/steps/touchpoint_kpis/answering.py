@@ -12,8 +12,8 @@ from exlink.data.exposures import slug
 from exlink.data.wording import signed
 from exlink.errors import EstimationError
 from exlink.stats.intervals import group_means
-from exlink.stats.multiplicity import benjamini_hochberg
-from exlink.stats.power import adjusted_verdict, minimum_detectable
+from exlink.stats.multiplicity import judged
+from exlink.stats.power import minimum_detectable
 from exlink.stats.proportions import group_shares
 from exlink.stats.within_between import between_slope
 
@@ -139,10 +139,7 @@ def safety_slopes(data: StudyData, found: Answering, aspect: str) -> pd.DataFram
                      "n": int(slope["n"]), "n_units": len(teams)})  # fmt: skip
     if not rows:
         return pd.DataFrame(columns=SLOPES)
-    frame = pd.DataFrame(rows)
-    frame["p_adjusted"] = benjamini_hochberg(frame["p_value"])
-    frame["verdict"] = [adjusted_verdict(r.estimate, r.conf_low, r.conf_high, r.p_adjusted) for r in frame.itertuples()]
-    return frame[SLOPES]
+    return judged(pd.DataFrame(rows))[SLOPES]
 
 
 def safety_sentence(data: StudyData, found: Answering, aspect: str) -> str:

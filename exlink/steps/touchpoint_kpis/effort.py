@@ -19,8 +19,8 @@ from exlink.data.panel import panel_cells
 from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
 from exlink.stats.intervals import group_means
-from exlink.stats.multiplicity import benjamini_hochberg
-from exlink.stats.power import adjusted_verdict, minimum_detectable
+from exlink.stats.multiplicity import judged
+from exlink.stats.power import minimum_detectable
 from exlink.stats.within_between import within_slope
 
 STEP_MINUTES = 10  # slopes are per so many minutes a day
@@ -132,10 +132,7 @@ def slopes(data: StudyData) -> pd.DataFrame:
                          "p_value": fit["p_value"], "n": int(fit["n"]), "n_units": int(fit["n_units"])})  # fmt: skip
     if not rows:
         return pd.DataFrame(columns=SLOPES)
-    frame = pd.DataFrame(rows)
-    frame["p_adjusted"] = benjamini_hochberg(frame["p_value"])
-    frame["verdict"] = [adjusted_verdict(r.estimate, r.conf_low, r.conf_high, r.p_adjusted) for r in frame.itertuples()]
-    return frame[SLOPES]
+    return judged(pd.DataFrame(rows))[SLOPES]
 
 
 def slope_sentence(data: StudyData, frame: pd.DataFrame) -> str:

@@ -9,8 +9,8 @@ from exlink.data.handoffs import circumstances, handoff_cells, handoff_reason
 from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
 from exlink.stats.intervals import group_means
-from exlink.stats.multiplicity import benjamini_hochberg
-from exlink.stats.power import adjusted_verdict, minimum_detectable
+from exlink.stats.multiplicity import judged
+from exlink.stats.power import minimum_detectable
 from exlink.stats.proportions import group_shares
 from exlink.stats.within_between import within_slope
 
@@ -84,9 +84,7 @@ def links(data: StudyData, cells: pd.DataFrame) -> pd.DataFrame:
                          "n_units": int(row["n_units"])})  # fmt: skip
     if not rows:
         return pd.DataFrame(columns=LINKS)
-    out = pd.DataFrame(rows)
-    out["p_adjusted"] = benjamini_hochberg(out["p_value"])
-    out["verdict"] = [adjusted_verdict(r.estimate, r.conf_low, r.conf_high, r.p_adjusted) for r in out.itertuples()]
+    out = judged(pd.DataFrame(rows))
     order = {term: i for i, term in enumerate(TERMS.values())}
     return out.sort_values("term", key=lambda t: t.map(order), kind="stable", ignore_index=True)[LINKS]
 
