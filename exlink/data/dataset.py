@@ -22,6 +22,7 @@ import pandas as pd
 from exlink.data.engine_errors import readable
 from exlink.data.exposures import exposures, history_notes, timeline
 from exlink.data.linkage import compress, link
+from exlink.data.scenario_check import refuse_unknown
 from exlink.data.study import Study
 from exlink.data.validation import validate
 from exlink.data.warehouse import connect, name_of, quoted, register
@@ -45,6 +46,7 @@ def prepare(study: Study, folder: Path) -> Path:
         register(con, study)
         checked = validate(con, study, folder)
         exposed, labels, notes = exposures(con, study, unit)
+        refuse_unknown(con, study, labels, unit)
         con.register("exposed", exposed)
         con.execute(f"COPY exposed TO {quoted(str(folder / 'exposures.parquet'))} (FORMAT parquet)")
         history = _history(con, checked.filled, unit)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from exlink.data.scenario import Scenario, refuse_alike
 from exlink.errors import StudyError, did_you_mean, listed, nearest
 
 STUDY_FILE = "study.yaml"
@@ -126,6 +127,7 @@ class Study(_Strict):
     )
     linkage: Linkage = Linkage()
     privacy: Privacy = Privacy()
+    scenarios: tuple[Scenario, ...] = ()
     steps: dict[str, dict[str, Any]] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
 
@@ -149,6 +151,12 @@ class Study(_Strict):
         for kpi, (low, high) in value.items():
             if low >= high:
                 raise ValueError(f"{kpi} runs from {low:g} to {high:g}; the first must be the lower")
+        return value
+
+    @field_validator("scenarios")
+    @classmethod
+    def _scenarios(cls, value: tuple[Scenario, ...]) -> tuple[Scenario, ...]:
+        refuse_alike(value)
         return value
 
     @property
@@ -247,7 +255,9 @@ def _in_words(error: ValidationError, file: str) -> str:
     """Return one sentence per problem of a ValidationError."""
     lines = []
     for problem in error.errors():
-        path = [str(part) for part in problem["loc"] if not str(part).endswith("]")]
+        # entries of a list are counted from one, as people do
+        places = (str(part + 1) if isinstance(part, int) else part for part in problem["loc"])
+        path = [part for part in places if not part.endswith("]")]
         where = ".".join(path) or "the study"
         if problem["type"] == "extra_forbidden":
             lines.append(f"{file}: `{where}` is not a key exlink knows.{_meant(path)}")
@@ -266,7 +276,8 @@ def _in_words(error: ValidationError, file: str) -> str:
             lines.append(f"{file}: {where} is '{problem['input']}'; it must be {allowed}.")
         elif problem["type"] in _EXPECTED:
             given = "empty" if problem["input"] is None else repr(problem["input"])
-            lines.append(f"{file}: {where} is {given}; it must be {_EXPECTED[problem['type']]}.")
+            needed = "a list, each entry after a '-'" if where == "scenarios" else _EXPECTED[problem["type"]]
+            lines.append(f"{file}: {where} is {given}; it must be {needed}.")
         else:
             lines.append(f"{file}: {where} is {problem['input']!r}: {problem['msg'].lower()}.")
     return "\n".join(dict.fromkeys(lines))
@@ -276,7 +287,7 @@ def _meant(path: list[str]) -> str:
     """Return a hint at the valid key nearest to the last of ``path``, also where that stands one room lower."""
     rooms = {"linkage": Linkage, "privacy": Privacy}
     if len(path) > 1:
-        room = Source if path[0] == "sources" else rooms.get(path[0], Study)
+        room = {"sources": Source, "scenarios": Scenario, **rooms}.get(path[0], Study)
         return did_you_mean(path[-1], room.model_fields)
     keys = {name: name for name in Study.model_fields if name != "folder"}
     keys |= {key: f"{room}.{key}" for room, model in rooms.items() for key in model.model_fields}

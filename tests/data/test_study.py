@@ -93,3 +93,40 @@ def test_environment_variables_are_filled_in_or_asked_for(monkeypatch):
     monkeypatch.delenv("EXLINK_TEST_FOLDER")
     with pytest.raises(StudyError, match=r"sources\.x: the environment variable EXLINK_TEST_FOLDER is not set"):
         expand_env("${EXLINK_TEST_FOLDER}/x.csv", "sources.x")
+
+
+# -- scenarios -------------------------------------------------------------------------------------------
+
+PLAN = {"aspect": "tools", "delta": 0.3, "cost": 20_000}
+
+
+@pytest.mark.parametrize(
+    ("plans", "sentence"),
+    [
+        ([PLAN | {"cost_per_person": 3}], r"scenarios\.1: give exactly one of `cost` \(in all\) and `cost_per_person`"),
+        ([{"aspect": "tools", "delta": 0.3}], r"scenarios\.1: give exactly one of `cost`"),
+        ([PLAN, PLAN | {"aspct": "x"}], r"`scenarios\.2\.aspct` is not a key exlink knows\. Did you mean 'aspect'"),
+        ([PLAN | {"kind": "customer"}], r"scenarios\.1\.kind is 'customer'; it can be ex, cx"),
+        ([PLAN | {"delta": -0.3}], r"scenarios\.1\.delta is -0\.3: .*greater than 0"),
+        ([PLAN | {"delta": "much"}], r"scenarios\.1\.delta is 'much'; it must be a number"),
+        ([PLAN | {"kind": "cx"}], r"'tools' is nothing that a scenario of kind `cx` can change.* waiting_time"),
+        (
+            [PLAN | {"kind": "cx", "aspect": "waiting_time", "delta": 20}],
+            r"delta is 20; under kind `cx` it is the share",
+        ),
+        ([PLAN, PLAN | {"cost": 9}], r"entries 1 and 2 would be told alike; give each a `name`"),
+        (PLAN, r"scenarios is .*; it must be a list"),
+        (None, r"scenarios is empty; it must be a list"),
+    ],
+)
+def test_every_mistake_in_a_scenario_gets_its_sentence(tmp_path, plans, sentence):
+    with pytest.raises(StudyError, match=sentence):
+        load_study(write(tmp_path, scenarios=plans))
+
+
+def test_scenarios_survive_the_round_trip_and_need_not_be_there(tmp_path):
+    plans = [PLAN, PLAN | {"name": "twice", "cost": 9, "duration_months": 24, "group": "bank advisor"}]
+    study = load_study(write(tmp_path, scenarios=plans))
+    assert [one.duration_months for one in study.scenarios] == [12, 24]
+    assert Study.from_json(study.to_json(), study.folder) == study
+    assert load_study(write(tmp_path, scenarios=[])).scenarios == ()
