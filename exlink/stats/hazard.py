@@ -17,11 +17,11 @@ from scipy import linalg
 from exlink.errors import EstimationError, listed
 from exlink.stats.absorb import encode, group_sums, refuse_collinear
 from exlink.stats.bootstrap import Link
+from exlink.stats.logit import expit, marginal_effects, newton
 from exlink.stats.tidy import need_columns, tidy_frame
 
 MIN_EVENTS = 10
 EVENTS_EACH = 5  # events behind each coefficient, below which the baseline is made smoother
-MAX_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +106,7 @@ class HazardFit:
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the probability of the event for the rows of ``frame`` (NaN where a value is missing)."""
         design, _ = self._recipe.design(frame)
-        return _expit(design @ self.coef.to_numpy())
+        return expit(design @ self.coef.to_numpy())
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ def _hazard(
     if flat:
         raise EstimationError(f"{what}: {listed(flat)} does not vary.")
     refuse_collinear(design, n, labels)
-    coef, p = _newton(design, events, n, what)
+    coef, p = newton(design, events, n, what)
     residual, variance = events - n * p, n * p * (1 - p)
     k, g = len(coef), len(units)
     information = design.T @ (design * variance[:, None])
@@ -251,7 +251,7 @@ def _hazard(
     terms, rows, df = labels[first:], int(n.sum()), g - 1
     std_error = np.sqrt(np.diag(vcov))
     table = tidy_frame(terms, coef[first:], std_error[first:], rows, df=df, level=level).assign(n_units=g)
-    effects, gradient = (share * part for part in _marginal(design, coef, n, first))
+    effects, gradient = (share * part for part in marginal_effects(design, coef, n, first))
     effect_se = np.sqrt(np.einsum("ik,kl,il->i", gradient, vcov, gradient))
     marginal = tidy_frame(terms, effects, effect_se, rows, df=df, level=level).assign(n_units=g)
     ratios = table.assign(
@@ -269,61 +269,3 @@ def _hazard(
         loglik=loglik,
         score=score, information=per_unit, gradient=gradient, _recipe=recipe,
     )  # fmt: skip
-
-
-def _newton(design: np.ndarray, events: np.ndarray, n: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return maximum-likelihood coefficients and fitted probabilities."""
-    # standardised columns: seconds and flags then share one scale, and the stopping rule means the same
-    mean, scale = design.mean(axis=0), design.std(axis=0)
-    mean[0], scale[0] = 0.0, 1.0
-    z = (design - mean) / scale
-    coef = np.zeros(z.shape[1])
-    share = events.sum() / n.sum()
-    coef[0] = np.log(share / (1 - share))
-    for _ in range(MAX_STEPS):
-        p = _expit(z @ coef)
-        weight = n * p * (1 - p)
-        gram = z.T @ (z * weight[:, None])
-        if np.abs(coef[1:]).max(initial=0) > 15 or np.linalg.cond(gram) > 1e13:
-            break
-        step = linalg.solve(gram, z.T @ (events - n * p), assume_a="pos")
-        coef = coef + np.clip(step, -4, 4)
-        if np.abs(step).max() < 1e-10:
-            slopes = coef / scale
-            slopes[0] = coef[0] - (coef[1:] * mean[1:] / scale[1:]).sum()
-            return slopes, _expit(design @ slopes)
-    raise EstimationError(
-        f"{what}: a covariate (nearly) separates events from non-events, so its odds ratio has no finite "
-        "estimate. Use fewer or coarser covariates."
-    )
-
-
-def _marginal(design: np.ndarray, coef: np.ndarray, n: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return average marginal effects in percentage points (p,) and their gradients (p, k).
-
-    Two-valued 0/1 covariates: the mean change when the flag goes from 0 to 1; others: the mean slope.
-    """
-    weight = n / n.sum()
-    eta = design @ coef
-    p = _expit(eta)
-    effects, gradients = [], []
-    for j in range(first, design.shape[1]):
-        column = design[:, j]
-        if np.isin(column, (0.0, 1.0)).all():
-            on, off = eta + coef[j] * (1 - column), eta - coef[j] * column
-            p_on, p_off = _expit(on), _expit(off)
-            d_on, d_off = design.copy(), design.copy()
-            d_on[:, j], d_off[:, j] = 1, 0
-            effects.append(weight @ (p_on - p_off))
-            gradients.append((weight * p_on * (1 - p_on)) @ d_on - (weight * p_off * (1 - p_off)) @ d_off)
-        else:
-            slope = p * (1 - p)
-            effects.append(coef[j] * (weight @ slope))
-            gradient = coef[j] * ((weight * slope * (1 - 2 * p)) @ design)
-            gradient[j] += weight @ slope
-            gradients.append(gradient)
-    return 100 * np.array(effects), 100 * np.array(gradients)
-
-
-def _expit(eta: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(eta, -500, 500)))

@@ -24,7 +24,7 @@ def r_numbers(dataset: str, model_starts: str = "") -> pd.DataFrame:
     return chosen.set_index("term")
 
 
-def real(path: str) -> pd.DataFrame:
+def real(path: str, encoding: str = "utf-8") -> pd.DataFrame:
     """Return a real data set below ``EXLINK_REAL_DATA``, or skip the test and say why."""
     folder = os.environ.get("EXLINK_REAL_DATA")
     if not folder:
@@ -32,4 +32,4 @@ def real(path: str) -> pd.DataFrame:
     file = Path(folder) / path
     if not file.exists():
         pytest.skip(f"{path} is not below EXLINK_REAL_DATA")
-    return pd.read_csv(file)
+    return pd.read_csv(file, encoding=encoding)
