@@ -76,3 +76,19 @@ def planted_variances(data: StudyData) -> pd.DataFrame | None:
         return None
     parts = pd.DataFrame(data.truth["variance_components"]).rename(columns={"kpi": "outcome"})
     return parts[["outcome", "component", "observed", "observed_share"]]
+
+
+def planted_factors(data: StudyData, dimension: str, aspect: str) -> dict[str, float]:
+    """Return by what an aspect's effect is multiplied in each group; empty where nothing of the kind is planted.
+
+    Parameters
+    ----------
+    dimension : {'role', 'tenure'}
+        Groups are roles by name, or 'first year' and 'later'.
+    """
+    planted = (data.truth or {}).get("heterogeneity", {})
+    if dimension == "role" and aspect == "tools":
+        return dict(planted.get("tools_slope_by_role", {}))
+    if dimension == "tenure" and aspect == "knowledge" and "knowledge_slope_first_year" in planted:
+        return {"first year": float(planted["knowledge_slope_first_year"]), "later": 1.0}
+    return {}

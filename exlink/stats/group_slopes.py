@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from exlink.errors import EstimationError, listed
+from exlink.errors import EstimationError
 from exlink.stats.absorb import encode, group_sums
 from exlink.stats.cells import MIN_UNITS
 from exlink.stats.tidy import need_columns, tidy_frame
@@ -32,7 +32,15 @@ class GroupSlopes:
 
 
 def group_slopes(
-    cells: pd.DataFrame, y: str, x: str, unit: str, group: str, time: str | None = None, *, min_units: int = MIN_UNITS
+    cells: pd.DataFrame,
+    y: str,
+    x: str,
+    unit: str,
+    group: str,
+    time: str | None = None,
+    *,
+    beside: Sequence[str] = (),
+    min_units: int = MIN_UNITS,
 ) -> GroupSlopes:
     """Return the slope of ``y`` on ``x`` within units in every group, time effects in common.
 
@@ -42,6 +50,9 @@ def group_slopes(
     ----------
     cells : DataFrame
         As in `within_slope`; ``group`` may change over a unit's cells, and cells without it are left out.
+    beside : sequence of str
+        Covariates that are held equal, each with one slope in common: a slope of every one per group would leave
+        small groups little to tell ``x`` by.
     min_units : int
         Units that a group needs with ``x`` moving inside it.
 
@@ -50,50 +61,35 @@ def group_slopes(
     EstimationError
         Fewer than 2 groups with enough units, or what `within_slope` raises.
     """
-    return joint_group_slopes(cells, y, [x], unit, group, time, min_units=min_units)[x]
-
-
-def joint_group_slopes(
-    cells: pd.DataFrame, y: str, xs: Sequence[str], unit: str, group: str, time: str | None = None, *,
-    min_units: int = MIN_UNITS,
-) -> dict[str, GroupSlopes]:  # fmt: skip
-    """Return the same for several covariates in one model: each has a slope per group, the others' held equal.
-
-    A group needs ``min_units`` units in which every one of ``xs`` moves. ``vcov`` of each result is its block of the
-    common covariance.
-    """
-    n, what = f"n_{y}", f"{y} on {listed(list(xs))} by {group}"
-    need_columns(cells, [n, f"sum_{y}", *xs, unit, group, *([time] if time else [])], what)
-    known = cells[(cells[n] > 0) & cells[[*xs, unit, group]].notna().all(axis=1)]
+    n, what = f"n_{y}", f"{y} on {x} by {group}"
+    need_columns(cells, [n, f"sum_{y}", x, *beside, unit, group, *([time] if time else [])], what)
+    known = cells[(cells[n] > 0) & cells[[x, *beside, unit, group]].notna().all(axis=1)]
     (units, _), (groups, labels) = encode(known[unit]), encode(known[group])
-    moving = [_moving_groups(units * len(labels) + groups, known[x].to_numpy(dtype=float)) for x in xs]
-    counts = np.min([np.bincount(pairs % len(labels), minlength=len(labels)) for pairs in moving], axis=0)
+    counts = np.bincount(_moving_groups(units * len(labels) + groups, known[x].to_numpy(dtype=float)) % len(labels),
+                         minlength=len(labels))  # fmt: skip
     enough = np.flatnonzero(counts >= min_units)
     if len(enough) < 2:
         raise EstimationError(
-            f"{what}: {len(enough)} of {len(counts)} groups have at least {min_units} values of {unit} with "
-            f"{' and '.join(xs)} moving; two are needed to compare."
+            f"{what}: {len(enough)} of {len(counts)} groups have at least {min_units} values of {unit} with {x} "
+            "moving; two are needed to compare."
         )
     inside = np.isin(groups, enough)
     used, of = known[inside], np.searchsorted(enough, groups[inside])
-    k = len(enough)
-    columns = {f"slope {i}.{j}": np.where(of == j, used[x], 0.0) for i, x in enumerate(xs) for j in range(k)}
-    kept = [n, f"sum_{y}", *([time] if time else [])]
-    fit = within_slope(used[kept].assign(**columns, _who=units[inside] * k + of), y, list(columns), "_who", time)
+    names, k = [f"slope {j}" for j in range(len(enough))], len(enough)
+    columns = {name: np.where(of == j, used[x], 0.0) for j, name in enumerate(names)}
+    kept = [n, f"sum_{y}", *beside, *([time] if time else [])]
+    frame = used[kept].assign(**columns, _who=units[inside] * k + of)
+    fit = within_slope(frame, y, [*names, *beside], "_who", time)
     people, distinct = encode(fit.units // k)
-    influence = group_sums(fit.influence, people, len(distinct))
+    influence = group_sums(fit.influence[:, :k], people, len(distinct))
     # the factor G / (G - 1) of the fit counts a unit once per group; here it is one cluster
     pairs, g = len(fit.units), len(distinct)
     vcov = influence.T @ influence * ((g / (g - 1)) / (pairs / (pairs - 1)))
     rows = np.bincount(of, weights=used[n], minlength=k).astype(int)
+    table = tidy_frame([str(v) for v in labels[enough]], fit.table["estimate"].iloc[:k], np.sqrt(np.diag(vcov)), rows,
+                       df=counts[enough] - 1)  # fmt: skip
     few = {str(label): int(count) for label, count in zip(labels, counts, strict=True) if count < min_units}
-    names, found = [str(v) for v in labels[enough]], {}
-    for i, x in enumerate(xs):
-        at = slice(i * k, (i + 1) * k)
-        errors = np.sqrt(np.diag(vcov)[at])
-        table = tidy_frame(names, fit.table["estimate"].iloc[at], errors, rows, df=counts[enough] - 1)
-        found[x] = GroupSlopes(table.assign(n_units=counts[enough]), vcov[at, at], g - k, few)
-    return found
+    return GroupSlopes(table.assign(n_units=counts[enough]), vcov, g - k, few)
 
 
 def _moving_groups(pairs: np.ndarray, x: np.ndarray) -> np.ndarray:

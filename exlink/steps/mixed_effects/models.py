@@ -78,16 +78,26 @@ class Fits:
     mixed : dict            outcome → the mixed model with EX
     without : dict          outcome → the same without EX
     failures : list of str  one line per model that could not be fitted
+    kept : dict             outcome → the whole fit with EX, of the one outcome that was asked for: further questions
+                            are put to it, and two would not fit into a laptop beside each other
     """
 
     effects: pd.DataFrame
     mixed: dict[str, Fitted]
     without: dict[str, Fitted]
     failures: list[str]
+    kept: dict[str, LmmFit]
 
 
-def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float) -> Fits:
+def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float, keep: str = "") -> Fits:
     """Fit every specification for every CX KPI.
+
+    Parameters
+    ----------
+    smallest_share : float
+        The smallest effect that matters, as a share of the KPI's scale per point of the aspect.
+    keep : str
+        The outcome whose whole fit is kept.
 
     Returns
     -------
@@ -98,14 +108,17 @@ def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float
     one test at 5 %, before the adjustment), planted_kind and planted (joint effect, for within rows of simulated
     data).
     """
-    parts, mixed, without, failures = [], {}, {}, []
+    parts, mixed, without, kept, failures = [], {}, {}, {}, []
     for y in data.cx_kpis:
         answering = given.answered(y).select(nw.col(given.unit).n_unique()).collect().item()
         if answering < MIN_UNITS:  # a variance of nine units says nothing, their slopes little
             failures.append(f"not assessed: models of {y} need at least {MIN_UNITS} {data.people} with answers")
             continue
         try:
-            mixed[y], without[y] = _mixed(given, y, reml=reml)
+            fit = _fit(given, y, reml=reml)
+            mixed[y], without[y] = _with_and_without(fit, given, y)
+            kept |= {y: fit} if y == keep else {}
+            del fit
             parts += _of_mixed(mixed[y], given, y)
             parts.append(_naive(given, y))
         except EstimationError as error:
@@ -117,7 +130,7 @@ def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float
             except EstimationError as error:
                 failures.append(f"not assessed: {given.worded(error)}")
     found = pd.concat(parts, ignore_index=True).reindex(columns=COLUMNS) if parts else pd.DataFrame(columns=COLUMNS)
-    return Fits(_judged(data, found, smallest_share), mixed, without, failures)
+    return Fits(_judged(data, found, smallest_share), mixed, without, failures, kept)
 
 
 def formula_of(outcome: str, terms: list[str]) -> str:
@@ -147,11 +160,15 @@ def lanes(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
     return part.sort_values(["place", "turn"], ignore_index=True)[columns]
 
 
-def _mixed(given: Design, y: str, *, reml: bool) -> tuple[Fitted, Fitted]:
-    """Return the model of one outcome with EX, and without it from the same cross-products."""
+def _fit(given: Design, y: str, *, reml: bool) -> LmmFit:
+    """Return the model of one outcome with EX."""
+    return fit_lmm(formula_of(y, given.usable(y)), given.source(y), given.random, reml=reml, weights=given.weights)
+
+
+def _with_and_without(fit: LmmFit, given: Design, y: str) -> tuple[Fitted, Fitted]:
+    """Return what is kept of the model with EX, and of the one without it from the same cross-products."""
     terms = given.usable(y)
     ex = [t for t in terms if t not in given.circumstances]
-    fit = fit_lmm(formula_of(y, terms), given.source(y), given.random, reml=reml, weights=given.weights)
     before = fit.without(*ex) if ex else fit  # EX may repeat the circumstances of those who answered this KPI
     bounds = variance_intervals(before).set_index("group")[[*BOUNDS, "method"]]
     return _kept(fit, terms, given), _kept(before, [t for t in terms if t not in ex], given, bounds)
