@@ -25,6 +25,7 @@ TEMPLATE = "exlink"
 REMOVED = frozenset({"parameters", "injected-parameters", "remove-cell"})
 READING = re.compile(r"\s*\*\*Reading this (figure|table)")
 SHOWN = ("text/html", "text/markdown", "image/png")  # the first that an output has is shown
+NARROW = "application/vnd.exlink.narrow+png"  # session.py writes it beside a figure, which stays the wide one
 CSS_PIXELS = 700  # width of a figure whose cell does not say one
 
 
@@ -115,6 +116,9 @@ def _shown(cell: NotebookNode, where: str) -> Iterator[NotebookNode]:
         kept = {"caption": str(metadata.get("caption") or "")}
         if kind == "image/png":
             kept |= _picture(output.data[kind], metadata, f"{where}: cell '{cell.get('id', '?')}'")
+            if NARROW in output.data:
+                size = _size(output.data[NARROW], output.metadata.get(NARROW, {}))
+                kept["narrow"] = {"png": output.data[NARROW]} | size
         yield new_output("display_data", data={kind: output.data[kind]}, metadata={kind: kept})
 
 
@@ -123,9 +127,14 @@ def _picture(encoded: str, metadata: dict[str, Any], where: str) -> dict[str, An
     alt = str(metadata.get("alt") or "").strip()
     if not alt:
         raise OutputError(f"{where} shows a figure without alt text. Use s.show(figure, alt='…').")
+    return {"alt": alt} | _size(encoded, metadata)
+
+
+def _size(encoded: str, metadata: dict[str, Any]) -> dict[str, int]:
+    """Return the size in CSS pixels at which a figure is shown."""
     width, height = struct.unpack(">II", base64.b64decode(encoded[:64])[16:24])  # PNG header
     css = int(metadata.get("width") or CSS_PIXELS)
-    return {"alt": alt, "width": css, "height": round(css * height / width)}
+    return {"width": css, "height": round(css * height / width)}
 
 
 def _css() -> str:

@@ -38,9 +38,10 @@ def _refuse_requests(soup: BeautifulSoup, where: str) -> None:
     """Refuse elements that run or fetch something."""
     for tag in soup.main.find_all(FORBIDDEN):
         raise OutputError(f"{where}: a <{tag.name}> would be in the page; reports hold text, tables and figures only.")
-    for tag in soup.main.find_all(src=True):
-        if not tag["src"].startswith("data:"):
-            raise OutputError(f"{where}: an image is fetched from '{tag['src'][:60]}'. Show it as a figure instead.")
+    for name in ("src", "srcset"):
+        for tag in soup.main.find_all(attrs={name: True}):
+            if not tag[name].startswith("data:"):
+                raise OutputError(f"{where}: an image is fetched from '{tag[name][:60]}'. Show it as a figure instead.")
 
 
 def _one_title(soup: BeautifulSoup, title: str, where: str) -> None:

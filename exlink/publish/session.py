@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 PREPARED = "EXLINK_PREPARED"  # folder of tables that `exlink run` prepared for all its steps
 INPUTS_JSON = "inputs.json"
+NARROW = "application/vnd.exlink.narrow+png"  # the same figure for a phone; export.py reads it
 _NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\.?\d)")  # the hyphen of a negative number, which prose writes as a minus
 
 
@@ -72,13 +73,13 @@ class Session:
         if hasattr(obj, "savefig"):
             if not alt.strip():
                 raise ParameterError("s.show(figure) needs alt='…': one or two sentences that say what it shows.")
-            from exlink.publish.charts import css_width, png
+            from exlink.publish.charts import narrow
 
-            picture = png(obj)
-            width, height = (int.from_bytes(picture[at : at + 4]) for at in (16, 20))  # of the PNG header
-            about |= {"width": css_width(obj), "height": round(css_width(obj) * height / width)}
-            shown = {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt}
-            display(shown, raw=True, metadata={"image/png": about})
+            picture, size = _picture(obj)
+            shown, told = {"image/png": picture, "text/plain": alt}, {"image/png": about | size}
+            if (on_a_phone := narrow(obj)) is not None:  # JupyterLab knows no such type and shows the wide one
+                shown[NARROW], told[NARROW] = _picture(on_a_phone)
+            display(shown, raw=True, metadata=told)
         elif hasattr(obj, "as_raw_html") or (hasattr(obj, "_repr_html_") and not hasattr(obj, "columns")):
             markup = obj.as_raw_html() if hasattr(obj, "as_raw_html") else obj._repr_html_()
             # a card says all it has to say; a caption would speak of a figure that is not there
@@ -213,6 +214,15 @@ def open_session(stem: str, study: str, run_dir: str = "") -> Session:
     target = Path(run_dir) if run_dir else reports_folder(stems=(stem,)) / opened.name / opened.period.label
     policy = Policy(opened.privacy.min_group, known_people(data))
     return Session(stem, as_typed(path, stems=(stem,)), target.resolve(), data, policy)
+
+
+def _picture(figure: Any) -> tuple[str, dict[str, int]]:
+    """Return a figure as encoded PNG, and its size in CSS pixels."""
+    from exlink.publish.charts import css_width, png
+
+    picture, across = png(figure), css_width(figure)
+    width, height = (int.from_bytes(picture[at : at + 4]) for at in (16, 20))  # of the PNG header
+    return base64.b64encode(picture).decode("ascii"), {"width": across, "height": round(across * height / width)}
 
 
 def _prepare(study: Study) -> Path:

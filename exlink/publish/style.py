@@ -23,6 +23,7 @@ PARTS = ("#073e5c", "#2f7fa8", "#84b9d3", "#c3d9e5", "#e2e6ea")  # of a whole: d
 SEQUENTIAL = ("#f2f6f8", "#b9d3e0", "#5ea3c4", "#0b5e8a", "#073e5c")
 
 WIDTH = 6.5  # inches; the report shows 105 CSS pixels an inch, so 11 pt text reads like body text
+NARROW_WIDTH = 4.6  # inches; on a phone of 390 CSS pixels the smallest type is 12 of them high
 BASE_PT = 11.0
 SMALL_PT = 10.5  # nothing in a figure is smaller
 DPI = 200  # two device pixels for one CSS pixel

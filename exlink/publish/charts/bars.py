@@ -9,22 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from exlink.publish import style
+from exlink.publish.charts.formats import LETTER_INCHES, inner_width, is_narrow, styled
 from exlink.publish.charts.layout import (
     HIDDEN,
-    beside,
     canvas,
     hidden_rows,
     key_above,
     nothing_left,
     reference_line,
     released_frame,
-    row_inches,
-    rows_axis,
-    styled,
     unique,
     value_grid,
-    wrapped,
 )
+from exlink.publish.charts.rows import beside, rows_of, value_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,13 +56,10 @@ def bars(
     labels, groups = unique(frame[label]), unique(frame[group]) if group else [None]
     palette = style.PARTS if stacked else style.SERIES
     lanes = 1 if stacked else len(groups)
-    fig = canvas(
-        max(1.5, 0.7 + (0.3 if group else 0) + len(labels) * row_inches(labels, 0.16 + 0.28 * lanes)),
-        title=title,
-        released=released,
-    )
+    rows = rows_of(labels, 0.16 + 0.28 * lanes)
+    fig = canvas(max(1.5, 0.7 + (0.3 if group else 0) + rows.height), title=title, released=released)
     ax = fig.add_subplot()
-    rows_axis(ax, labels)
+    rows.name(ax)
     value_grid(ax, spec=spec)
     whole = frame[value].groupby(frame[label]).sum().max() or 1.0
     ends = dict.fromkeys(range(len(labels)), 0.0)
@@ -74,7 +68,7 @@ def bars(
         chosen = frame[frame[group] == name] if group else frame
         for i, row in chosen.iterrows():
             at = labels.index(row[label])
-            y = at if stacked else at + (k - (lanes - 1) / 2) * thick
+            y = rows.y(at, 0.0 if stacked else (k - (lanes - 1) / 2) * thick)
             if hidden[i] or np.isnan(row[value]):
                 if not stacked:
                     beside(ax, y, HIDDEN if hidden[i] else "–", color=style.MUTED)
@@ -86,14 +80,16 @@ def bars(
                 y,
                 row[value],
                 left=left,
-                height=thick * 0.88,
+                height=rows.thick(thick * 0.88),
                 color=color,
                 alpha=0.55 if quiet else 1.0,
                 edgecolor=style.PAPER,
                 linewidth=1.2 if stacked else 0,
             )
             if stacked:
-                if row[value] / whole * 4.4 > 0.105 * len(style.number(row[value], spec)):  # inches: part, its text
+                if row[value] / whole * (3.8 if is_narrow() else 4.4) > 0.105 * len(
+                    style.number(row[value], spec)
+                ):  # inches: part, its text
                     ax.text(
                         left + row[value] / 2,
                         y,
@@ -113,7 +109,7 @@ def bars(
     if not stacked:
         reference_line(ax, 0.0)
     ax.margins(x=0.0 if stacked else 0.04)
-    ax.set_xlabel(wrapped(xlabel, 48))
+    value_name(ax, xlabel)
     return fig
 
 
@@ -150,26 +146,30 @@ def tornado(
     centre = float(frame[column].iloc[0]) if column else float(base)
     span = (frame[high] - frame[low]).abs()
     frame = frame.loc[span.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
-    fig = canvas(max(1.6, 0.75 + row_inches(frame[label], 0.44) * len(frame)), title=title, released=released)
+    rows = rows_of(frame[label], 0.44)
+    fig = canvas(max(1.6, 0.75 + rows.height), title=title, released=released)
     ax = fig.add_subplot()
-    rows_axis(ax, frame[label])
+    rows.name(ax)
     value_grid(ax, spec=spec)
     for y, row in frame.iterrows():
         for end in (low, high):
-            above = row[end] >= centre
-            ax.barh(y, row[end] - centre, left=centre, height=0.6, color=style.ACCENT if above else style.CONTRAST)
+            upper = row[end] >= centre
+            color = style.ACCENT if upper else style.CONTRAST
+            ax.barh(rows.y(y), row[end] - centre, left=centre, height=rows.thick(0.6), color=color)
             ax.annotate(
                 style.number(row[end], spec).replace("$", r"\$"),
-                (row[end], y),
-                xytext=(5 if above else -5, 0),
+                (row[end], rows.y(y)),
+                xytext=(5 if upper else -5, 0),
                 textcoords="offset points",
-                ha="left" if above else "right",
+                ha="left" if upper else "right",
                 va="center",
                 fontsize=style.SMALL_PT,
             )
     reference_line(ax, centre)
     if centre != 0.0 and ax.get_xlim()[0] < 0.0 < ax.get_xlim()[1]:
         ax.axvline(0.0, color=style.MUTED, linewidth=1.0, linestyle=(0, (3, 3)))
-    ax.margins(x=0.20)
-    ax.set_xlabel(wrapped(f"{xlabel} · base {style.number(centre, spec)}", 48))
+    ends = frame[[low, high]].to_numpy(float).ravel()
+    room = LETTER_INCHES * max(len(style.number(end, spec)) for end in ends) / inner_width()
+    ax.margins(x=max(0.20, room / (1 - 2 * room)) if is_narrow() else 0.20)  # the numbers stand outside the bars
+    value_name(ax, f"{xlabel} · base {style.number(centre, spec)}")
     return fig

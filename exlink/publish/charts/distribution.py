@@ -11,17 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from exlink.publish import style
-from exlink.publish.charts.layout import (
-    HIDDEN,
-    canvas,
-    hidden_rows,
-    nothing_left,
-    released_frame,
-    styled,
-    unique,
-    value_grid,
-    wrapped,
-)
+from exlink.publish.charts.formats import LETTER_INCHES, inner_width, is_narrow, letters, styled
+from exlink.publish.charts.layout import HIDDEN, canvas, hidden_rows, nothing_left, released_frame, unique, value_grid
+from exlink.publish.charts.words import wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,9 +67,9 @@ def distribution(
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", labelcolor=style.MUTED)
         ax.set_ylim(0, ceiling * 1.28)
-        ax.set(xlabel=xlabel if ax is axes[-1] else "", ylabel=ylabel if len(groups) == 1 else "")
+        ax.set(xlabel=wrapped(xlabel, letters(60)) if ax is axes[-1] else "", ylabel=ylabel if len(groups) == 1 else "")
         if name is not None:
-            ax.set_title(wrapped(name, 50), fontsize=style.SMALL_PT)
+            ax.set_title(wrapped(name, letters(50)), fontsize=style.SMALL_PT)
     if len(groups) > 1:
         fig.supylabel(ylabel, fontsize=style.SMALL_PT, color=style.MUTED)
     _references(axes, references or {})
@@ -114,13 +106,17 @@ def _bars(
 def _references(axes: np.ndarray, references: Mapping[str, float]) -> None:
     """Draw the named lines through all panels and write the names in the first."""
     low, high = axes[0].get_xlim()
-    for k, (name, at) in enumerate(references.items()):
+    down = 0.0
+    for name, at in references.items():
         for ax in axes:
             ax.axvline(at, color=style.CONTRAST, linewidth=1.6)
-        near_right = at > low + 0.7 * (high - low)
+        share = (at - low) / (high - low)
+        near_right = share > (0.5 if is_narrow() else 0.7)
+        room = max(share, 1 - share) * (inner_width() - 0.6)
+        words = wrapped(name, min(30, int(room / LETTER_INCHES)) if is_narrow() else 30)
         axes[0].annotate(
-            wrapped(name, 30),
-            (at, 1.0 - 0.09 * k),
+            words,
+            (at, 1.0 - down),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             xytext=(-5 if near_right else 5, -2),
@@ -130,3 +126,4 @@ def _references(axes: np.ndarray, references: Mapping[str, float]) -> None:
             fontsize=style.SMALL_PT,
             bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
         )
+        down += 0.09 * (words.count("\n") + 1)

@@ -9,22 +9,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from exlink.publish import style
+from exlink.publish.charts.formats import letters, styled
 from exlink.publish.charts.layout import (
     HIDDEN,
-    beside,
     canvas,
     hidden_rows,
     key_above,
     nothing_left,
     reference_line,
     released_frame,
-    row_inches,
-    rows_axis,
-    styled,
     unique,
     value_grid,
-    wrapped,
 )
+from exlink.publish.charts.rows import beside, rows_of, value_name
+from exlink.publish.charts.words import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,10 +55,11 @@ def forest(
     frame = released_frame(released, "forest", [label, estimate, low, high, group, target])
     hidden = hidden_rows(released)
     labels, groups = unique(frame[label]), unique(frame[group]) if group else [None]
-    height = 0.62 + (0.30 if group or target else 0.0) + len(labels) * row_inches(labels, 0.28 + 0.19 * len(groups))
+    rows = rows_of(labels, 0.28 + 0.19 * len(groups))
+    height = 0.62 + (0.30 if group or target else 0.0) + rows.height
     fig = canvas(max(height, 1.6), title=title, released=released)
     ax = fig.add_subplot()
-    rows_axis(ax, labels)
+    rows.name(ax)
     value_grid(ax, spec=spec)
     reference_line(ax, reference)
     step = 0.62 / len(groups)
@@ -69,7 +68,7 @@ def forest(
         color, marker = style.SERIES[k % 5], shapes[k % len(shapes)]
         chosen = frame[frame[group] == name] if group else frame
         for i, row in chosen.iterrows():
-            y = labels.index(row[label]) + (k - (len(groups) - 1) / 2) * step
+            y = rows.y(labels.index(row[label]), (k - (len(groups) - 1) / 2) * step)
             if hidden[i] or np.isnan(row[estimate]):
                 beside(ax, y, HIDDEN if hidden[i] else "–", color=style.MUTED)
                 continue
@@ -93,7 +92,7 @@ def forest(
                 )
     _key(ax, groups if group else [], shapes, target_name if target else None)
     ax.margins(x=0.06)
-    ax.set_xlabel(wrapped(xlabel, 48))
+    value_name(ax, xlabel)
     return fig
 
 
@@ -170,5 +169,5 @@ def caterpillar(
     ax.margins(x=0.02)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
-    ax.set(xlabel=wrapped(xlabel, 60), ylabel=wrapped(ylabel, 34))
+    ax.set(xlabel=wrapped(xlabel, letters(60)), ylabel=wrapped(ylabel, 34))
     return fig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,23 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from exlink.publish import style
-from exlink.publish.charts.layout import (
-    HIDDEN,
-    canvas,
-    hidden_rows,
-    released_frame,
-    row_inches,
-    styled,
-    unique,
-    wrapped,
-)
+from exlink.publish.charts.formats import LETTER_INCHES, LINE_INCHES, inner_width, is_narrow, styled
+from exlink.publish.charts.layout import HIDDEN, canvas, hidden_rows, released_frame, unique
+from exlink.publish.charts.rows import above
+from exlink.publish.charts.words import lines_of, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from exlink.publish.disclosure import Released
-
-LETTER_INCHES = 0.092  # width of a letter of the smallest type, on average
 
 
 @styled
@@ -57,57 +50,136 @@ def heatmap(
     grid = np.full((len(rows), len(columns)), np.nan)
     for a, b, v in zip(frame[row], frame[column], frame[value], strict=True):
         grid[rows.index(a), columns.index(b)] = v
-    cell_height = row_inches(rows, 0.56 if low and high else 0.44, width=24)
-    heads = [wrapped(c, 12) for c in columns]
-    longest = _longest(heads)
-    wide = (style.WIDTH - 0.3 - LETTER_INCHES * _longest([wrapped(r, 24) for r in rows])) / len(columns)
-    slanted = longest * LETTER_INCHES > wide - 0.08
-    header = 0.07 * longest + 0.15 if slanted else 0.20 * max(head.count("\n") + 1 for head in heads)
-    small = wide < 1.05  # an interval on one line would not fit
-    legend = f"Cell: {unit}{'; below it the interval' if low and high and not small else ''}."
+    has_bounds = bool(low and high)
+    texts = [style.number(v, spec) for v in grid.ravel()]
+    plan = _narrow_plan(rows, columns, texts) if is_narrow() else _wide_plan(rows, columns)
+    plan = replace(plan, cell=max(plan.cell, 0.56 if has_bounds else 0.44))
+    small = plan.wide < 1.05  # an interval on one line would not fit
+    unnamed = plan.wide < 0.68  # "hidden" would not fit into a cell
+    legend = f"Cell: {unit}{'; below it the interval' if has_bounds and not small else ''}."
     legend += f" Outlined: {mark_name or mark}." if mark else ""
-    height = 0.4 + header + cell_height * len(rows)
-    unnamed = wide < 0.68  # "hidden" would not fit into a cell
     legend += " Hatched: hidden." if unnamed and released.hidden else ""
-    fig = canvas(height, title=title, released=released, legend=legend)
-    ax = fig.add_subplot()
+    fig = canvas(plan.height, title=title, released=released, legend=legend)
     norm, cmap = _scale(grid, centre)
-    sns.heatmap(
-        grid,
-        ax=ax,
-        cmap=cmap,
-        norm=norm,
-        vmin=norm.vmin,
-        vmax=norm.vmax,
-        cbar=False,
-        linewidths=2.5,
-        linecolor=style.PAPER,
-    )
     hidden = hidden_rows(released)
     cells = {
         (rows.index(r), columns.index(c)): i for i, (r, c) in enumerate(zip(frame[row], frame[column], strict=True))
     }
-    for y in range(len(rows)):
-        for x in range(len(columns)):
-            i = cells.get((y, x))
+    for ax, part in zip(fig.subplots(len(plan.panels), 1, squeeze=False)[:, 0], plan.panels, strict=True):
+        sns.heatmap(
+            grid[:, part],
+            ax=ax,
+            cmap=cmap,
+            norm=norm,
+            vmin=norm.vmin,
+            vmax=norm.vmax,
+            cbar=False,
+            linewidths=2.5,
+            linecolor=style.PAPER,
+        )
+        for y, x in np.ndindex(len(rows), len(part)):
+            i, v = cells.get((y, part[x])), grid[y, part[x]]
             if i is not None and hidden[i]:
-                ax.add_patch(
-                    Rectangle((x, y), 1, 1, facecolor=style.FAINT, hatch="////", edgecolor=style.PAPER, lw=2.5)
-                )
-                if not unnamed:
-                    plate = {"facecolor": style.FAINT, "edgecolor": "none", "pad": 1.5}
-                    ax.text(x + 0.5, y + 0.5, HIDDEN, ha="center", va="center", fontsize=style.SMALL_PT, bbox=plate)
-            elif np.isnan(grid[y, x]):
-                ax.text(x + 0.5, y + 0.5, "–", ha="center", va="center", color=style.MUTED)
+                _hide(ax, x, y, plan, unnamed)
+            elif np.isnan(v):
+                ax.text(x + 0.5, plan.y(y, 0.5), "–", ha="center", va="center", color=style.MUTED)
             else:
-                bounds = (frame[low][i], frame[high][i]) if low and high and not small else None
+                bounds = (frame[low][i], frame[high][i]) if has_bounds and not small else None
                 marked = bool(mark and frame[mark][i] == True)  # noqa: E712 - may be NaN or None
-                _write(ax, x, y, grid[y, x], bounds, marked, spec, cmap(norm(grid[y, x])))
-    ax.set_yticks(np.arange(len(rows)) + 0.5, [wrapped(r, 24) for r in rows], rotation=0)
-    turn = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"} if slanted else {"rotation": 0}
+                _write(ax, x, y, plan, style.number(v, spec), bounds and style.interval(*bounds, spec), marked,
+                       cmap(norm(v)))  # fmt: skip
+        _name_rows_and_columns(ax, rows, [columns[x] for x in part], plan)
+    return fig
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a grid is laid out.
+
+    panels : list of lists  the columns of each panel; panels stand below each other
+    wide, cell : float      width and height of a cell in inches
+    label : float           height of a row's label above its cells in inches, 0 where it stands beside them
+    head : float            height of the columns' names in inches
+    letters : int           letters in a line of a row's label
+    head_letters : int      letters in a line of a column's name
+    slanted : bool          whether the columns' names are
+    rows : int
+    """
+
+    panels: list[list[int]]
+    wide: float
+    cell: float
+    label: float
+    head: float
+    letters: int
+    head_letters: int
+    slanted: bool
+    rows: int
+
+    @property
+    def height(self) -> float:
+        """Height of the figure without its legend in inches."""
+        return 0.4 + len(self.panels) * (self.head + (self.cell + self.label) * self.rows)
+
+    def y(self, row: int, share: float) -> float:
+        """Return where ``share`` of a cell's height is; above the cell stands the row's label."""
+        label = self.label / (self.cell + self.label)
+        return row + label + share * (1 - label)
+
+
+def _wide_plan(rows: list, columns: list) -> _Plan:
+    """Lay out one grid with the rows' labels beside it; names of columns that do not fit are slanted."""
+    heads = [wrapped(c, 12) for c in columns]
+    wide = (style.WIDTH - 0.3 - LETTER_INCHES * _longest([wrapped(r, 24) for r in rows])) / len(columns)
+    slanted = _longest(heads) * LETTER_INCHES > wide - 0.08
+    head = 0.07 * _longest(heads) + 0.15 if slanted else 0.20 * max(h.count("\n") + 1 for h in heads)
+    cell = LINE_INCHES * max(lines_of(r, 24) for r in rows) + 0.10
+    return _Plan([list(range(len(columns)))], wide, cell, 0.0, head, 24, 12, slanted, len(rows))
+
+
+def _narrow_plan(rows: list, columns: list, texts: list[str]) -> _Plan:
+    """Lay out panels of as many columns as can be read; short labels of rows stand beside, others above."""
+    word = max(len(part) for c in columns for part in str(c).split())
+    needed = max(LETTER_INCHES * 1.06 * _longest(texts) + 0.10, LETTER_INCHES * word + 0.08)
+    beside = LETTER_INCHES * _longest([wrapped(r, 14) for r in rows]) + 0.25
+    room = inner_width() - 0.05
+    above = len(columns) * needed > room - beside
+    room -= 0.0 if above else beside
+    count = -(-len(columns) // max(1, int(room / needed)))
+    panels = [list(map(int, part)) for part in np.array_split(np.arange(len(columns)), count)]
+    wide = room / max(map(len, panels))
+    head_letters = int((wide - 0.06) / LETTER_INCHES)
+    head = 0.12 + 0.20 * max(lines_of(c, head_letters) for c in columns)
+    letters = int(room / LETTER_INCHES) - 2 if above else 14
+    lines = LINE_INCHES * max(lines_of(r, letters) for r in rows) + 0.10
+    cell, label = (0.0, lines) if above else (lines, 0.0)
+    return _Plan(panels, wide, cell, label, head, letters, head_letters, False, len(rows))
+
+
+def _name_rows_and_columns(ax: Axes, rows: list, columns: list, plan: _Plan) -> None:
+    """Write the names of the columns on top, those of the rows beside or above their cells."""
+    turn = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"} if plan.slanted else {"rotation": 0}
+    heads = [wrapped(c, plan.head_letters) for c in columns]
     ax.set_xticks(np.arange(len(columns)) + 0.5, heads, color=style.INK, **turn)
     ax.xaxis.tick_top()
-    return fig
+    if not plan.label:
+        ax.set_yticks(np.arange(len(rows)) + 0.5, [wrapped(r, plan.letters) for r in rows], rotation=0)
+        return
+    ax.set_yticks([])
+    for y, name in enumerate(rows):
+        ax.add_patch(Rectangle((0, y), len(columns), plan.y(y, 0.0) - y, facecolor=style.PAPER, zorder=2))
+        above(ax, plan.y(y, 0.0), wrapped(name, plan.letters))
+
+
+def _hide(ax: Axes, x: int, y: int, plan: _Plan, unnamed: bool) -> None:
+    """Hatch a cell that the disclosure gate has hidden."""
+    top, bottom = plan.y(y, 0.0), y + 1
+    ax.add_patch(
+        Rectangle((x, top), 1, bottom - top, facecolor=style.FAINT, hatch="////", edgecolor=style.PAPER, lw=2.5)
+    )
+    if not unnamed:
+        plate = {"facecolor": style.FAINT, "edgecolor": "none", "pad": 1.5}
+        ax.text(x + 0.5, plan.y(y, 0.5), HIDDEN, ha="center", va="center", fontsize=style.SMALL_PT, bbox=plate)
 
 
 def _longest(labels: list[str]) -> int:
@@ -127,38 +199,14 @@ def _scale(grid: np.ndarray, centre: float | None) -> tuple:
     return TwoSlopeNorm(centre, centre - reach, centre + reach), cmap
 
 
-def _write(
-    ax: Axes,
-    x: int,
-    y: int,
-    value: float,
-    bounds: tuple[float, float] | None,
-    marked: bool,
-    spec: str,
-    fill: tuple,
-) -> None:
+def _write(ax: Axes, x: int, y: int, plan: _Plan, number: str, interval: str | None, marked: bool, fill: tuple) -> None:
     """Write value and interval into a cell in ink or paper, whichever contrasts more with the fill."""
-    color = style.on(fill)
+    own = {"ha": "center", "va": "center", "color": style.on(fill)}
     weight = "bold" if marked else "normal"
-    ax.text(
-        x + 0.5,
-        y + (0.32 if bounds else 0.5),
-        style.number(value, spec),
-        ha="center",
-        va="center",
-        color=color,
-        fontsize=style.BASE_PT,
-        fontweight=weight,
-    )
-    if bounds:
-        ax.text(
-            x + 0.5,
-            y + 0.70,
-            style.interval(*bounds, spec),
-            ha="center",
-            va="center",
-            color=color,
-            fontsize=style.SMALL_PT,
-        )
+    at = plan.y(y, 0.32 if interval else 0.5)
+    ax.text(x + 0.5, at, number, fontsize=style.BASE_PT, fontweight=weight, **own)
+    if interval:
+        ax.text(x + 0.5, plan.y(y, 0.70), interval, fontsize=style.SMALL_PT, **own)
     if marked:
-        ax.add_patch(Rectangle((x + 0.03, y + 0.05), 0.94, 0.90, fill=False, edgecolor=style.INK, linewidth=1.6))
+        top, tall = plan.y(y, 0.05), plan.y(y, 0.95) - plan.y(y, 0.05)
+        ax.add_patch(Rectangle((x + 0.03, top), 0.94, tall, fill=False, edgecolor=style.INK, linewidth=1.6))

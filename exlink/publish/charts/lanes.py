@@ -8,16 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from exlink.publish import style
-from exlink.publish.charts.layout import (
-    canvas,
-    name_ends,
-    nothing_left,
-    released_frame,
-    styled,
-    unique,
-    value_grid,
-    wrapped,
-)
+from exlink.publish.charts.formats import is_narrow, letters, styled
+from exlink.publish.charts.layout import canvas, name_series, nothing_left, released_frame, unique, value_grid
+from exlink.publish.charts.words import wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +43,7 @@ def dual_lane(
     """
     frame = released_frame(released, "dual_lane", [stage, lane, series, value, low, high, volume])
     stages, lanes, names = unique(frame[stage]), unique(frame[lane])[:2], unique(frame[series])
-    upright = len(stages) > 5
+    upright = len(stages) > (2 if is_narrow() else 5)
     track = (
         max(0.55, 0.085 * max(max(map(len, wrapped(s, 17).split("\n"))) for s in stages)) + 0.15 if upright else 0.62
     )
@@ -69,7 +62,7 @@ def dual_lane(
         ax.set_yticks([t for t in ax.get_yticks() if floor - 0.1 * reach <= t <= ceiling + 0.1 * reach])
         if volume:
             _volume(ax, part.groupby(stage, sort=False)[volume].max().reindex(stages), from_below=k == 0)
-        ax.set_title(wrapped(name, 60), fontsize=style.BASE_PT, color=style.INK)
+        ax.set_title(wrapped(name, letters(60)), fontsize=style.BASE_PT, color=style.INK)
     for ax in (top, bottom)[len(lanes) :]:
         ax.set_visible(False)  # a side that the study does not have
     _track(middle, stages, upright)
@@ -92,8 +85,9 @@ def _lane(ax: Axes, part: pd.DataFrame, stages: list, names: list, columns: tupl
             ax.vlines(x, own[low].astype(float), own[high].astype(float), color=color, linewidth=1.8, alpha=0.8)
         seen = own[value].dropna()
         if len(seen):
-            ends.append((seen.iloc[-1], str(name), color))
-    name_ends(ax, ends, gap=0.13, width=14)
+            ends.append((seen.iloc[-1], str(name), color, style.MARKERS[k % 5]))
+    if not (is_narrow() and ax.figure.legends):  # one key serves both lanes
+        name_series(ax, ends, gap=0.13, letters=14)
     ax.spines[:].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
     ax.tick_params(axis="x", labelbottom=False)
@@ -116,7 +110,7 @@ def _volume(ax: Axes, volume: pd.Series, *, from_below: bool) -> None:
     )
     for x, (count, height) in enumerate(zip(volume, tall, strict=True)):
         ax.annotate(
-            _short(count),
+            _short(count, least=1e3 if is_narrow() else 1e4),
             (x, start + (height if from_below else -height)),
             xytext=(0, 3 if from_below else -3),
             textcoords="offset points",
@@ -127,11 +121,17 @@ def _volume(ax: Axes, volume: pd.Series, *, from_below: bool) -> None:
         )
 
 
-def _short(count: float) -> str:
-    """Write a volume in at most four characters, or that it is hidden."""
+def _short(count: float, least: float) -> str:
+    """Write a volume in few characters, from ``least`` on in thousands, or that it is hidden."""
     if np.isnan(count):
         return "–"
-    return f"{count / 1e6:.2g}M" if count >= 1e6 else f"{count / 1e3:.3g}k" if count >= 1e4 else f"{count:,.0f}"
+    return (
+        f"{count / 1e6:.2g}M"
+        if count >= 1e6
+        else f"{count / 1e3:.{3 if count >= 1e4 else 2}g}k"
+        if count >= least
+        else f"{count:,.0f}"
+    )
 
 
 def _track(ax: Axes, stages: list, upright: bool) -> None:

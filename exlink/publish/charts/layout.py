@@ -1,39 +1,27 @@
-"""What all charts share: the released frame, the canvas, wrapped labels, notes and the PNG."""
+"""What all charts share: the released frame, the canvas, notes, keys, the names of series and the PNG."""
 
 from __future__ import annotations
 
 import io
-import textwrap
-from collections.abc import Callable, Iterable
-from functools import wraps
-from typing import ParamSpec
+from collections.abc import Iterable
 
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from matplotlib.lines import Line2D
 from pandas.api.types import is_extension_array_dtype, is_numeric_dtype
 from PIL import Image
 
 from exlink.errors import DisclosureError, ParameterError, did_you_mean, listed
 from exlink.publish import style
+from exlink.publish.charts.formats import MARGIN_INCHES, Chart, is_narrow, letters, width
+from exlink.publish.charts.words import balanced, wrapped
 from exlink.publish.disclosure import Released
 
-P = ParamSpec("P")
 HIDDEN = "hidden"
 CSS_PIXELS_PER_INCH = 105
-
-
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw under exlink's own settings, whatever the notebook's are."""
-
-    @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with rc_context(style.RC):
-            return draw(*args, **kwargs)
-
-    return drawn
 
 
 def released_frame(released: Released, what: str, columns: Iterable[str | None]) -> pd.DataFrame:
@@ -66,12 +54,12 @@ def hidden_rows(released: Released) -> pd.Series:
 
 def canvas(height: float, *, title: str | None, released: Released, legend: str = "") -> Figure:
     """Return an empty figure with its title above; below, flush left, what marks mean and the gate's note."""
-    fig = Figure(figsize=(style.WIDTH, height), layout="constrained")
-    fig.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    fig = Chart(figsize=(width(), height), layout="constrained")
+    fig.get_layout_engine().set(w_pad=MARGIN_INCHES, h_pad=MARGIN_INCHES)
     if title:
-        fig.suptitle(wrapped(title, 62), x=0.012, ha="left", fontsize=style.BASE_PT + 1, fontweight="bold")
+        fig.suptitle(wrapped(title, letters(62)), x=0.012, ha="left", fontsize=style.BASE_PT + 1, fontweight="bold")
     lines = [legend, released.note if released.hidden else ""]
-    text = "\n".join(balanced(line, 80) for line in lines if line)
+    text = "\n".join(balanced(line, letters(80, 50)) for line in lines if line)
     if text:
         fig.supxlabel(text, x=0.012, ha="left", fontsize=style.SMALL_PT, color=style.MUTED)
         fig.set_figheight(height + 0.22 * (1 + text.count("\n")))
@@ -87,41 +75,15 @@ def nothing_left(fig: Figure) -> Figure:
     return fig
 
 
-def wrapped(text: object, width: int) -> str:
-    """Break a label into lines of at most ``width`` characters; ``$`` is a dollar, never mathematics."""
-    lines = textwrap.wrap(str(text), width, break_long_words=False) or [""]
-    return "\n".join(lines).replace("$", r"\$")
-
-
-def balanced(text: str, width: int) -> str:
-    """Break a sentence into lines of like length, so that no last word stands alone."""
-    lines = wrapped(text, width).count("\n") + 1
-    return wrapped(text, width) if lines == 1 else wrapped(text, len(text) // lines + 8)
-
-
 def unique(values: pd.Series) -> list:
     """Return the distinct values in the order in which they first appear."""
     return list(dict.fromkeys(values))
 
 
-def rows_axis(ax: Axes, labels: Iterable[object], *, width: int = 26) -> None:
-    """Make y an axis of rows, the first on top, with wrapped labels and no axis line."""
-    labels = list(labels)
-    ax.set_yticks(range(len(labels)), [wrapped(label, width) for label in labels])
-    ax.set_ylim(len(labels) - 0.5, -0.5)
-    ax.spines["left"].set_visible(False)
-
-
-def row_inches(labels: Iterable[object], least: float, *, width: int = 26) -> float:
-    """Return the height of a row that holds the longest of the wrapped labels."""
-    lines = max(wrapped(label, width).count("\n") + 1 for label in labels)
-    return max(least, 0.19 * lines + 0.10)
-
-
 def value_grid(ax: Axes, axis: str = "x", spec: str = "") -> None:
     """Draw quiet grid lines along the value axis, with few and short tick labels that never touch."""
     ax.grid(axis=axis)
-    ax.locator_params(axis=axis, nbins=6)
+    ax.locator_params(axis=axis, nbins=letters(6))
     for chosen in (ax.xaxis, ax.yaxis) if axis == "both" else (getattr(ax, f"{axis}axis"),):
         chosen.set_major_formatter(lambda value, _: style.tick(value, spec))
 
@@ -132,28 +94,11 @@ def reference_line(ax: Axes, at: float | None, *, axis: str = "x") -> None:
         (ax.axvline if axis == "x" else ax.axhline)(at, color=style.INK, linewidth=1.0, zorder=1.5)
 
 
-def beside(ax: Axes, row: float, text: str, *, color: str = style.INK, **kwargs: object) -> Text:
-    """Write into the right margin at the height of a row."""
-    return ax.annotate(
-        text.replace("$", r"\$"),
-        xy=(1, row),
-        xycoords=("axes fraction", "data"),
-        xytext=(8, 0),
-        textcoords="offset points",
-        va="center",
-        ha="left",
-        color=color,
-        fontsize=style.SMALL_PT,
-        annotation_clip=False,
-        **kwargs,
-    )
-
-
 def key_above(ax: Axes, handles: list, labels: Iterable[object]) -> None:
     """Put a key above the axes, flush left in the figure, for marks that cannot be labelled directly."""
-    labels = [wrapped(label, 40) for label in labels]
+    labels = [wrapped(label, letters(40, 38)) for label in labels]
     columns, length = len(labels), sum(len(label) + 7 for label in labels)
-    while length > 66 and columns > 1:  # characters that fit into the figure's width
+    while length > letters(66) and columns > 1:  # characters that fit into the figure's width
         columns -= 1
         length = sum(sorted((len(label) + 7 for label in labels), reverse=True)[:columns])
     title = ax.figure.get_suptitle()
@@ -197,17 +142,23 @@ def spread(positions: list[float], gap: float) -> list[float]:
     return placed
 
 
-def name_ends(ax: Axes, ends: list[tuple[float, str, str]], *, gap: float, width: int) -> None:
+def name_series(ax: Axes, ends: list[tuple[float, str, str, str]], *, gap: float, letters: int) -> None:
     """Write each series' name at the right end of the axes, moved apart where two would touch.
 
-    ``ends`` holds the last value, the name and the colour of every series; ``gap`` is the least distance as a share
-    of the axis, ``width`` the characters of a line.
+    ``ends`` holds the last value, the name, the colour and the marker of every series; ``gap`` is the least
+    distance as a share of the axis, ``letters`` the length of a line. On the narrow canvas the names are a
+    key above the axes: the lines need the room.
     """
+    if is_narrow():
+        if ends:
+            handles = [Line2D([], [], color=color, marker=marker, markersize=6) for _, _, color, marker in ends]
+            key_above(ax, handles, [end[1] for end in ends])
+        return
     bottom, top = ax.get_ylim()
     placed = spread([end[0] for end in ends], gap * (top - bottom))
-    for (_, name, color), at in zip(ends, placed, strict=True):
+    for (_, name, color, _), at in zip(ends, placed, strict=True):
         ax.annotate(
-            wrapped(name, width),
+            wrapped(name, letters),
             (1.0, at),
             xycoords=("axes fraction", "data"),
             xytext=(6, 0),
@@ -222,12 +173,13 @@ def name_ends(ax: Axes, ends: list[tuple[float, str, str]], *, gap: float, width
 
 def png(fig: Figure) -> bytes:
     """Return the figure as PNG; the same figure gives the same bytes on every run."""
-    buffer = io.BytesIO()
     with rc_context(style.RC):
-        fig.savefig(buffer, format="png", dpi=style.DPI, metadata={"Software": None})
+        fig.set_dpi(style.DPI)
+        drawn = FigureCanvasAgg(fig)
+        drawn.draw()
+    image = Image.frombuffer("RGBA", drawn.get_width_height(), drawn.buffer_rgba(), "raw", "RGBA", 0, 1)
     small = io.BytesIO()  # 128 colours are all a chart has; a third of the size
-    with Image.open(buffer) as image:
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, format="png", compress_level=6)
     return small.getvalue()
 
 

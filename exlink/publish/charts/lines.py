@@ -10,17 +10,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from exlink.publish import style
+from exlink.publish.charts.formats import letters, styled, width
 from exlink.publish.charts.layout import (
     canvas,
-    name_ends,
+    name_series,
     nothing_left,
     reference_line,
     released_frame,
-    styled,
     unique,
     value_grid,
-    wrapped,
 )
+from exlink.publish.charts.words import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def control_chart(
                 color=style.CONTRAST,
             )
         if name is not None:
-            ax.set_title(wrapped(name, 34), fontsize=style.SMALL_PT)
+            ax.set_title(wrapped(name, letters(34, 19)), fontsize=style.SMALL_PT)
         _time_ticks(ax, times, columns)
         value_grid(ax, "y", spec)
         ax.margins(y=0.14)
@@ -93,7 +93,7 @@ def control_chart(
 
 def _time_ticks(ax: Axes, times: list, columns: int) -> None:
     """Label as many periods as fit, always the last one."""
-    room = max(2, int((style.WIDTH - 0.8) / columns / (0.105 * max(len(str(t)) for t in times) + 0.12)))
+    room = max(2, int((width() - 0.8) / columns / (0.105 * max(len(str(t)) for t in times) + 0.12)))
     every = math.ceil(len(times) / room)
     ticks = list(range(len(times) - 1, -1, -every))[::-1]
     ax.set_xticks(ticks, [str(times[t]) for t in ticks])
@@ -129,7 +129,7 @@ def profile(
     value_grid(ax, "y", spec)
     reference_line(ax, reference, axis="y")
     along = frame[x] if pd.api.types.is_numeric_dtype(frame[x]) else pd.Series(pd.factorize(frame[x])[0])
-    ends: list[tuple[float, str, str]] = []
+    ends: list[tuple[float, str, str, str]] = []
     for k, name in enumerate(unique(frame[group]) if group else [None]):
         chosen = (frame[group] == name) if group else pd.Series(True, index=frame.index)
         part, at, color = frame[chosen], along[chosen], style.SERIES[k % 5]
@@ -144,11 +144,11 @@ def profile(
                     mfc=face)  # fmt: skip
         seen = part[y].notna()
         if name is not None and seen.any():
-            ends.append((part[y][seen].iloc[-1], str(name), color))
+            ends.append((part[y][seen].iloc[-1], str(name), color, style.MARKERS[k % 5]))
     if not pd.api.types.is_numeric_dtype(frame[x]):
         _time_ticks(ax, unique(frame[x]), 1)
-    name_ends(ax, ends, gap=0.075, width=16)
+    name_series(ax, ends, gap=0.075, letters=16)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
-    ax.set(xlabel=wrapped(xlabel, 60), ylabel=wrapped(ylabel, 34))
+    ax.set(xlabel=wrapped(xlabel, letters(60)), ylabel=wrapped(ylabel, 34))
     return fig

@@ -9,16 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from exlink.publish import style
-from exlink.publish.charts.layout import (
-    balanced,
-    canvas,
-    nothing_left,
-    reference_line,
-    released_frame,
-    styled,
-    value_grid,
-    wrapped,
-)
+from exlink.publish.charts.formats import is_narrow, letters, styled
+from exlink.publish.charts.layout import canvas, nothing_left, reference_line, released_frame, value_grid
+from exlink.publish.charts.words import balanced, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +53,7 @@ def quadrant(
     boolean column whose rows keep the accent. A label that finds no free place is left out.
     """
     frame = released_frame(released, "quadrant", [x, y, label, highlight]).dropna(subset=[x, y])
-    fig = canvas(4.9, title=title, released=released)
+    fig = canvas(5.2 if is_narrow() else 4.9, title=title, released=released)
     if frame.empty:
         return nothing_left(fig)
     ax = fig.add_subplot()
@@ -81,7 +74,7 @@ def quadrant(
     ax.margins(0.14, 0.16)
     ax.spines[:].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
-    ax.set(xlabel=wrapped(xlabel, 60), ylabel=wrapped(ylabel, 34))
+    ax.set(xlabel=wrapped(xlabel, letters(60)), ylabel=wrapped(ylabel, 34))
     corner_texts = _corners(ax, corners) if corners else []
     if label:
         _labels(fig, ax, frame, (x, y, label), corner_texts)
@@ -100,7 +93,7 @@ def _corners(ax: Axes, corners: tuple[str, str, str, str]) -> list:
         ax.text(
             px,
             py,
-            balanced(words, 28),
+            balanced(words, letters(28)),
             transform=ax.transAxes,
             ha=ha,
             va=va,

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from exlink.publish import style
-from exlink.publish.charts.layout import canvas, nothing_left, released_frame, spread, styled, wrapped
+from exlink.publish.charts.formats import is_narrow, letters, styled
+from exlink.publish.charts.layout import canvas, nothing_left, released_frame, spread
+from exlink.publish.charts.words import lines_of, wrapped
 
 if TYPE_CHECKING:
     from exlink.publish.disclosure import Released
@@ -34,13 +36,15 @@ def slopegraph(
     among them, have no line.
     """
     frame = released_frame(released, "slopegraph", [label, before, after, highlight]).dropna(subset=[before, after])
-    fig = canvas(max(3.0, 1.0 + ROW_INCHES * 1.35 * len(frame)), title=title, released=released)
+    lines = max((lines_of(name, letters(40, 20)) for name in frame[label]), default=1) if is_narrow() else 1
+    per_row = ROW_INCHES + 0.19 * (lines - 1)
+    fig = canvas(max(3.0, 1.0 + per_row * 1.35 * len(frame)), title=title, released=released)
     if frame.empty:
         return nothing_left(fig)
     ax = fig.add_subplot()
     low, high = frame[[before, after]].min().min(), frame[[before, after]].max().max()
     reach = (high - low) or 1.0
-    gap = ROW_INCHES * reach * 1.12 / (fig.get_figheight() - 0.9)
+    gap = per_row * reach * 1.12 / (fig.get_figheight() - 0.9)
     digits = max(len(style.number(v, spec)) for v in frame[after])
     left, right = spread(list(frame[before]), gap), spread(list(frame[after]), gap)
     for (_, row), at_left, at_right in zip(frame.iterrows(), left, right, strict=True):
@@ -72,7 +76,7 @@ def slopegraph(
             **side,
         )
         ax.annotate(style.number(row[after], spec), (1, at_right), xytext=(9, 0), textcoords="offset points", **side)
-        name = wrapped(row[label], 40)
+        name = wrapped(row[label], letters(40, 20))
         ax.annotate(name, (1, at_right), xytext=(22 + digits * 6.8, 0), textcoords="offset points", **side)
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(min(low, *left, *right) - 0.04 * reach, max(high, *left, *right) + 0.04 * reach)
