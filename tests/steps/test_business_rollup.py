@@ -15,7 +15,7 @@ from exlink.data.simulate import simulate_study
 from exlink.data.study import Study, load_study
 from exlink.errors import ParameterError
 from exlink.steps import business_rollup as step
-from exlink.steps.business_rollup import links, words
+from exlink.steps.business_rollup import links, scenario_words, words
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, STAY
 from exlink.steps.readiness import detectable, linked, verdicts
 
@@ -217,7 +217,7 @@ def test_one_wave_gives_no_effects_and_one_line(one_wave):
     assert not len(step.value(rolled))
     assert not len(step.tornado(rolled, "", 0.1))
     assert not len(step.scenarios(rolled, step.group(one_wave), points=0.3, cost=1, wait_cut=0.2))
-    assert "missing" in words.scenario_sentence(pd.DataFrame(), step.group(one_wave), 1.0, euros)
+    assert "missing" in scenario_words.scenario_sentence(pd.DataFrame(), euros)
 
 
 def test_team_grain_speaks_of_teams_and_of_nobodys_exit(team_grain):
@@ -312,7 +312,7 @@ def test_reach_tells_which_links_are_clear_of_zero(rolled, shuffled):
 def test_an_amount_covered_with_certainty_is_a_lower_bound(sample, rolled):
     who = step.group(sample)
     plans = step.scenarios(rolled, who, points=0.3, cost=30_000, wait_cut=0.2)
-    text = words.scenario_sentence(plans, who, 30_000, euros)
+    text = scenario_words.scenario_sentence(plans, euros)
     best = plans[plans["clear"]].iloc[0]
     assert best["p_pays"] < 0.9
     assert best["worth_paying"] < best["benefit"]
@@ -327,7 +327,7 @@ def test_without_a_clear_lever_none_is_called_best(shuffled):
     who = step.group(shuffled)
     plans = step.scenarios(rolled, who, points=0.3, cost=20_000, wait_cut=0.2)
     assert not plans.loc[plans["side"] == "employees", "clear"].any()
-    text = words.scenario_sentence(plans, who, 20_000, euros)
+    text = scenario_words.scenario_sentence(plans, euros)
     assert "no lever's benefit is clear of zero" in text
     assert "best lever" not in text
 
@@ -342,7 +342,7 @@ def test_what_does_harm_is_told_as_a_loss(upside_down):
     assert "**Clear of zero, per" not in text
     who = step.group(upside_down)
     plans = step.scenarios(rolled, who, points=0.3, cost=20_000, wait_cut=0)
-    assert "none is named best" in words.scenario_sentence(plans, who, 20_000, euros)
+    assert "none is named best" in scenario_words.scenario_sentence(plans, euros)
 
 
 def test_a_link_against_expectation_is_told_as_less(rolled):

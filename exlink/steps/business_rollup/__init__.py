@@ -1,8 +1,19 @@
-"""Step 05: what employees' experience is worth — through customers, and through people who stay (M31–M35)."""
+"""Step 05: what employees' experience is worth — through customers, and through people who stay (M31–M38)."""
 
+from exlink.steps.business_rollup.cases import Case, Group, default_cases, group, study_cases
 from exlink.steps.business_rollup.chain import Rollup, Workforce, chain_table, roll_up, shown_links, workforce
 from exlink.steps.business_rollup.links import contact_summaries
-from exlink.steps.business_rollup.scenarios import Group, attrition, group, scenarios, stay_aspects
+from exlink.steps.business_rollup.scenarios import (
+    assess,
+    attrition,
+    first_case,
+    net_references,
+    net_spread,
+    not_assessed,
+    plan_columns,
+    scenarios,
+    stay_aspects,
+)
 from exlink.steps.business_rollup.worth import (
     by_stream,
     first_aspect,
@@ -16,7 +27,8 @@ from exlink.steps.business_rollup.worth import (
 )
 
 __all__ = [
-    "Group", "Rollup", "Workforce", "attrition", "by_stream", "chain_table", "contact_summaries", "first_aspect",
-    "group", "of_stream", "references", "roll_up", "scenarios", "shown_links", "spread", "stay_aspects",
-    "stream_names", "streams", "tornado", "value", "workforce",
+    "Case", "Group", "Rollup", "Workforce", "assess", "attrition", "by_stream", "chain_table", "contact_summaries",
+    "default_cases", "first_aspect", "first_case", "group", "net_references", "net_spread", "not_assessed",
+    "of_stream", "plan_columns", "references", "roll_up", "scenarios", "shown_links", "spread", "stay_aspects",
+    "stream_names", "streams", "study_cases", "tornado", "value", "workforce",
 ]  # fmt: skip

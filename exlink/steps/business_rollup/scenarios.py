@@ -1,110 +1,142 @@
-"""What an investment brings: net benefit, chance that it pays, payback — at equal spend (M34, M35)."""
+"""What an investment brings: net benefit, chance that it pays, payback — and what the customers' side would (M35)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from exlink.data.dataset import StudyData
-from exlink.errors import ParameterError, did_you_mean
 from exlink.stats.money import money_summary, net_benefit, payback_months
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.tidy import draws_frame
+from exlink.steps.business_rollup.cases import YEAR, Case, Group, default_cases
 from exlink.steps.business_rollup.chain import Rollup
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, WAIT
-from exlink.steps.business_rollup.worth import streams
+from exlink.steps.business_rollup.worth import histogram, streams
 
 BOUSHEY_GLYNN = 0.21  # median cost of replacing a worker, in yearly salaries (Boushey & Glynn 2012)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """For whom an aspect is raised: its name in words, people, and its share of all contacts and of all people."""
-
-    name: str
-    people: int
-    of_contacts: float
-    of_people: float
-
-
-def group(data: StudyData, role: str = "") -> Group:
-    """Return everyone, or the people of one role.
-
-    Raises
-    ------
-    ParameterError
-        The study has no such role, or too few people have it to be spoken of.
-    """
-    if data.unit != "employee_id" or not data.has("employees"):
-        units = int(data.query(f"SELECT count(DISTINCT {data.unit}) AS n FROM exposures ORDER BY n")["n"].iloc[0])
-        return Group(f"all {data.people}", units, 1.0, 1.0)
-    gone = "left_on IS NULL" if data.has("employees", "left_on") else "true"
-    staff = data.query(f"SELECT role, count(*) AS n FROM employees WHERE {gone} GROUP BY role ORDER BY role")
-    if not role:
-        return Group("everyone", int(staff["n"].sum()), 1.0, 1.0)
-    if role not in set(staff["role"]):
-        raise ParameterError(f"group: no role '{role}' in this study.{did_you_mean(role, staff['role'])}")
-    people = int(staff.set_index("role")["n"][role])
-    if people < (least := data.study.privacy.min_group):  # their number stands in a sentence, their cost tells it too
-        raise ParameterError(f"group: fewer than {least} people are '{role}'. Choose a role with more, or everyone.")
-    contacts = data.query("SELECT role, count(*) AS n FROM linked GROUP BY role ORDER BY role").set_index("role")["n"]
-    return Group(role, people, float(contacts.get(role, 0) / contacts.sum()), people / float(staff["n"].sum()))
+EVEN = (0.025, 0.1, 0.5, 0.9, 0.975)  # quantiles that are told of a net benefit
 
 
 def scenarios(rollup: Rollup, who: Group, *, points: float, cost: float, wait_cut: float) -> pd.DataFrame:
-    """Return what raising each aspect by ``points`` brings in a year, all at the same cost; best first.
+    """Return what raising each aspect by ``points`` brings in a year, all at the same cost: see `assess`.
 
     Parameters
     ----------
-    who : for whom the aspect is raised or waits are cut; streams from customers shrink with its share of contacts.
+    who : for whom the aspect is raised or waits are cut.
     cost : spent once, the same for every lever, in the study's currency.
     wait_cut : share by which waiting times fall under the customer-side lever.
+    """
+    return assess(rollup, default_cases(rollup, who, points=points, cost=cost, wait_cut=wait_cut))
+
+
+def benefit(rollup: Rollup, case: Case) -> tuple[float, np.ndarray] | None:
+    """Return the benefit of a lever over its months, as estimate and joint draws; None where a link is missing.
+
+    Money through customers counts with the group's share of all contacts, replacement saved with its share of people.
+    A shorter wait acts through the log of waiting time: all waits fall by the same share.
+    """
+    years = case.months / YEAR
+    if case.side == "employees":
+        found = streams(rollup, case.aspect, case.delta * years)
+        shares = {"customers": case.who.of_contacts, "saved": case.who.of_people}
+        both = [(share * found[name][0], share * found[name][1]) for name, share in shares.items() if name in found]
+        return (sum(b[0] for b in both), sum(b[1] for b in both)) if both else None
+    if not rollup.has(WAIT, OVERALL, REVENUE):
+        return None
+    ways = [[WAIT, OVERALL, way] for way in (REVENUE, KEPT) if rollup.has(way)]
+    step = np.log1p(-case.delta) * rollup.margin_share * case.who.of_contacts * years
+    estimate = step * sum(float(rollup.draws.point(way).prod()) for way in ways)
+    return estimate, step * sum(rollup.draws.product_draws(way) for way in ways)
+
+
+def assess(rollup: Rollup, cases: Sequence[Case]) -> pd.DataFrame:
+    """Return what every lever brings over its months, on the same joint draws; most net benefit first.
+
+    Levers of different cost are compared by what a unit of money brings, as if a programme could be made smaller or
+    larger at the same return: that is what equal spend means here.
 
     Returns
     -------
-    DataFrame: lever, aspect, side ('employees' | 'customers'), benefit (+ _low, _high), net (+ _low, _high),
-    p_pays, payback_months (+ _low, _high; inf = never), payback (in words), worth_paying (a cost the benefit covers
-    with 90 % chance), p_adjusted (that nothing is gained: Benjamini–Hochberg over the levers of a side), clear (the
-    benefit is above zero, also among all the levers tried), n_people.
+    DataFrame: lever, aspect, side ('employees' | 'customers'), delta, group, cost, months, n_people; benefit, net and
+    payback_months (inf = never), each with _low and _high; net_median, net_low80, net_high80; p_pays (P(return on the
+    cost > 0)); payback (in words); worth_paying (a cost the benefit covers with 90 % chance); p_adjusted (that nothing
+    is gained: Benjamini–Hochberg over the levers of a side); clear (the benefit is above zero, also among all the
+    levers tried); p_beats (share of draws in which a unit of money brings more than in the customers' lever of the
+    highest return; NaN without one). Levers whose links are missing are left out; empty without any.
     """
-    levers = {}
-    for aspect in rollup.aspects:
-        found = streams(rollup, aspect, points)
-        shares = {"customers": who.of_contacts, "saved": who.of_people}
-        both = [(share * found[name][0], share * found[name][1]) for name, share in shares.items() if name in found]
-        if both:
-            lever = f"raise {rollup.labels[aspect]} by {points:g} points"
-            levers[lever] = (aspect, "employees", sum(b[0] for b in both), sum(b[1] for b in both))
-    if 0 < wait_cut < 1 and rollup.has(WAIT, OVERALL, REVENUE):
-        ways = [w for w in (REVENUE, KEPT) if rollup.has(w)]
-        step = np.log1p(-wait_cut) * rollup.margin_share * who.of_contacts
-        estimate = step * sum(float(rollup.draws.point([WAIT, OVERALL, w]).prod()) for w in ways)
-        draws = step * sum(rollup.draws.product_draws([WAIT, OVERALL, w]) for w in ways)
-        levers[f"cut waiting times by {wait_cut:.0%}"] = ("", "customers", estimate, draws)
-    rows = [_scenario(lever, *parts, cost=cost).assign(n_people=who.people) for lever, parts in levers.items()]
-    if not rows:
+    found = [(case, draws) for case in cases if (draws := benefit(rollup, case)) is not None]
+    if not found:
         return pd.DataFrame()
-    out = pd.concat(rows, ignore_index=True)
+    out = pd.concat([_scenario(case, *money) for case, money in found], ignore_index=True)
     out["p_adjusted"] = benjamini_hochberg(out.pop("p_value"), family=out["side"].to_numpy())
     out["clear"] = (out["benefit_low"] > 0) & (out["p_adjusted"] <= 0.05)
+    out["p_beats"] = _beats(found)
     return out.sort_values("net", ascending=False, kind="stable", ignore_index=True)
 
 
-def _scenario(lever: str, aspect: str, side: str, estimate: float, draws: np.ndarray, *, cost: float) -> pd.DataFrame:
-    benefit = money_summary(draws, term=lever, estimate=estimate).iloc[0]
-    net = net_benefit(draws, cost)
-    back = payback_months(draws, cost).iloc[0]
+def _beats(found: list[tuple[Case, tuple[float, np.ndarray]]]) -> list[float]:
+    """Return, per lever of the employees' side, how often it beats the customers' lever of the highest return."""
+    others = [(money[0] / case.cost, money[1] / case.cost) for case, money in found if case.side == "customers"]
+    if not others:
+        return [np.nan] * len(found)
+    rival = max(others, key=lambda money: money[0])[1]
+    return [
+        float((money[1] / case.cost > rival).mean()) if case.side == "employees" else np.nan for case, money in found
+    ]
+
+
+def not_assessed(rollup: Rollup, cases: Sequence[Case]) -> list[str]:
+    """Return in one line the levers without money, where others have some; what is missing the links tell."""
+    names = [case.lever for case in cases if benefit(rollup, case) is None]
+    return [f"not assessed, for want of a link to money: {'; '.join(names)}"] if 0 < len(names) < len(cases) else []
+
+
+def plan_columns(plans: pd.DataFrame) -> dict[str, str]:
+    """Return the columns of `assess` with their headings; cost and months stand only where levers differ in them."""
+    apart = {"cost": "Cost", "months": "Months counted"}
+    told = {name: words for name, words in apart.items() if len(plans) and plans[name].nunique() > 1}
+    return {"lever": "Lever", **told, "benefit": "Benefit", "p_pays": "Chance it pays",
+            "payback": "Months to pay back", "worth_paying": "Covered in 9 of 10"}  # fmt: skip
+
+
+def net_spread(rollup: Rollup, case: Case | None) -> pd.DataFrame:
+    """Return the draws of a lever's net benefit as bins: left, right, count, n_people; empty where not assessed."""
+    money = benefit(rollup, case) if case is not None else None
+    return pd.DataFrame() if money is None else histogram(money[1] - case.cost, case.who.people)
+
+
+def net_references(plans: pd.DataFrame, case: Case | None) -> dict[str, float]:
+    """Return the marks of `net_spread`: cost just covered, and as often more as less."""
+    rows = plans[plans["lever"] == case.lever] if case is not None and len(plans) else plans
+    return {"cost covered": 0.0, "median": float(rows["net_median"].iloc[0])} if len(rows) else {}
+
+
+def first_case(plans: pd.DataFrame, cases: Sequence[Case]) -> Case | None:
+    """Return the lever that figures tell of: the employees' side's largest net benefit, clear ones first."""
+    ours = plans[plans["side"] == "employees"] if len(plans) else plans
+    if not len(ours):
+        return None
+    lever = ours.sort_values("clear", ascending=False, kind="stable")["lever"].iloc[0]
+    return next(case for case in cases if case.lever == lever)
+
+
+def _scenario(case: Case, estimate: float, draws: np.ndarray) -> pd.DataFrame:
+    told = money_summary(draws, term=case.lever, estimate=estimate).iloc[0]
+    net, yearly = net_benefit(draws, case.cost), YEAR / case.months
+    low, low80, median, high80, high = np.nanquantile(net.draws, EVEN)
+    back = payback_months(draws * yearly, case.cost).iloc[0]
+    months = YEAR * case.cost / (estimate * yearly) if estimate > 0 else np.inf
     return pd.DataFrame([{
-        "lever": lever, "aspect": aspect, "side": side,
-        "benefit": estimate, "benefit_low": benefit["conf_low"], "benefit_high": benefit["conf_high"],
-        "net": estimate - cost, "net_low": net.table["conf_low"].iloc[0], "net_high": net.table["conf_high"].iloc[0],
-        "p_pays": net.p_positive, "payback_months": 12 * cost / estimate if estimate > 0 else np.inf,
-        "payback_low": back["conf_low"], "payback_high": back["conf_high"],
-        "payback": _payback(12 * cost / estimate if estimate > 0 else np.inf, back["conf_low"], back["conf_high"]),
-        "worth_paying": max(0.0, float(np.quantile(draws, 0.10))), "cost": cost,
-        "p_value": benefit["p_value"],
+        "lever": case.lever, "aspect": case.aspect, "side": case.side,
+        "benefit": estimate, "benefit_low": told["conf_low"], "benefit_high": told["conf_high"],
+        "net": estimate - case.cost, "net_low": low, "net_high": high,
+        "net_median": median, "net_low80": low80, "net_high80": high80, "p_pays": net.p_positive,
+        "payback_months": months, "payback_low": back["conf_low"], "payback_high": back["conf_high"],
+        "payback": _payback(months, back["conf_low"], back["conf_high"]),
+        "worth_paying": max(0.0, float(np.quantile(draws, 0.10))), "cost": case.cost, "months": case.months,
+        "delta": case.delta, "group": case.who.name, "p_value": told["p_value"], "n_people": case.who.people,
     }])  # fmt: skip
 
 

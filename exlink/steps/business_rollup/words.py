@@ -12,7 +12,7 @@ from exlink.data.customer_periods import ValueBase
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.steps.business_rollup.chain import Rollup, chain_table
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE
-from exlink.steps.business_rollup.scenarios import BOUSHEY_GLYNN, Group
+from exlink.steps.business_rollup.scenarios import BOUSHEY_GLYNN
 from exlink.steps.business_rollup.worth import value
 
 Money = Callable[[float], str]
@@ -184,41 +184,6 @@ def attrition_in_words(frame: pd.DataFrame, money: Money) -> pd.DataFrame:
         for m, low, high in zip(frame["measure"], frame["conf_low"], frame["conf_high"], strict=True)
     ]
     return frame.assign(amount=amounts, range=ranges)
-
-
-def scenario_sentence(frame: pd.DataFrame, who: Group, cost: float, money: Money) -> str:
-    """Return which lever brings most at equal spend and how likely it pays."""
-    if not len(frame) or not (frame["side"] == "employees").any():
-        return "No scenario is computed: the links to money are missing."
-    ours, other = frame[frame["side"] == "employees"], frame[frame["side"] == "customers"]
-    clear = ours[ours["clear"]]
-    best = (clear if len(clear) else ours).iloc[0]
-    numbers = (
-        f"{money(best['benefit'])} a year ({money(best['benefit_low'])} to {money(best['benefit_high'])}), net "
-        f"{money(best['net'])}, with a chance of {best['p_pays']:.0%} that it pays within a year."
-    )
-    spent = f"At {money(cost)} each, for {who.name} ({who.people:,} people)"
-    if len(clear):
-        text = f"**{spent}, the best lever clear of zero is to {best['lever']}**: {numbers}"
-    else:
-        text = (
-            f"**{spent}, no lever's benefit is clear of zero, so none is named best.** The largest estimate, to "
-            f"{best['lever']}: {numbers}"
-        )
-    if best["p_pays"] < 0.9:
-        text += (
-            f" With 90% certainty it is worth at least {money(best['worth_paying'])}: a cost up to that is covered."
-            if best["worth_paying"] > 0
-            else " No cost at all is covered with 90% certainty."
-        )
-    if len(other):
-        row = other.iloc[0]
-        sure = "" if row["clear"] else "; inconclusive"
-        text += (
-            f" For the same money, to {row['lever']} on the customers' side comes to {money(row['benefit'])} "
-            f"({money(row['benefit_low'])} to {money(row['benefit_high'])}{sure})."
-        )
-    return text
 
 
 def facts(

@@ -1,0 +1,138 @@
+"""What scenarios come to in sentences; ``money`` writes an amount in the study's currency (M35)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from exlink.steps.business_rollup.cases import YEAR, Case
+from exlink.steps.business_rollup.chain import Rollup
+
+Money = Callable[[float], str]
+SURE = 0.9  # chance from which a programme is called covered
+EVEN = (0.1, 0.9)  # a chance between these does not settle which side brings more
+
+
+def scenario_sentence(frame: pd.DataFrame, money: Money) -> str:
+    """Return which lever brings most, and how likely it pays."""
+    if not len(frame) or not (frame["side"] == "employees").any():
+        return "No scenario is computed: the links to money are missing."
+    ours, other = frame[frame["side"] == "employees"], frame[frame["side"] == "customers"]
+    clear = ours[ours["clear"]]
+    best = (clear if len(clear) else ours).iloc[0]
+    numbers = (
+        f"{money(best['benefit'])} {_span(best['months'])} ({money(best['benefit_low'])} to "
+        f"{money(best['benefit_high'])}), net {money(best['net'])}, with a chance of {best['p_pays']:.0%} that it pays "
+        f"within {_within(best['months'])}."
+    )
+    spent = _spent(frame, best, money)
+    if len(clear):
+        text = f"**{spent}, the best lever clear of zero is to {best['lever']}**: {numbers}"
+    else:
+        text = (
+            f"**{spent}, no lever's benefit is clear of zero, so none is named best.** The largest estimate, to "
+            f"{best['lever']}: {numbers}"
+        )
+    if best["p_pays"] < SURE:
+        text += (
+            f" With 90% certainty it is worth at least {money(best['worth_paying'])}: a cost up to that is covered."
+            if best["worth_paying"] > 0
+            else " No cost at all is covered with 90% certainty."
+        )
+    if len(other):
+        row = other.iloc[0]
+        sure = "" if row["clear"] else "; inconclusive"
+        text += (
+            f" On the customers' side, to {row['lever']} {_for_as_much(frame, money, row)}comes to "
+            f"{money(row['benefit'])} ({money(row['benefit_low'])} to {money(row['benefit_high'])}{sure})."
+        )
+    return text
+
+
+def _spent(frame: pd.DataFrame, best: pd.Series, money: Money) -> str:
+    """Return what is spent and for whom: one sum for all levers, or that of the lever told of."""
+    each = "" if frame["cost"].nunique() > 1 else " each"
+    if not each:
+        return f"Of the {len(frame)} scenarios of this study, at {money(best['cost'])} for {best['group']}"
+    return f"At {money(best['cost'])}{each}, for {best['group']} ({best['n_people']:,} people)"
+
+
+def _for_as_much(frame: pd.DataFrame, money: Money, row: pd.Series) -> str:
+    return "for the same money " if frame["cost"].nunique() == 1 else f"for {money(row['cost'])} "
+
+
+def _span(months: float) -> str:
+    return "a year" if months == YEAR else f"in {months:g} months"
+
+
+def _within(months: float) -> str:
+    return "a year" if months == YEAR else f"{months:g} months"
+
+
+def range_sentence(frame: pd.DataFrame, case: Case | None, money: Money) -> str:
+    """Return median and ranges of one lever's net benefit, its chance to pay, and its payback."""
+    if case is None:
+        return ""
+    row = frame[frame["lever"] == case.lever].iloc[0]
+    back = row["payback_months"]
+    paid = (
+        "On the estimate it never pays back"
+        if not np.isfinite(back)
+        else f"It pays back after {row['payback']} months at that rate (95% interval)"
+        if row["payback"][0].isdigit()
+        else f"It pays back after {row['payback']} months"
+    )
+    late = " – longer than the effect is counted for" if np.isfinite(back) and back > row["months"] else ""
+    return (
+        f"**To {case.lever}, the middle of all resamples leaves {money(row['net_median'])} after its cost of "
+        f"{money(row['cost'])}.** Eight in ten lie between {money(row['net_low80'])} and {money(row['net_high80'])}, "
+        f"95 in a hundred between {money(row['net_low'])} and {money(row['net_high'])}. {row['p_pays']:.0%} are above "
+        f"zero. {paid}{late}."
+    )
+
+
+def versus_sentence(frame: pd.DataFrame, case: Case | None) -> str:
+    """Return whether the employees' or the customers' side brings more for the same money, draw by draw."""
+    rows = frame[frame["lever"] == case.lever] if case is not None else frame.iloc[:0]
+    if not len(rows) or not np.isfinite(chance := rows["p_beats"].iloc[0]):
+        return "Not compared: no lever on the customers' side has a way to money in this study."
+    others = frame[frame["side"] == "customers"].assign(rate=lambda f: f["benefit"] / f["cost"])
+    rival = others.sort_values("rate", ascending=False, kind="stable").iloc[0]
+    low, high = EVEN
+    verdict = (
+        "the employees' side brings more" if chance >= high
+        else "the customers' side brings more" if chance <= low
+        else "which side brings more is inconclusive"
+    )  # fmt: skip
+    scaled = "" if frame["cost"].nunique() == 1 else " per unit of money spent"
+    return (
+        f"**At equal spend {verdict}**: in {chance:.0%} of the resamples to {case.lever} brings more{scaled} than to "
+        f"{rival['lever']}. Both run through the same draws of the same customers, so what is uncertain about the way "
+        "from a contact to money does not count twice."
+    )
+
+
+def assumptions(rollup: Rollup, cases: Sequence[Case], money: Money) -> str:
+    """Return what is assumed and not measured, as a list."""
+    if not cases:
+        return ""
+    groups = {case.who.name: case.who for case in cases}
+    months = sorted({case.months for case in cases})
+    told = [f"for {who.name}: {who.people:,} people, {who.of_contacts:.0%} of all contacts" for who in groups.values()]
+    costs = {case.cost for case in cases}
+    spent = money(costs.pop()) if len(costs) == 1 else f"{money(min(costs))} to {money(max(costs))}"
+    lines = [
+        f"The levers move by what is written and no more; who moves: {'; '.join(told)}.",
+        f"The cost, {spent} a lever, is spent once, at the start, and certain.",
+        f"The effect sets in at once and lasts {' or '.join(f'{m:g}' for m in months)} months; nothing is discounted.",
+        "Money grows in proportion to the points: half the rise, half the money.",
+    ]
+    if any(case.side == "customers" for case in cases):
+        lines.append("Waits fall by the same share for everybody, and money buys a cut as it buys a rise: an equal "
+                     "cost is set, not found.")  # fmt: skip
+    if rollup.workforce is not None and np.isfinite(rollup.replacement).all():
+        share = rollup.replacement / rollup.workforce.salary
+        lines.append(f"Replacing a leaver costs {share.min():.0%} to {share.max():.0%} of a yearly salary.")
+    return "**Assumed, not measured:**\n\n" + "\n".join(f"- {line}" for line in lines)
