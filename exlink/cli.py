@@ -103,6 +103,9 @@ def simulate(
     interactions: Annotated[int, typer.Option(help="How many interactions.")] = 60_000,
     waves: Annotated[int, typer.Option(help="How many quarterly survey waves.")] = 8,
     seed: Annotated[int, typer.Option(help="The same seed gives the same study.")] = 2026,
+    direction: Annotated[
+        str, typer.Option(metavar="WHICH", help="What acts on what: ex-to-cx, cx-to-ex, both or none.")
+    ] = "ex-to-cx",
 ) -> None:
     """Write a realistic study with known truth: every table of the contract, and truth.json."""
     from exlink.publish.places import shown
@@ -114,8 +117,9 @@ def simulate(
 
     with reporting("interactions") as progress:
         simulate_study(
-            target, employees=employees, interactions=interactions, waves=waves, seed=seed, progress=progress.count
-        )
+            target, employees=employees, interactions=interactions, waves=waves, seed=seed, direction=direction,
+            progress=progress.count,
+        )  # fmt: skip
     print(f"Study: {shown(target.resolve())}\nNext: exlink run {folder}")
 
 

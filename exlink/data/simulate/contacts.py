@@ -23,7 +23,7 @@ from exlink.data.simulate.design import (
     World,
 )
 from exlink.data.simulate.people import People, Teams
-from exlink.data.simulate.survey import States
+from exlink.data.simulate.states import States
 
 WAIT_MEDIAN = np.array([95.0, 40.0, 14_400.0, 420.0, 60.0, 900.0])  # seconds, by channel
 HANDLE_MEDIAN = np.array([360.0, 480.0, 300.0, 1_100.0, 1_300.0, 2_700.0])
@@ -116,7 +116,7 @@ def draw_chunk(
     wave = (day[:, None] >= acts[who]).sum(1) - 1
     wave = np.maximum(wave, 0)
     linked = states.answered[who, wave] & (day - acts[who, wave] < world.window_days)
-    x = states.reported[who, wave] - CENTRE
+    x = (states.reported[who, wave] - CENTRE) * world.ex_acts
     step, channel = _step_and_channel(rng, people.role[who], _stage(scene.customers, customer, quarter))
     reason = rng.choice(3, n, p=(0.5, 0.3, 0.2))
     complexity = np.clip(np.rint(STEP_COMPLEXITY[step] + 0.25 * (reason - 1) + 0.9 * rng.standard_normal(n)), 1, 5)
@@ -214,7 +214,7 @@ def _work(
 
 def _slopes(scene: Scene, who: np.ndarray, day: np.ndarray) -> np.ndarray:
     """Return what one reported point does to each latent score, (row, aspect, kpi)."""
-    slopes = np.broadcast_to(SLOPES, (len(who), *SLOPES.shape)).copy()
+    slopes = np.broadcast_to(SLOPES * scene.world.ex_acts, (len(who), *SLOPES.shape)).copy()
     slopes[:, ASPECT_NAMES.index("tools")] *= scene.effects.tools_slope[who][:, None]
     new = day - scene.people.hired[who] < 365
     slopes[:, ASPECT_NAMES.index("knowledge")] *= np.where(new, PLAN.new_hire_knowledge, 1.0)[:, None]

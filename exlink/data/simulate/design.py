@@ -13,6 +13,7 @@ import numpy as np
 
 KPIS = ("ease", "recommend", "satisfaction")
 SCALES = {"ease": (1, 5), "recommend": (0, 10), "satisfaction": (1, 5)}
+DIRECTIONS = ("ex-to-cx", "cx-to-ex", "both", "none")
 LAST_QUARTER = (2026, 3)
 CENTRE = 3.6  # typical reported aspect score; EX acts through its distance from here
 
@@ -142,6 +143,7 @@ class Contact:
     invited: float = 0.90
     answered: tuple[float, ...] = (0.315, 0.33, 0.345, 0.36, 0.375)  # by satisfaction score 1..5, if invited
     item_missing: float = 0.03
+    echo: float = 0.8  # where CX acts on EX: latent points of every aspect per point of last quarter's satisfaction
 
 
 JOURNEY_EFFECT = np.array([
@@ -225,15 +227,29 @@ INITIATIVES = (
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Sizes, calendar and seed of one simulated study."""
+    """Sizes, calendar and seed of one simulated study, and what kind of world it is.
+
+    direction : one of ``DIRECTIONS``: what acts on what
+    """
 
     employees: int = 240
     interactions: int = 60_000
     waves: int = 8
     seed: int = 2026
+    direction: str = "ex-to-cx"
     lag_days: int = 14
     window_days: int = 91
     min_group: int = 8
+
+    @property
+    def ex_acts(self) -> bool:
+        """Whether what employees report acts on their customers' scores and on operations."""
+        return self.direction in ("ex-to-cx", "both")
+
+    @property
+    def cx_acts(self) -> bool:
+        """Whether what a quarter's customers felt acts on what employees report next."""
+        return self.direction in ("cx-to-ex", "both")
 
     @property
     def teams(self) -> int:

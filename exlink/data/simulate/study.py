@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from exlink.data.simulate import contacts, customers, people, survey, turnover, worklife, writer
-from exlink.data.simulate.design import KPIS, Contact, World
+from exlink.data.simulate.design import DIRECTIONS, KPIS, Contact, World
+from exlink.data.simulate.feedback import Echo
 from exlink.data.simulate.ledger import Ledger
+from exlink.data.simulate.states import draw_states, plan_initiatives, settle_wave
 from exlink.data.simulate.truth import write_truth
 from exlink.errors import OutputError, ParameterError
 
@@ -25,13 +27,23 @@ def simulate_study(
     interactions: int = 60_000,
     waves: int = 8,
     seed: int = 2026,
+    direction: str = "ex-to-cx",
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write a study with known truth into ``folder`` and return the path of its study.yaml.
 
-    ``progress`` is told, after every chunk, how many interactions of how many are written.
+    Parameters
+    ----------
+    direction : what acts on what: 'ex-to-cx' (what employees report acts on their later customers), 'cx-to-ex'
+        (what a quarter's customers felt acts on what employees report next), 'both' or 'none'.
+    progress : told, after every chunk, how many interactions of how many are written.
+
+    Raises
+    ------
+    ParameterError : a size is too small, or a direction does not exist.
+    OutputError : the folder cannot be written.
     """
-    world = _world(employees, interactions, waves, seed)
+    world = _world(employees, interactions, waves, seed, direction)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return _write(folder, world, progress or (lambda done, total: None))
@@ -40,12 +52,14 @@ def simulate_study(
                           "Choose another folder.") from problem  # fmt: skip
 
 
-def _world(employees: int, interactions: int, waves: int, seed: int) -> World:
+def _world(employees: int, interactions: int, waves: int, seed: int, direction: str) -> World:
     for name, value, least in (("employees", employees, 40), ("interactions", interactions, 1_000),
                                ("waves", waves, 2), ("seed", seed, 0)):  # fmt: skip
         if value < least:
             raise ParameterError(f"{name}: {value:,} is too few to simulate; give at least {least:,}.")
-    return World(employees, interactions, waves, seed)
+    if direction not in DIRECTIONS:
+        raise ParameterError(f"direction: {direction} does not exist. Choose one of {', '.join(DIRECTIONS)}.")
+    return World(employees, interactions, waves, seed, direction)
 
 
 def _write(folder: Path, world: World, progress: Callable[[int, int], None]) -> Path:
@@ -54,13 +68,14 @@ def _write(folder: Path, world: World, progress: Callable[[int, int], None]) -> 
     teams = people.draw_teams(rngs[0], world)
     staff = people.draw_people(rngs[1], world, teams)
     voc, closure = worklife.voc_table(rngs[2], world)
-    plans = survey.plan_initiatives(rngs[3], world, teams)
-    states = survey.draw_states(rngs[3], world, staff, teams, plans, closure)
+    plans = plan_initiatives(rngs[3], world, teams)
+    states = draw_states(rngs[3], world, staff, teams, plans, closure)
     clients = customers.draw_customers(rngs[4], world)
     effects = contacts.draw_effects(rngs[5], staff, teams)
     scene = contacts.Scene(world, staff, teams, states, clients, effects)
     ledger = Ledger.empty(world)
-    sources = _unfold(folder, scene, streams[7:], ledger, progress)
+    echo = Echo.silent(scene)
+    sources = _unfold(folder, scene, streams[7:], ledger, echo, progress)
     states = replace(states, answered=states.answered & (states.day < staff.left[:, None]))
     desktop, off_system = worklife.desktop_table(rngs[6], world, staff, teams, states)
     tables = {
@@ -76,27 +91,29 @@ def _write(folder: Path, world: World, progress: Callable[[int, int], None]) -> 
     for name, (table, kind) in tables.items():
         sources[name] = writer.write_table(folder, name, table, kind)
     writer.write_study(folder, world, sources)
-    write_truth(folder / "truth.json", replace(scene, states=states), ledger, plans, off_system)
+    write_truth(folder / "truth.json", replace(scene, states=states), ledger, echo, plans, off_system)
     return folder / "study.yaml"
 
 
 def _unfold(
-    folder: Path, scene: contacts.Scene, streams: list[np.random.SeedSequence], ledger: Ledger,
+    folder: Path, scene: contacts.Scene, streams: list[np.random.SeedSequence], ledger: Ledger, echo: Echo,
     progress: Callable[[int, int], None],
 ) -> dict[str, str]:  # fmt: skip
-    """Let the quarters pass: exits, contacts, overall CX, money. Return the sources written."""
+    """Let the quarters pass: reports, exits, contacts, overall CX, money. Return the sources written."""
     world, staff, clients = scene.world, scene.people, scene.customers
     names = ("interactions", "cx_responses", "cx_invitations", "customer_relationship", "customer_value")
     parts = {name: writer.Parts(folder, name) for name in names}
     moods = customers.Tally.empty(world.customers).moods()
     handled, unresolved = np.zeros(world.employees), np.zeros(world.employees)
     share = np.diff(np.round(np.linspace(0, world.interactions, world.waves + 1))).astype(int)
-    acts = scene.states.acts_from(world.lag_days)
+    settle_wave(world, scene.states, 0, echo.sway[:, 0])
     written = 0
     for quarter, stream in enumerate(streams):
         sizes = [CHUNK] * (share[quarter] // CHUNK) + [share[quarter] % CHUNK]
         own, *chunk_streams = stream.spawn(1 + len(sizes))
         rng = np.random.default_rng(own)
+        settle_wave(world, scene.states, quarter + 1, echo.move(world, quarter))
+        acts = scene.states.acts_from(world.lag_days)
         satisfaction = scene.states.satisfaction[:, quarter]
         ledger.count_exits(scene, quarter, satisfaction, handled, unresolved)
         turnover.apply_exits(rng, world, staff, quarter, satisfaction, handled, unresolved)
@@ -118,6 +135,7 @@ def _unfold(
             stuck = chunk.who[chunk.escalated & (chunk.closed_on == 0)]
             unresolved += np.bincount(stuck, minlength=world.employees)
             ledger.add(scene, chunk)
+            echo.add(chunk, quarter)
             written += int(size)
             progress(written, world.interactions)
         now = tally.moods()

@@ -26,13 +26,18 @@ from exlink.data.simulate.design import (
     Money,
     Operations,
     Survey,
+    World,
 )
+from exlink.data.simulate.feedback import Echo, planted_echo
 from exlink.data.simulate.ledger import Ledger
-from exlink.data.simulate.survey import UNASKED, Plan
+from exlink.data.simulate.states import UNASKED, Plan
+from exlink.data.simulate.within import two_way
 from exlink.data.simulate.worklife import OFF_SYSTEM, SWITCHING, THEMES
 
 
-def write_truth(path: Path, scene: Scene, ledger: Ledger, plans: list[Plan], off_system: dict[str, float]) -> None:
+def write_truth(
+    path: Path, scene: Scene, ledger: Ledger, echo: Echo, plans: list[Plan], off_system: dict[str, float]
+) -> None:
     """Write truth.json."""
     world = scene.world
     sample = {c: np.concatenate([s[c] for s in ledger.samples]) for c in ledger.samples[0]}
@@ -44,10 +49,7 @@ def write_truth(path: Path, scene: Scene, ledger: Ledger, plans: list[Plan], off
                   "customers": world.customers, "waves": world.waves, "linked_interactions": ledger.linked,
                   "cx_answers": ledger.answered},
         "waves": list(world.quarters),
-        "timing": {"lag_days": world.lag_days, "window_days": world.window_days,
-                   "cx_on_ex": 0.0,
-                   "note": "A reported state acts from lag_days after the answer until lag_days after the next one; "
-                           "it does not act before. CX does not act back on EX (cx_on_ex)."},
+        "timing": _timing(scene, echo),
         "journey": list(JOURNEY),
         "effects": _effects(scene, ledger, sample),
         "effects_note": "points of the CX KPI per point of the employee's reported aspect score (1–5). latent: before "
@@ -60,7 +62,7 @@ def write_truth(path: Path, scene: Scene, ledger: Ledger, plans: list[Plan], off
         "variance_note": "variance of a contact's score, in squared points. employee: all that is stable in a person, "
                          "mean reported aspects included; employee_net_of_ex: without these; residual: all else.",
         "heterogeneity": _heterogeneity(),
-        "operations": _operations(),
+        "operations": _operations(world),
         "controls": _controls(),
         **_rollup(ledger),
         "attrition": _attrition(ledger),
@@ -78,9 +80,30 @@ def write_truth(path: Path, scene: Scene, ledger: Ledger, plans: list[Plan], off
     path.write_text(text + "\n", encoding="utf-8")
 
 
+def _timing(scene: Scene, echo: Echo) -> dict:
+    world = scene.world
+    ahead = (
+        "A reported state acts from lag_days after the answer until lag_days after the next one; it does not act "
+        "before." if world.ex_acts else "What employees report does not act on customers."
+    )  # fmt: skip
+    back = (
+        "The mean satisfaction of all contacts of a person in quarter q-1, answered or not, less what is usual for the "
+        "person (a constant), moves every aspect of the wave that opens in quarter q by cx_on_ex latent points per "
+        "point; a share wave_autocorrelation of what it moved is carried from wave to wave. No contact moves an answer "
+        "before it. The movement is common to all aspects, and comes on top of wave_correlation."
+        if world.cx_acts else "CX does not act back on EX (cx_on_ex)."
+    )  # fmt: skip
+    return {"lag_days": world.lag_days, "window_days": world.window_days, "direction": world.direction,
+            "ex_on_cx": world.ex_acts, "cx_on_ex": Contact().echo * world.cx_acts,
+            "cx_on_ex_reported": planted_echo(scene, echo), "note": f"{ahead} {back}"}  # fmt: skip
+
+
 def _effects(scene: Scene, ledger: Ledger, sample: dict[str, np.ndarray]) -> list[dict]:
-    joint = expectation.slopes(sample["index"], sample["p_resolved"], sample["slopes"], answering=True)
-    everyone = expectation.slopes(sample["index"], sample["p_resolved"], sample["slopes"], answering=False)
+    acts = scene.world.ex_acts
+    joint, everyone = (
+        expectation.slopes(sample["index"], sample["p_resolved"], sample["slopes"], answering=answering)
+        if acts else np.zeros(SLOPES.shape) for answering in (True, False)
+    )  # fmt: skip
     overlap = _within_overlap(scene.states.reported, ledger.cells)
     between = _between(scene.states.reported, ledger)
     steepness = np.array([_steepness(sample["index"][:, k], k) for k in range(len(KPIS))])
@@ -88,8 +111,9 @@ def _effects(scene: Scene, ledger: Ledger, sample: dict[str, np.ndarray]) -> lis
     for a, aspect in enumerate(ASPECTS):
         for k, kpi in enumerate(KPIS):
             rows.append({
-                "aspect": aspect.name, "factor": aspect.factor, "kind": aspect.kind, "kpi": kpi,
-                "acts": bool(SLOPES[a, k]), "latent": float(sample["slopes"][:, a, k].mean()),
+                "aspect": aspect.name, "factor": aspect.factor,
+                "kind": "null" if aspect.kind == "within" and not acts else aspect.kind, "kpi": kpi,
+                "acts": acts and bool(SLOPES[a, k]), "latent": float(sample["slopes"][:, a, k].mean()),
                 "joint": joint[a, k], "joint_all_customers": everyone[a, k],
                 "marginal": float(overlap[a] @ joint[:, k]),
                 "between": between[a, k] * steepness[k],
@@ -106,10 +130,7 @@ def _steepness(index: np.ndarray, k: int) -> float:
 
 def _within_overlap(reported: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """Return cov(x_b, x_a) / var(x_a) within employees and waves, (a, b), weighted by contacts."""
-    x, w = reported.copy(), cells[..., None]
-    for _ in range(60):
-        x -= (x * w).sum(1, keepdims=True) / np.maximum(w.sum(1, keepdims=True), 1e-12)
-        x -= (x * w).sum(0, keepdims=True) / np.maximum(w.sum(0, keepdims=True), 1e-12)
+    x = two_way(reported, cells)
     cov = np.einsum("iwa,iwb,iw->ab", x, x, cells)
     return cov / np.diag(cov)[:, None]
 
@@ -159,11 +180,11 @@ def _heterogeneity() -> dict:
     }  # fmt: skip
 
 
-def _operations() -> list[dict]:
+def _operations(world: World) -> list[dict]:
     scale = {"resolved": ("resolved_first_contact", "logit"), "reopened": ("reopened", "logit"),
              "escalated": ("escalated", "logit"), "log_handle": ("handle_seconds", "log"),
              "log_transfers": ("transfers", "log mean (Poisson)")}  # fmt: skip
-    return [{"outcome": scale[name][0], "aspect": aspect, "coefficient": value, "scale": scale[name][1],
+    return [{"outcome": scale[name][0], "aspect": aspect, "coefficient": value * world.ex_acts, "scale": scale[name][1],
              "given": "resolved_first_contact" if name in ("reopened", "escalated") else "",
              "note": "per point of the reported aspect, within person; a mediator, not a control"}
             for name, by in asdict(Operations()).items() for aspect, value in by.items()]  # fmt: skip

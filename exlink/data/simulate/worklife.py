@@ -10,7 +10,7 @@ import pyarrow as pa
 from exlink.data.simulate.design import ASPECT_NAMES, CENTRE, INITIATIVES, World
 from exlink.data.simulate.ids import numbered
 from exlink.data.simulate.people import People, Teams, days
-from exlink.data.simulate.survey import Plan, States
+from exlink.data.simulate.states import Plan, States
 
 
 @dataclass(frozen=True, slots=True)
