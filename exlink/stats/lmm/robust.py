@@ -137,11 +137,10 @@ def _sums(products: Products, moved: list[np.ndarray], columns: np.ndarray) -> n
     p, own = products.fixed, products.first @ columns
     out = own[:, :p] - np.swapaxes(moved[0], 1, 2) @ own[:, products.groupings[0].columns]
     for (a, b), pair in products.pairs.items():
-        for part in _chunks(len(pair.left)) if not a else ():
-            met = np.swapaxes(pair.products[part], 1, 2) @ columns
-            met = np.swapaxes(moved[b][pair.right[part]], 1, 2) @ met
-            starts = np.flatnonzero(np.diff(pair.left[part], prepend=-1))  # pairs are sorted by cluster
-            out[pair.left[part][starts]] -= np.add.reduceat(met, starts)
+        for cluster, start, stop in _runs(pair.left) if not a else ():
+            met = np.swapaxes(pair.products[start:stop], 1, 2) @ columns  # (r, q, c), of the levels of b that it meets
+            taken = moved[b][pair.right[start:stop]]  # (r, q, p)
+            out[cluster] -= taken.reshape(-1, p).T @ met.reshape(-1, met.shape[2])
     return out
 
 
@@ -172,9 +171,8 @@ def _reaches(products: Products, moved: list[np.ndarray], b: int) -> Iterator[tu
     p, pair = products.fixed, products.pairs[0, b]
     mine, theirs = products.groupings[0].columns, products.groupings[b].columns
     third = _of_thirds(products, moved, b)
-    starts = np.append(np.flatnonzero(np.diff(pair.left, prepend=-1)), len(pair.left))
-    for start, stop in pairwise(starts):
-        cluster, right = int(pair.left[start]), pair.right[start:stop]
+    for cluster, start, stop in _runs(pair.left):
+        right = pair.right[start:stop]
         met = pair.products[start:stop]
         reach = met[:, :p] - moved[0][cluster].T @ met[:, mine]
         reach = reach - np.swapaxes(moved[b][right], 1, 2) @ met[:, theirs]
@@ -198,6 +196,13 @@ def _of_thirds(products: Products, moved: list[np.ndarray], b: int) -> np.ndarra
             met = np.swapaxes(moved[h][there[part]], 1, 2) @ np.swapaxes(sums[part], 1, 2)
             np.add.at(out, place[part], met)
     return out
+
+
+def _runs(left: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Yield each cluster with where its pairs begin and end, which are sorted by cluster."""
+    starts = np.append(np.flatnonzero(np.diff(left, prepend=-1)), len(left)).tolist()
+    for start, stop in pairwise(starts):
+        yield int(left[start]), start, stop
 
 
 def _chunks(size: int) -> list[slice]:
