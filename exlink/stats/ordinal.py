@@ -1,0 +1,187 @@
+"""Ordered answers on crossed cells: proportional odds, with errors clustered by unit, and whether the odds are so.
+
+``P(Y ≤ k) = Λ(α_k − x'β)`` (McCullagh 1980): a covariate moves the whole distribution, and β has one sign with the
+answer. Whether one β does for all steps is judged against one logit per step on the same cells (Brant 1990).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import linalg, special
+
+from exlink.errors import EstimationError, listed
+from exlink.stats.crossed import CellTable, Crossed
+from exlink.stats.quasi import LOGIT, fit_quasi
+from exlink.stats.tidy import tidy_frame
+
+MAX_STEPS = 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrdinalFit:
+    """Proportional-odds fit.
+
+    table : DataFrame, (k, 8)      tidy log odds ratios of a higher answer, and n_units; errors clustered (CR1, t)
+    top, bottom : DataFrame, (k, 8)    average change of the share of the two highest, of the two lowest answers
+    cuts : ndarray, (levels − 1,)  α
+    vcov : ndarray                 of cuts, then coefficients
+    loglik : float
+    levels : list of float
+    """
+
+    table: pd.DataFrame
+    top: pd.DataFrame
+    bottom: pd.DataFrame
+    cuts: np.ndarray
+    vcov: np.ndarray
+    loglik: float
+    levels: list[float]
+
+
+def fit_ordinal(
+    cells: CellTable, columns: Sequence[str], levels: Sequence[float], *, level: float = 0.95
+) -> OrdinalFit:
+    """Return the proportional-odds model of answers counted by level.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Columns of ``cells.values``: how many answers of each level, lowest first.
+    levels : sequence of float
+        What the levels are called.
+
+    Returns
+    -------
+    OrdinalFit; covariance CR1 with factor ``G/(G-1) · (N-1)/(N-k)`` and the observed information as bread.
+
+    Raises
+    ------
+    EstimationError
+        Fewer than three levels that were used, or fewer than ten clusters.
+    """
+    counts = cells.values[list(columns)].to_numpy(dtype=float)
+    seen = counts.sum(axis=0) > 0
+    names = [value for value, there in zip(levels, seen, strict=True) if there]
+    if len(names) < 3:
+        raise EstimationError(f"ordinal: answers {listed(names)} only; at least three levels are needed.")
+    used = cells.used(counts.sum(axis=1))
+    answers = used.values[[c for c, there in zip(columns, seen, strict=True) if there]].to_numpy(dtype=float)
+    design = used.design
+    share = np.cumsum(answers.sum(axis=0))[:-1] / answers.sum()
+    m, k = len(names) - 1, len(design.names) - 1
+    spread = np.sqrt(np.maximum(np.diag(design.gram(answers.sum(axis=1)))[1:] / answers.sum(), 1e-300))
+    scale = np.concatenate([np.ones(m), spread])
+    params = np.concatenate([special.logit(share), np.zeros(k)])
+    for _ in range(MAX_STEPS):
+        gradient, information, _ = _newton_parts(design, answers, params[:m], params[m:])
+        step = linalg.solve(information / np.outer(scale, scale), gradient / scale)
+        params = params + step * min(1.0, 2.0 / np.abs(step).max()) / scale
+        if np.abs(step).max() < 1e-11:
+            break
+    else:
+        raise EstimationError("ordinal: the search for the best fit did not settle. Use fewer or coarser covariates.")
+    _, information, pulls = _newton_parts(design, answers, params[:m], params[m:])
+    rows, g = answers.sum(), len(design.units)
+    unit = design.unit[design.at_left]
+    of_cuts = np.column_stack([np.bincount(unit, weights=pull, minlength=g) for pull in pulls.T])
+    scores = np.hstack([of_cuts, -design.scores(pulls.sum(axis=1))[:, 1:]])
+    influence = np.sqrt(g / (g - 1) * (rows - 1) / (rows - m - k)) * scores @ linalg.inv(information)
+    vcov = influence.T @ influence
+    terms, counted = design.names[1:], {"n": int(rows), "df": g - 1, "level": level}
+    table = tidy_frame(terms, params[m:], np.sqrt(np.diag(vcov)[m:]), **counted).assign(n_units=g)
+    top, bottom = (
+        _share_change(design, answers.sum(axis=1), params, m, vcov, cut, sign, terms, counted)
+        for cut, sign in ((max(m - 2, 0), 1.0), (min(1, m - 1), -1.0))
+    )
+    return OrdinalFit(table, top, bottom, params[:m], vcov, _loglik(design, answers, params[:m], params[m:]), names)
+
+
+def nominal_effects(
+    cells: CellTable, columns: Sequence[str], terms: Sequence[str], *, level: float = 0.95
+) -> pd.DataFrame:
+    """Return, per term, whether its log odds ratio is the same at every step of the answers.
+
+    Returns
+    -------
+    DataFrame, one row per term: term, lowest, highest (log odds ratios of the steps), p_value (Wald test of equality,
+    the covariance between steps clustered by unit, Hotelling's F), n_steps, n_units. Empty with fewer than two steps.
+    """
+    counts = cells.values[list(columns)]
+    fits, steps = [], []
+    for k in range(1, len(columns)):
+        above = counts.iloc[:, k:].sum(axis=1)
+        if 0 < above.sum() < counts.to_numpy().sum():
+            table = CellTable(cells.design, pd.DataFrame({"above": above, "n": counts.sum(axis=1)}))
+            fits.append(fit_quasi(table, "above", "n", LOGIT, level=level))
+            steps.append(k)
+    rows = []
+    for term in terms if len(fits) > 1 else ():
+        at = [fit.design.names.index(term) for fit in fits if term in fit.design.names]
+        if len(at) < len(fits):
+            continue
+        slopes = np.array([fit.coef[j] for fit, j in zip(fits, at, strict=True)])
+        # a unit may be silent in one of the steps
+        influence = pd.concat(
+            [pd.Series(f.influence[:, j], index=f.design.units) for f, j in zip(fits, at, strict=True)], axis=1
+        ).fillna(0.0)
+        contrast = np.diff(np.eye(len(slopes)), axis=0)
+        vcov = contrast @ influence.T.to_numpy() @ influence.to_numpy() @ contrast.T
+        gaps, q, g = contrast @ slopes, len(slopes) - 1, len(influence)
+        wald = float(gaps @ linalg.solve(vcov, gaps))
+        p_value = float(special.fdtrc(q, g - q, wald * (g - q) / (q * (g - 1))))
+        rows.append({"term": term, "lowest": slopes.min(), "highest": slopes.max(), "p_value": p_value,
+                     "n_steps": len(slopes), "n_units": g})  # fmt: skip
+    return pd.DataFrame(rows, columns=["term", "lowest", "highest", "p_value", "n_steps", "n_units"])
+
+
+def _shares(design: Crossed, cuts: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return α − η, its logistic density, and the chance of each level, by cell."""
+    eta = cuts[None, :] - design.linear(np.concatenate([[0.0], beta]))[:, None]
+    below = special.expit(eta)
+    ends = np.hstack([np.zeros((len(eta), 1)), below, np.ones((len(eta), 1))])
+    return eta, below * (1 - below), np.maximum(np.diff(ends, axis=1), 1e-300)
+
+
+def _loglik(design: Crossed, answers: np.ndarray, cuts: np.ndarray, beta: np.ndarray) -> float:
+    return float((answers * np.log(_shares(design, cuts, beta)[2])).sum())
+
+
+def _newton_parts(
+    design: Crossed, answers: np.ndarray, cuts: np.ndarray, beta: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return gradient, observed information, and derivatives of the log likelihood by α − η, (cells, levels − 1)."""
+    eta, density, shares = _shares(design, cuts, beta)
+    lower, upper = answers[:, :-1] / shares[:, :-1], answers[:, 1:] / shares[:, 1:]
+    pulls = density * (lower - upper)
+    bent = -density * np.tanh(eta / 2)  # derivative of the density
+    diagonal = density**2 * (lower / shares[:, :-1] + upper / shares[:, 1:]) - bent * (lower - upper)
+    beside = -density[:, :-1] * density[:, 1:] * upper[:, :-1] / shares[:, 1:-1]
+    m = len(cuts)
+    of_cuts = np.diag(diagonal.sum(axis=0)) + np.diag(beside.sum(axis=0), 1) + np.diag(beside.sum(axis=0), -1)
+    by_cut = diagonal.copy()
+    by_cut[:, :-1] += beside
+    by_cut[:, 1:] += beside
+    across = np.column_stack([-design.cross(by_cut[:, k])[1:] for k in range(m)]).T
+    of_slopes = design.gram(by_cut.sum(axis=1))[1:, 1:]
+    gradient = np.concatenate([pulls.sum(axis=0), -design.cross(pulls.sum(axis=1))[1:]])
+    return gradient, np.block([[of_cuts, across], [across.T, of_slopes]]), pulls
+
+
+def _share_change(
+    design: Crossed, n: np.ndarray, params: np.ndarray, m: int, vcov: np.ndarray, cut: int, sign: float,
+    terms: list[str], counted: dict,
+) -> pd.DataFrame:  # fmt: skip
+    """Return the average change of the share above ``cut`` (sign 1) or up to it (sign −1) per unit of each term."""
+    eta, density, _ = _shares(design, params[:m], params[m:])
+    eta, density, rows = eta[:, cut], density[:, cut], n.sum()
+    average, bent = float(n @ density) / rows, -density * np.tanh(eta / 2)
+    beta = params[m:]
+    gradient = np.zeros((len(beta), len(params)))
+    gradient[:, cut] = beta * float(n @ bent) / rows
+    gradient[:, m:] = np.outer(beta, -design.cross(n * bent)[1:] / rows) + average * np.eye(len(beta))
+    errors = np.sqrt(np.einsum("ik,kl,il->i", gradient, vcov, gradient))
+    return tidy_frame(terms, sign * average * beta, errors, **counted).assign(n_units=len(design.units))
