@@ -67,13 +67,14 @@ def test_the_link_that_moves_the_answer_most_is_worth_most():
     assert evppi(or_nothing(net), a, seed=1).value > 5 * evppi(or_nothing(net), b, seed=1).value
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_what_has_nothing_to_do_with_the_benefit_is_worth_nothing(seed):
-    """Net benefit around zero, where the bias of fitting noise is largest: 1,000 draws, an irrelevant parameter."""
-    _, net = normals(seed, 100.0, size=1_000)
-    found = evppi(or_nothing(net), np.random.default_rng(seed + 99).standard_normal(1_000), seed=1)
-    assert found.value < 0.1 * evpi(or_nothing(net)).value
-    assert found.value < 3 * found.std_error
+def test_what_has_nothing_to_do_with_the_benefit_is_worth_nothing():
+    """Net benefit around zero, where fitting noise errs most: about 1 % of its standard deviation is what is left."""
+    found = []
+    for seed in range(40):
+        _, net = normals(seed, 100.0, size=1_000)
+        found.append(evppi(or_nothing(net), np.random.default_rng(seed + 99).standard_normal(1_000), seed=1))
+    assert np.mean([one.value for one in found]) < 0.015 * 100
+    assert np.mean([one.value < 3 * one.std_error for one in found]) >= 0.9
 
 
 def test_a_sure_decision_leaves_nothing_to_learn():
