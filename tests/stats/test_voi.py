@@ -62,6 +62,15 @@ def test_a_product_of_links_against_nested_monte_carlo():
         assert found.value > 0
 
 
+def test_a_parameter_that_acts_both_ways_is_not_taken_for_a_straight_line():
+    """net = 100 (θ² − 1) + noise: EVPPI = 100 · 2 φ(1); a straight line would find nothing. The spline is straight
+    beyond its outer knots, a tenth of the draws, hence 3 %."""
+    rng = np.random.default_rng(4)
+    theta = rng.standard_normal(S)
+    net = 100 * (theta**2 - 1) + 50 * rng.standard_normal(S)
+    assert evppi(or_nothing(net), theta, seed=1).value == pytest.approx(48.394, rel=0.03)
+
+
 def test_the_link_that_moves_the_answer_most_is_worth_most():
     (a, b), net = normals(5, 90.0, 20.0, mean=30.0, size=1_000)
     assert evppi(or_nothing(net), a, seed=1).value > 5 * evppi(or_nothing(net), b, seed=1).value
