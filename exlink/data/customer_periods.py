@@ -58,12 +58,13 @@ def period_months(data: StudyData) -> int:
     return int(data.query(f"SELECT mode({_MONTHS}) AS m FROM customer_value ORDER BY m")["m"].iloc[0])
 
 
-def overall_after_contact(data: StudyData, kpi: str, max_rows: int = MAX_ROWS) -> pd.DataFrame:
-    """Return each customer's overall CX beside the contacts of the period before.
+def overall_after_contact(data: StudyData, kpi: str, max_rows: int = MAX_ROWS, lag: int = 1) -> pd.DataFrame:
+    """Return each customer's overall CX beside the contacts of ``lag`` periods before (below zero: after).
 
     Returns
     -------
-    DataFrame: customer_id, period (running number), overall, contact (mean score), worst, last, n_contacts.
+    DataFrame: customer_id, period (running number), overall, contact (mean score), worst, last, n_contacts (those
+    with a score), n_all (with or without).
     """
     share, keep = _sampled(data, "customer_relationship", max_rows)
     at = _number(period_months(data))
@@ -73,11 +74,12 @@ def overall_after_contact(data: StudyData, kpi: str, max_rows: int = MAX_ROWS) -
             FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL),
         contact AS (
             SELECT customer_id, {at.format("started_at")} AS period, avg({kpi}) AS contact, min({kpi}) AS worst,
-                   arg_max({kpi}, (started_at, interaction_id)) AS last, count(*) AS n_contacts
+                   arg_max({kpi}, (started_at, interaction_id)) FILTER ({kpi} IS NOT NULL) AS last,
+                   count({kpi}) AS n_contacts, count(*) AS n_all
             FROM interactions
-            WHERE {kpi} IS NOT NULL AND customer_id IN (SELECT customer_id FROM overall) GROUP BY ALL)
-        SELECT o.customer_id, o.period, overall, contact, worst, last, n_contacts
-        FROM overall o JOIN contact c ON c.customer_id = o.customer_id AND c.period = o.period - 1
+            WHERE customer_id IN (SELECT customer_id FROM overall) GROUP BY ALL HAVING count({kpi}) > 0)
+        SELECT o.customer_id, o.period, overall, contact, worst, last, n_contacts, n_all
+        FROM overall o JOIN contact c ON c.customer_id = o.customer_id AND c.period = o.period - {int(lag)}
         ORDER BY o.customer_id, o.period""")
     frame.attrs["share"] = share
     return frame
@@ -88,21 +90,37 @@ def value_after_overall(data: StudyData, kpi: str, max_rows: int = MAX_ROWS) -> 
 
     Returns
     -------
-    DataFrame: customer_id, period (running number), overall, revenue, churned (0/1, NaN where not recorded).
+    DataFrame: customer_id, period (running number), overall, revenue, margin, churned (0/1); NaN where not recorded.
     """
     share, keep = _sampled(data, "customer_relationship", max_rows)
     at = _number(period_months(data))
     churned = "churned::INT" if data.has("customer_value", "churned") else "NULL::INT"
+    margin = "margin" if data.has("customer_value", "margin") else "NULL::DOUBLE AS margin"
     frame = data.query(f"""
         WITH overall AS (
             SELECT customer_id, {at.format("responded_on")} AS period, arg_max({kpi}, responded_on) AS overall
             FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL)
-        SELECT v.customer_id, o.period + 1 AS period, overall, revenue, {churned} AS churned
+        SELECT v.customer_id, o.period + 1 AS period, overall, revenue, {margin}, {churned} AS churned
         FROM overall o JOIN customer_value v
           ON v.customer_id = o.customer_id AND {at.format("v.period_start")} = o.period + 1
         ORDER BY v.customer_id, period""")
     frame.attrs["share"] = share
     return frame
+
+
+def contacts_of_customers(data: StudyData, kpi: str, max_rows: int = 60_000) -> pd.DataFrame:
+    """Return linked contacts with a score; of many, those of a fixed sample of customers, each with all contacts.
+
+    Returns
+    -------
+    DataFrame: the study's unit, wave, customer_id and the score.
+    """
+    rows = int(data.query(f"SELECT count({kpi}) AS n FROM linked ORDER BY n")["n"].iloc[0])
+    kept = int(min(1.0, max_rows / max(rows, 1)) * 1_000_000)
+    return data.query(f"""
+        SELECT {data.unit}, wave, customer_id, {kpi} FROM linked
+        WHERE {kpi} IS NOT NULL AND customer_id IS NOT NULL AND hash(customer_id) % 1000000 < {kept}
+        ORDER BY customer_id, interaction_id""")
 
 
 def value_base(data: StudyData) -> ValueBase | None:

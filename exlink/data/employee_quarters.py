@@ -1,8 +1,9 @@
 """Employees by quarter at risk of leaving: who was there when a quarter began, and what they had said before.
 
 No immortal time: a quarter counts for a person only if they were employed on its first day, and what is known
-of them was said before it. Somebody who leaves for another reason counts as not having left of their own accord
-in that quarter, and is not at risk after it; so does somebody of whose leaving the reason is not known.
+of them was said before it. The two ways of leaving compete: who is let go can no longer leave of their own accord, so
+each way ends the time at risk of the other (cause-specific hazards). Somebody of whose leaving the reason is not known
+counts as neither, and is not at risk after it.
 """
 
 from __future__ import annotations
@@ -52,22 +53,25 @@ def employee_quarters(data: StudyData) -> pd.DataFrame:
     Returns
     -------
     DataFrame: employee_id, quarter ('2026Q3'), left (1 where the person left voluntarily during the quarter),
-    role, tenure_years (at the quarter's start), ``ex_…`` columns of the exposures; rows without a fresh answer are
-    absent. ``attrs['answered']`` is the share of all person-quarters at risk that is left. Quarters are those that
-    begin after the first answer and have ended with the period.
+    let_go (1 where they left otherwise; NaN where the study does not tell the two apart), start and stop (days since
+    the first quarter began: at risk from the quarter's first day to its last, or to the exit), role, tenure_years (at
+    the quarter's start), ``ex_…`` columns of the exposures; rows without a fresh answer are absent.
+    ``attrs['answered']`` is the share of all person-quarters at risk that is left. Quarters are those that begin after
+    the first answer and have ended with the period.
     """
     said = data.exposures()
     people = leaving(data)
     first = pd.to_datetime(said["responded_on"]).min()
     starts = pd.date_range(first, pd.Timestamp(data.study.period.last), freq="QS")
+    reasons = data.has("employees", "left_voluntarily")
     frames = [
-        _at_risk(people, start)
+        _at_risk(people, start, starts[0], reasons)
         for start in starts
         if start + pd.offsets.QuarterEnd(0) <= pd.Timestamp(data.study.period.last)
     ]
     if not frames:
         return pd.DataFrame(
-            columns=["employee_id", "quarter", "left", *said.columns[said.columns.str.startswith("ex_")]]
+            columns=["employee_id", "quarter", "left", "let_go", *said.columns[said.columns.str.startswith("ex_")]]
         )
     rows = pd.concat(frames, ignore_index=True)
     known = said.assign(said_on=pd.to_datetime(said["responded_on"]).astype("datetime64[us]"))
@@ -88,16 +92,23 @@ def employee_quarters(data: StudyData) -> pd.DataFrame:
     return out
 
 
-def _at_risk(people: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:
-    """Return those employed on the first day of a quarter and whether they left voluntarily before it ended."""
+def _at_risk(people: pd.DataFrame, start: pd.Timestamp, zero: pd.Timestamp, reasons: bool) -> pd.DataFrame:
+    """Return those employed on the first day of a quarter, and whether and how they left before it ended."""
     stop = start + pd.DateOffset(months=3)
     there = people[~(people["hired_on"] >= start) & ~(people["left_on"] < start)]
+    gone = there["left_on"] < stop
+    let_go = (gone & ~there["voluntary"] & ~there["unknown"]).astype(float)
+    # the day of leaving is the last one at risk; who stays is so until the last day of the quarter
+    last = there["left_on"].where(gone, stop - pd.Timedelta(days=1))
     return pd.DataFrame(
         {
             "employee_id": there["employee_id"],
             "quarter": f"{start.year}Q{start.quarter}",
             "begins": start,
-            "left": ((there["left_on"] < stop) & there["voluntary"]).astype(int),
+            "left": (gone & there["voluntary"]).astype(int),
+            "let_go": let_go if reasons else float("nan"),
+            "start": float((start - zero).days),
+            "stop": (last - zero).dt.days + 1.0,
             "tenure_years": (start - there["hired_on"]).dt.days / 365.25,
             "role": there["role"],
         }

@@ -83,6 +83,17 @@ class Link:
             merged=lambda blocks, n_blocks: _times(factor, self.on_blocks(blocks, n_blocks)),
         )  # fmt: skip
 
+    def widened(self, factor: float) -> Link:
+        """Return the link with draws that lie ``factor`` times as far from its estimate.
+
+        For what resampling its own units leaves out: a second kind of cluster that cuts across them.
+        """
+        point = float(self.statistic(np.ones((1, len(self.units))))[0])
+        return replace(
+            self, statistic=_spread(factor, point, self.statistic),
+            merged=lambda blocks, n_blocks: _spread(factor, point, self.on_blocks(blocks, n_blocks)),
+        )  # fmt: skip
+
     def on_blocks(self, blocks: np.ndarray, n_blocks: int) -> Callable[[np.ndarray], np.ndarray]:
         """Return the statistic as a function of weights of blocks of units."""
         if self.merged is not None:
@@ -92,6 +103,12 @@ class Link:
 
 def _times(factor: float, statistic: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
     return lambda w: factor * statistic(w)
+
+
+def _spread(
+    factor: float, point: float, statistic: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda w: point + factor * (statistic(w) - point)
 
 
 class _SharedSlopes:

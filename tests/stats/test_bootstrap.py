@@ -129,3 +129,14 @@ def test_a_scaled_link_is_the_link_times_a_number_whole_and_in_blocks(most_units
     chain = bootstrap_chain([link, link.scaled(-250.0, "money")], reps=50, seed=1, most_units=most_units)
     np.testing.assert_allclose(chain.draws["money"], -250 * chain.draws["slope"])
     assert chain.point()["money"] == pytest.approx(-250 * chain.point()["slope"])
+
+
+@pytest.mark.parametrize("most_units", [5_000, 20])
+def test_a_widened_link_keeps_its_estimate_and_stretches_its_draws(most_units):
+    moments = within_moments(compress(panel_rows(8, units=60, within=0.5)), "y", ["x", "z"], "u", "t")
+    link = link_from_moments("slope", "employee", moments, term="x")
+    wide = link.widened(1.5).scaled(1.0, "wide")
+    chain = bootstrap_chain([link, wide], reps=50, seed=1, most_units=most_units)
+    point = chain.point()["slope"]
+    assert chain.point()["wide"] == pytest.approx(point)
+    np.testing.assert_allclose(chain.draws["wide"] - point, 1.5 * (chain.draws["slope"] - point))

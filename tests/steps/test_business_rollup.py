@@ -15,7 +15,7 @@ from exlink.data.simulate import simulate_study
 from exlink.data.study import Study, load_study
 from exlink.errors import ParameterError
 from exlink.steps import business_rollup as step
-from exlink.steps.business_rollup import links, scenario_words, words
+from exlink.steps.business_rollup import scenario_words, staying, words
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, STAY
 from exlink.steps.readiness import detectable, linked, verdicts
 
@@ -365,7 +365,7 @@ def test_exits_are_compared_at_equal_tenure_and_role(sample, rolled):
     frame = employee_quarters(sample).dropna(subset="ex_satisfaction")
     # 27 exits carry four coefficients and a trend: two roles, the rare ones together, and no level per quarter
     frame = frame.assign(
-        role=links._pooled(frame["role"], frame["left"]), trend=pd.factorize(frame["quarter"], sort=True)[0]
+        role=staying._pooled(frame["role"], frame["left"]), trend=pd.factorize(frame["quarter"], sort=True)[0]
     )
     theirs = smf.logit("left ~ trend + ex_satisfaction + tenure_years + C(role)", frame).fit(
         disp=0, cov_type="cluster", cov_kwds={"groups": pd.factorize(frame["employee_id"])[0]}, tol=1e-12
@@ -381,7 +381,7 @@ def test_exits_are_compared_at_equal_tenure_and_role(sample, rolled):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_planted_hazard_is_covered_in_other_worlds(tmp_path, seed):
     data = open_data(load_study(simulate_study(tmp_path, employees=240, interactions=2_000, seed=seed)), threads=1)
-    row = links.exit_parts(data, 200).table.iloc[0]
+    row = staying.exit_parts(data, 200).table.iloc[0]
     assert row["conf_low"] < row["planted"] == -0.8 < row["conf_high"]
     assert row["alike"] == "tenure and role"
 
@@ -389,9 +389,9 @@ def test_the_planted_hazard_is_covered_in_other_worlds(tmp_path, seed):
 def test_roles_hardly_anybody_left_are_put_together():
     role = pd.Series(np.repeat(["agent", "advisor", "lead", "clerk"], 40))
     left = pd.Series(np.r_[np.ones(9), np.zeros(31), np.ones(6), np.zeros(34), np.ones(3), np.zeros(77)])
-    pooled = links._pooled(role, left)
+    pooled = staying._pooled(role, left)
     assert left.groupby(pooled).sum().to_dict() == {"agent": 9, "other roles": 9}
-    assert (links._pooled(role, pd.Series(np.tile([1.0, 0.0], 80))) == role).all()
+    assert (staying._pooled(role, pd.Series(np.tile([1.0, 0.0], 80))) == role).all()
 
 
 def test_share_of_quarters_with_a_fresh_answer_is_told(sample, rolled):
@@ -409,7 +409,7 @@ def test_too_few_leavers_give_no_link_and_no_number():
     """Thirty people a cell: the 27 leavers of the sample are then too few to be spoken of."""
     data = rewritten(min_group=30)
     events = int(employee_quarters(data)["left"].sum())
-    part = links.exit_parts(data, 200)
+    part = staying.exit_parts(data, 200)
     assert 10 <= events < 30
     assert not part.links
     assert "fewer than 30 people" in part.note

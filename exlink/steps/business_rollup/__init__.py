@@ -2,7 +2,7 @@
 
 from exlink.steps.business_rollup.cases import Case, Group, default_cases, group, study_cases
 from exlink.steps.business_rollup.chain import Rollup, Workforce, chain_table, roll_up, shown_links, workforce
-from exlink.steps.business_rollup.links import contact_summaries
+from exlink.steps.business_rollup.opinions import contact_summaries, contact_timing
 from exlink.steps.business_rollup.scenarios import (
     assess,
     attrition,
@@ -28,7 +28,7 @@ from exlink.steps.business_rollup.worth import (
 
 __all__ = [
     "Case", "Group", "Rollup", "Workforce", "assess", "attrition", "by_stream", "chain_table", "contact_summaries",
-    "default_cases", "first_aspect", "first_case", "group", "net_references", "net_spread", "not_assessed",
-    "of_stream", "plan_columns", "references", "roll_up", "scenarios", "shown_links", "spread", "stay_aspects",
-    "stream_names", "streams", "study_cases", "tornado", "value", "workforce",
+    "contact_timing", "default_cases", "first_aspect", "first_case", "group", "net_references", "net_spread",
+    "not_assessed", "of_stream", "plan_columns", "references", "roll_up", "scenarios", "shown_links", "spread",
+    "stay_aspects", "stream_names", "streams", "study_cases", "tornado", "value", "workforce",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from exlink.data.dataset import StudyData
 from exlink.data.employee_quarters import leaving, reasons_sentence
 from exlink.stats.bootstrap import ChainDraws, bootstrap_chain
 from exlink.stats.money import replacement_cost
-from exlink.steps.business_rollup import links
+from exlink.steps.business_rollup import links, staying
 from exlink.steps.business_rollup.links import KEPT, OVERALL, REVENUE, Part
 
 
@@ -99,8 +99,8 @@ def roll_up(
     kept = max(1, round(kept_years * 12 / base.period_months)) if base is not None else 0
     parts = {
         "contact": links.ex_parts(data, kpi), "overall": links.overall_parts(data, kpi),
-        "money": links.money_parts(data, kpi, base, kept), "stay": links.stay_parts(data),
-        "exits": links.exit_parts(data, staff.headcount if staff else 0), "wait": links.wait_parts(data, kpi),
+        "money": links.money_parts(data, kpi, base, kept), "stay": staying.stay_parts(data),
+        "exits": staying.exit_parts(data, staff.headcount if staff else 0), "wait": links.wait_parts(data, kpi),
     }  # fmt: skip
     every = [link for part in parts.values() for link in part.links]
     salary = staff.salary if staff is not None else np.nan
