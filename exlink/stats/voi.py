@@ -17,9 +17,18 @@ from scipy import special
 
 from exlink.errors import EstimationError
 
-KNOTS = (0.05, 0.275, 0.5, 0.725, 0.95)  # quantiles of θ (Harrell 2015, table 2.3): the curve is straight beyond them
-COEFFICIENT_DRAWS = 400  # of the regression, for its error
+KNOTS = (
+    0.025,
+    0.1833,
+    0.3417,
+    0.5,
+    0.6583,
+    0.8167,
+    0.975,
+)  # quantiles of θ (Harrell 2015, table 2.3): the curve is straight beyond them
+COEFFICIENT_DRAWS = 200  # of the regression, for its error
 MIN_DRAWS = 50
+ROUNDING = 1e-9  # standard deviations of the benefit below which a gain is a difference of rounded sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ def evppi(benefit: Any, parameter: Any, *, seed: int) -> Information:
     -------
     Information, its error from draws of the regression's coefficients (Strong, Oakley & Brennan 2014, appendix). A
     maximum of fitted values errs upwards: with 1,000 draws of a net benefit around zero, where that is worst, a
-    parameter that does not matter gets about 1 % of a standard deviation of the net benefit. Values within two errors
+    parameter that does not matter gets about 2 % of a standard deviation of the net benefit. Values within two errors
     of zero say nothing.
 
     Raises
@@ -100,7 +109,9 @@ def evppi(benefit: Any, parameter: Any, *, seed: int) -> Information:
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal((COEFFICIENT_DRAWS, basis.shape[1], draws.shape[1])) @ root.T
     again = np.array([_gain(fitted + q @ one) for one in noise])
-    return Information(float(np.clip(_gain(fitted), 0.0, evpi(draws).value)), float(again.std(ddof=1)))
+    found = _gain(fitted)
+    found = 0.0 if found < ROUNDING * draws.std() else found
+    return Information(float(min(found, evpi(draws).value)), float(again.std(ddof=1)))
 
 
 def narrowing(whole: Any, narrowed: Any, *, level: float = 0.95) -> float:
@@ -122,7 +133,7 @@ def _gain(expected: np.ndarray) -> float:
 
 
 def _natural_spline(theta: np.ndarray) -> np.ndarray:
-    """Return 1, θ and Harrell's restricted cubic terms, (S, up to 5); straight beyond the outer knots."""
+    """Return 1, θ and Harrell's restricted cubic terms, (S, up to 7); straight beyond the outer knots."""
     scaled = (theta - theta.mean()) / theta.std()
     knots = np.unique(np.quantile(scaled, KNOTS))
     columns = [np.ones_like(scaled), scaled]

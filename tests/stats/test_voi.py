@@ -77,12 +77,12 @@ def test_the_link_that_moves_the_answer_most_is_worth_most():
 
 
 def test_what_has_nothing_to_do_with_the_benefit_is_worth_nothing():
-    """Net benefit around zero, where fitting noise errs most: about 1 % of its standard deviation is what is left."""
+    """Net benefit around zero, where fitting noise errs most: about 2 % of its standard deviation is what is left."""
     found = []
     for seed in range(40):
         _, net = normals(seed, 100.0, size=1_000)
         found.append(evppi(or_nothing(net), np.random.default_rng(seed + 99).standard_normal(1_000), seed=1))
-    assert np.mean([one.value for one in found]) < 0.015 * 100
+    assert np.mean([one.value for one in found]) < 0.025 * 100
     assert np.mean([one.value < 3 * one.std_error for one in found]) >= 0.9
 
 
