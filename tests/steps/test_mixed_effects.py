@@ -211,7 +211,9 @@ def test_where_nothing_acts_nothing_is_clear(tmp_path):
     assert not fits.effects["clear"].any()
     assert "No aspect clearly moves" in words.effects_sentence(fits.effects, "satisfaction", data.people)
     given = step.design(data, CONTROLS, max_rows=60_000)
-    assert step.random_slope(data, given, "satisfaction", fits, reml=True).startswith("not assessed: no aspect")
+    assert step.random_slopes(given, "satisfaction", fits, reml=True).lines == [
+        "not assessed: no aspect is clear for satisfaction"
+    ]
 
 
 def test_employees_who_do_not_differ_give_a_singular_fit_in_lme4s_words(tmp_path):
@@ -229,14 +231,14 @@ def test_employees_who_do_not_differ_give_a_singular_fit_in_lme4s_words(tmp_path
 def test_slopes_that_differ_between_employees_are_found(planted, planted_fits):
     """A random slope of SD 0.4 is put into the outcome; without it none is found."""
     given, fits = planted_fits
-    none = step.random_slope(planted, given, "satisfaction", fits, reml=True)
+    none = step.first_slope(step.random_slopes(given, "satisfaction", fits, reml=True))
     assert none["p_value"] > 0.01
     rows = rows_of(given)
     codes = rows["employee_id"].astype("category").cat.codes.to_numpy()
     own = 0.4 * np.random.default_rng(4).standard_normal(codes.max() + 1)
     varied = with_rows(given, rows.assign(satisfaction=rows["satisfaction"] + own[codes] * rows["ex_tools_within"]))
     refitted = step.fit_all(planted, varied, reml=True, smallest_share=0.05)
-    found = step.random_slope(planted, varied, "satisfaction", refitted, reml=True)
+    found = step.first_slope(step.random_slopes(varied, "satisfaction", refitted, reml=True))
     assert found["aspect"] == "tools"
     assert found["sd"] == pytest.approx(0.4, abs=0.12)
     assert found["p_value"] < 1e-6
@@ -395,9 +397,9 @@ def test_in_a_reversed_world_the_sentence_says_falls(sample_fits, reversed_sampl
     assert "against what one would expect" in said
     assert "before adjustment for many tests" in said
     assert words.facts(fits, given, "satisfaction", "employees")["aspects_against"] == list(down["aspect"])
-    slope = step.random_slope(reversed_sample, given, "satisfaction", fits, reml=True)
-    assert slope["aspect"] == down["aspect"].iloc[0]
-    assert slope["estimate"] < 0
+    slope = step.random_slopes(given, "satisfaction", fits, reml=True).table.set_index("aspect")
+    assert list(slope.index) == list(down["aspect"][:3])
+    assert (slope["estimate"] < 0).all()
 
 
 def test_a_handful_of_people_carries_no_model(tmp_path):

@@ -291,9 +291,10 @@ def test_singular_on_both_sides_is_told(planted):
 def test_slopes_of_many_units_are_tested_without_customers(planted, monkeypatch):
     given = step.design(planted, CONTROLS, max_rows=60_000)
     fits = step.fit_all(planted, given, reml=True, smallest_share=0.05)
-    assert step.random_slope(planted, given, "satisfaction", fits, reml=True)["crossed"]
+    assert step.random_slopes(given, "satisfaction", fits, reml=True).table["crossed"].all()
     monkeypatch.setattr(slopes, "MANY", 10)
-    alone = step.random_slope(planted, given, "satisfaction", fits, reml=True)
+    found = step.random_slopes(given, "satisfaction", fits, reml=True)
+    alone = step.first_slope(found)
     assert not alone["crossed"]
     formula = f"satisfaction ~ {' + '.join(given.terms)}"
     plain, varied = (
@@ -302,7 +303,7 @@ def test_slopes_of_many_units_are_tested_without_customers(planted, monkeypatch)
     )
     gain = 2 * (varied.loglik - plain.loglik)
     assert alone["p_value"] == pytest.approx((stats.chi2.sf(gain, 1) + stats.chi2.sf(gain, 2)) / 2, abs=1e-9)
-    assert "Customers have no effect of their own in this test" in words.slope_sentence(alone, "satisfaction", "people")
+    assert "Customers have no effect of their own in this test" in step.slopes_sentence(found, "satisfaction", "people")
 
 
 def test_averages_count_by_the_number_of_customers_behind_them(planted):

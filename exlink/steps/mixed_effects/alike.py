@@ -12,6 +12,7 @@ from exlink.data.dataset import StudyData
 from exlink.data.linkage import compress
 from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, panel_cells
 from exlink.data.planted import planted_effects, planted_factors
+from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
 from exlink.stats.group_slopes import GroupSlopes, group_slopes
 from exlink.stats.multiplicity import benjamini_hochberg
@@ -83,7 +84,7 @@ def acts_alike(data: StudyData) -> Alike:
     return _judged(rows, tests, lines)
 
 
-def chosen(found: Alike, dimension: str, outcome: str, main: list[str], most: int = 2) -> list[str]:
+def chosen_aspects(found: Alike, dimension: str, outcome: str, main: list[str], most: int = 2) -> list[str]:
     """Return the aspects to show: those whose slopes clearly differ, else the ``main`` ones that were assessed."""
     tests = found.tests[(found.tests["dimension"] == dimension) & (found.tests["outcome"] == outcome)]
     differing = tests[tests["verdict"] == "differs"].sort_values(["p_value", "aspect"])["aspect"].tolist()
@@ -100,6 +101,49 @@ def of_aspects(found: Alike, dimension: str, outcome: str, aspects: list[str]) -
         label=part["aspect"] + ", " + part["who"], turn=part["aspect"].map(order), place=part["who"].map(places)
     )
     return part.sort_values(["turn", "place"], kind="stable", ignore_index=True).drop(columns=["turn", "place"])
+
+
+def alike_sentence(found: Alike, dimension: str, outcome: str, people: str) -> str:
+    """Return whether aspects act differently by role or by tenure, and what could have gone unseen."""
+    tests = found.tests[found.tests["dimension"] == dimension]
+    if tests.empty:
+        return " ".join(line for line in found.lines if dimension in line) or " ".join(found.lines)
+    by = {ROLE: "roles", TENURE: "years with the company"}[dimension]
+    both = in_words(list(found.tests["dimension"].unique()))
+    tried = f"{len(found.tests)} comparisons (every aspect and KPI, by {both})"
+    differing = tests[tests["verdict"] == "differs"]
+    if differing.empty:
+        return (
+            f"**That aspects act differently by {by} is not shown**: of {tried} none stands here after adjustment "
+            f"(Benjamini–Hochberg). That is no proof that they act alike: {_unseen(tests, outcome)}"
+        )
+    return (
+        f"**What a point is worth differs by {by}** for "
+        + in_words([f"{r.aspect} on {r.outcome} (adjusted p {_equals(r.p_words)})" for r in differing.itertuples()])
+        + f"; no other of {tried} stands after adjustment (Benjamini–Hochberg)."
+    )
+
+
+def group_words(shown: pd.DataFrame) -> str:
+    """Return the figure of slopes by group in words, for those who listen to the page."""
+    return " ".join(
+        f"{r.label}, {r.kind}: {signed(r.estimate)} ({signed(r.conf_low)} to {signed(r.conf_high)})."
+        for r in shown.itertuples()
+    )
+
+
+def _unseen(tests: pd.DataFrame, outcome: str) -> str:
+    """Return how far true slopes of one outcome may spread unseen."""
+    part = tests[tests["outcome"] == outcome]
+    part = tests if part.empty else part
+    return (
+        f"slopes of groups on {part['outcome'].iloc[0]} may still spread by {part['tau_high'].median():.2f} points "
+        "(standard deviation; upper end of the interval, median over aspects)."
+    )
+
+
+def _equals(p_words: str) -> str:
+    return p_words if p_words.startswith("<") else f"= {p_words}"
 
 
 def _by_tenure(data: StudyData) -> pd.DataFrame | str:

@@ -28,7 +28,7 @@ def labels_of(
     customer : str
         The column of customers.
     """
-    labels = {data.unit: data.people, customer: "customers", "(Intercept)": "the overall level"}
+    labels = {data.unit: data.people, customer: "customers", "team_id": "teams", "(Intercept)": "the overall level"}
     for kind, names in terms.items():
         labels |= {t: f"{column_label(data, t.removesuffix(f'_{kind}'))} ({kind})" for t in names}
     for control in controls:

@@ -116,7 +116,7 @@ def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float
             continue
         try:
             fit = _fit(given, y, reml=reml)
-            mixed[y], without[y] = _with_and_without(fit, given, y)
+            mixed[y], without[y] = _with_and_without(fit, given)
             kept |= {y: fit} if y == keep else {}
             del fit
             parts += _of_mixed(mixed[y], given, y)
@@ -165,9 +165,9 @@ def _fit(given: Design, y: str, *, reml: bool) -> LmmFit:
     return fit_lmm(formula_of(y, given.usable(y)), given.source(y), given.random, reml=reml, weights=given.weights)
 
 
-def _with_and_without(fit: LmmFit, given: Design, y: str) -> tuple[Fitted, Fitted]:
+def _with_and_without(fit: LmmFit, given: Design) -> tuple[Fitted, Fitted]:
     """Return what is kept of the model with EX, and of the one without it from the same cross-products."""
-    terms = given.usable(y)
+    terms = [t for t in given.terms if t in fit.fixef.index]
     ex = [t for t in terms if t not in given.circumstances]
     before = fit.without(*ex) if ex else fit  # EX may repeat the circumstances of those who answered this KPI
     bounds = variance_intervals(before).set_index("group")[[*BOUNDS, "method"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from exlink.steps.mixed_effects.controls import Control, read_controls
 from exlink.steps.mixed_effects.independent import independent_columns
 from exlink.steps.mixed_effects.labels import in_labels, labels_of
 
-CUSTOMER = "customer_id"
+CUSTOMER, TEAM = "customer_id", "team_id"
 MIN_RETURNING = 30  # customers with two answers or more; fewer cannot tell what customers differ in from chance
 SAMPLE = 60_000  # answers at most in what is fetched: plain least squares, and the check by another program
 
@@ -31,8 +32,8 @@ MEDIATORS = {
 class Design:
     """What the models of single answers are fitted on.
 
-    rows : LazyFrame          one row per answer: interaction_id, draw, the unit, customer_id, wave, the outcomes and
-                              the terms below; it stays in the engine
+    rows : LazyFrame          one row per answer: interaction_id, draw, the unit, its team at the time, customer_id,
+                              wave, the outcomes and the terms below; it stays in the engine
     cells : DataFrame         unit, wave and the terms of EX: what does not vary within a wave of a unit
     unit : str                column of the units
     within, between : list    terms of the EX aspects: ``ex_<aspect>_within``, ``ex_<aspect>_between``
@@ -88,6 +89,11 @@ class Design:
         """Return what a model of ``outcome`` is fitted on: rows in the engine, or fetched where that is quicker."""
         return self.rows if self.answers > SAMPLE else self.fetched(outcome)
 
+    @property
+    def waves(self) -> list[str]:
+        """Return those of the circumstances that are waves."""
+        return [t for t in self.circumstances if re.fullmatch(r"c_wave(_\d+|_unknown)?", t)]
+
     def usable(self, outcome: str) -> list[str]:
         """Return the terms that vary and repeat no others among the answers to ``outcome``."""
         rows, terms = self.answered(outcome), self.terms
@@ -114,7 +120,7 @@ def design(data: StudyData, controls: Sequence[str], *, max_rows: int) -> Design
     found, missing = read_controls(joined, list(dict.fromkeys(["wave", *controls])))
     weights = ["weight"] if data.has("interactions", "weight") else []
     rows = joined.select(
-        "interaction_id", "draw", CUSTOMER, *key, *data.cx_kpis, *ex, *weights,
+        "interaction_id", "draw", CUSTOMER, *dict.fromkeys([*key, TEAM]), *data.cx_kpis, *ex, *weights,
         *(column for control in found for column in control.columns),
     )  # fmt: skip
     names = [name for control in found for name in control.names]

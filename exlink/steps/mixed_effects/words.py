@@ -189,24 +189,6 @@ def variance_notes(parts: pd.DataFrame, people: str) -> list[str]:
     return notes
 
 
-def slope_sentence(found: dict[str, Any] | str, outcome: str, people: str) -> str:
-    """Return whether the strongest aspect acts on everybody alike."""
-    if isinstance(found, str):
-        return found
-    trouble = f" The fit warns: {found['message']}." if found["message"] else ""
-    aside = "" if found["crossed"] else f" Customers have no effect of their own in this test of {people}."
-    average = f"A point of {found['aspect']} goes with {signed(found['estimate'])} points of {outcome} on average."
-    if not found["p_value"] < 0.05:
-        return (
-            f"{average} That this is more for some {people} than for others cannot be told from chance "
-            f"({_p(found['p_value'])}).{aside}{trouble}"
-        )
-    return (
-        f"{average} It is not the same for all {people} ({_p(found['p_value'])}): most lie between "
-        f"{signed(found['low'])} and {signed(found['high'])} (standard deviation {found['sd']:.2f}).{aside}{trouble}"
-    )
-
-
 def errors_sentence(table: pd.DataFrame) -> str:
     """Return how the two kinds of errors compare, and what the fits warn of, KPI by KPI."""
     if table.empty:
@@ -285,10 +267,6 @@ def facts(fits: Fits, given: Design, outcome: str, people: str) -> dict[str, Any
         "converged": all(f.converged for f in fits.mixed.values()),
         "not_assessed": [*fits.failures, *given.left_out],
     }  # fmt: skip
-
-
-def _p(value: float) -> str:
-    return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"
 
 
 def _small(value: float) -> str:

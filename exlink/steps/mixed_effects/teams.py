@@ -1,0 +1,116 @@
+"""Teams as a third factor beside employees and customers: what belongs to a team and not to those in it (M23)."""
+
+from __future__ import annotations
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.panel import MIN_UNITS
+from exlink.data.planted import planted_variances
+from exlink.errors import EstimationError
+from exlink.stats.lmm import LmmFit, fit_lmm
+from exlink.stats.lmm.variance_intervals import variance_intervals
+from exlink.steps.mixed_effects.models import BOUNDS, Fits, formula_of
+from exlink.steps.mixed_effects.rows import CUSTOMER, TEAM, Design
+from exlink.steps.mixed_effects.variances import CONTACT, PLANTED
+
+COLUMNS = ["outcome", "component", "variance", "share", *BOUNDS, "method", "accounted", "n", "n_units", "n_teams",
+           "message", "planted"]  # fmt: skip
+
+
+def team_reason(data: StudyData, given: Design) -> str:
+    """Return why teams cannot have effects of their own beside those of their people, or ``""``."""
+    if data.unit != "employee_id":
+        return "not assessed: this study links teams, so teams are the units themselves"
+    members = given.rows.group_by(TEAM).agg(nw.col(given.unit).n_unique().alias("people")).collect().to_pandas()
+    teams = int((members["people"] > 1).sum())
+    if teams >= MIN_UNITS:
+        return ""
+    return (
+        f"not assessed: teams' own share needs at least {MIN_UNITS} teams with two or more {data.people} whose "
+        f"contacts were answered; this study has {teams}"
+    )
+
+
+def with_team(data: StudyData, given: Design, outcome: str, fits: Fits, *, reml: bool) -> LmmFit | str:
+    """Return the model of one outcome with EX and with teams, at the time of the contact, as a third factor.
+
+    A string says why there is none.
+    """
+    reason = team_reason(data, given)
+    if reason or outcome not in fits.mixed:
+        return reason or f"not assessed: no model of {outcome}"
+    formula, random = formula_of(outcome, fits.mixed[outcome].terms), {**given.random, TEAM: "1"}
+    try:
+        return fit_lmm(formula, given.source(outcome), random, reml=reml, weights=given.weights)
+    except EstimationError as error:
+        return f"not assessed: {given.worded(error)}"
+
+
+def team_variances(data: StudyData, given: Design, outcome: str, fit: LmmFit | str) -> pd.DataFrame:
+    """Return where the variance of answers sits once teams are told from their people, without EX in the model.
+
+    Returns
+    -------
+    DataFrame: outcome, component ('employee within the team', 'team', 'customer', 'single contact'), variance and
+    share with 95 % intervals (those of `variances`), method, accounted (share of the component that goes once EX is
+    in; missing where it cannot be told from zero), n (answers), n_units (employees), n_teams, message (in words, empty
+    where the fit has nothing to say), planted (simulated data). No row without a fit.
+    """
+    if isinstance(fit, str):
+        return pd.DataFrame(columns=COLUMNS)
+    ex = [t for t in [*given.within, *given.between] if t in fit.fixef.index]
+    before = fit.without(*ex) if ex else fit
+    found, after = variance_intervals(before).set_index("group"), fit.varcorr.set_index("group")["value"]
+    about = {"outcome": outcome, "n": fit.nobs, "n_units": int(fit.ngroups[given.unit]),
+             "n_teams": int(fit.ngroups[TEAM]), "message": given.worded(before.message)}  # fmt: skip
+    names = {given.unit: f"{data.people.rstrip('s')} within the team", TEAM: "team", CUSTOMER: "customer",
+             "Residual": CONTACT}  # fmt: skip
+    rows = []
+    for group, component in names.items():
+        if group in found.index:
+            part = found.loc[group]
+            gone = 1 - float(after[group]) / part["variance"] if part["variance_low"] > 0 else np.nan
+            rows.append({**about, "component": component, "accounted": gone,
+                         **part[["variance", "share", *BOUNDS, "method"]]})  # fmt: skip
+    out = pd.DataFrame(rows, columns=COLUMNS)
+    return out.assign(planted=_planted(data, out, names[given.unit]))
+
+
+def team_sentence(parts: pd.DataFrame, fit: LmmFit | str, people: str) -> str:
+    """Return what of the differences belongs to teams and what to the people in them, and a singular fit in words."""
+    if isinstance(fit, str):
+        return fit
+    by = parts.set_index("component")
+    own, team = by.iloc[0], by.loc["team"]
+    if team["message"]:
+        warned = f" The fit warns: {team['message']}."
+        if "found to be zero" in team["message"]:
+            warned += f" That part was left at zero; what differs is then put down to the {people} themselves."
+    else:
+        warned = ""
+    told = (
+        f"**{_share(team)} of the variance of {team['outcome']} belongs to {team['n_teams']:,} teams**, whoever of "
+        f"their {people} serves"
+        if team["share_low"] > 0
+        else f"**That teams differ beyond the {people} in them cannot be told from chance**: {_share(team)} of the "
+        f"variance of {team['outcome']} lies between {team['n_teams']:,} teams"
+    )
+    return f"{told}, and {_share(own)} to the {people} inside a team.{warned}"
+
+
+def _share(part: pd.Series) -> str:
+    return f"{part['share']:.1%} ({part['share_low']:.1%} to {part['share_high']:.1%})"
+
+
+def _planted(data: StudyData, parts: pd.DataFrame, who: str) -> pd.Series:
+    """Return the planted variance behind each component, missing where none is."""
+    truth = planted_variances(data)
+    if truth is None:
+        return pd.Series(np.nan, index=parts.index)
+    known = {who: "employee", "team": "team", "customer": "customer", CONTACT: PLANTED[CONTACT][0]}
+    chosen = truth.set_index(["outcome", "component"])["observed"]
+    keys = zip(parts["outcome"], parts["component"].map(known), strict=True)
+    return pd.Series([chosen.get(key, np.nan) for key in keys], index=parts.index, dtype=float)
