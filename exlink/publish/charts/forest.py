@@ -62,7 +62,7 @@ def forest(
     rows.name(ax)
     value_grid(ax, spec=spec)
     reference_line(ax, reference)
-    step = 0.62 / len(groups)
+    step = max(0.62 / len(groups), 0.175 / (0.28 + 0.19 * len(groups)))  # the numbers of groups must not touch
     shapes = _shapes(target)
     for k, name in enumerate(groups):
         color, marker = style.SERIES[k % 5], shapes[k % len(shapes)]

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from exlink.publish.disclosure import Released
 
 
+ONE_LINE = 1.05  # inches of a cell into which an interval fits on one line
+PANEL_GAP = 0.14  # inches between panels
+
+
 @styled
 def heatmap(
     released: Released,
@@ -51,15 +55,19 @@ def heatmap(
     for a, b, v in zip(frame[row], frame[column], frame[value], strict=True):
         grid[rows.index(a), columns.index(b)] = v
     has_bounds = bool(low and high)
-    texts = [style.number(v, spec) for v in grid.ravel()]
-    plan = _narrow_plan(rows, columns, texts) if is_narrow() else _wide_plan(rows, columns)
+    plan = _wide_plan(rows, columns)
+    if is_narrow():
+        texts = [style.number(v, spec) for v in frame[value]]
+        bounds = zip(frame[low], frame[high], strict=True) if has_bounds and plan.wide >= ONE_LINE else ()
+        plan = _narrow_plan(rows, columns, texts, [style.interval(*b, spec) for b in bounds])
     plan = replace(plan, cell=max(plan.cell, 0.56 if has_bounds else 0.44))
-    small = plan.wide < 1.05  # an interval on one line would not fit
+    small = plan.wide < ONE_LINE
     unnamed = plan.wide < 0.68  # "hidden" would not fit into a cell
     legend = f"Cell: {unit}{'; below it the interval' if has_bounds and not small else ''}."
     legend += f" Outlined: {mark_name or mark}." if mark else ""
     legend += " Hatched: hidden." if unnamed and released.hidden else ""
     fig = canvas(plan.height, title=title, released=released, legend=legend)
+    fig.get_layout_engine().set(hspace=PANEL_GAP / plan.height * len(plan.panels))
     norm, cmap = _scale(grid, centre)
     hidden = hidden_rows(released)
     cells = {
@@ -119,7 +127,7 @@ class _Plan:
     @property
     def height(self) -> float:
         """Height of the figure without its legend in inches."""
-        return 0.4 + len(self.panels) * (self.head + (self.cell + self.label) * self.rows)
+        return 0.26 + len(self.panels) * (self.head + PANEL_GAP + (self.cell + self.label) * self.rows)
 
     def y(self, row: int, share: float) -> float:
         """Return where ``share`` of a cell's height is; above the cell stands the row's label."""
@@ -137,23 +145,31 @@ def _wide_plan(rows: list, columns: list) -> _Plan:
     return _Plan([list(range(len(columns)))], wide, cell, 0.0, head, 24, 12, slanted, len(rows))
 
 
-def _narrow_plan(rows: list, columns: list, texts: list[str]) -> _Plan:
-    """Lay out panels of as many columns as can be read; short labels of rows stand beside, others above."""
-    word = max(len(part) for c in columns for part in str(c).split())
-    needed = max(LETTER_INCHES * 1.06 * _longest(texts) + 0.10, LETTER_INCHES * word + 0.08)
+def _narrow_plan(rows: list, columns: list, texts: list[str], bounds: list[str]) -> _Plan:
+    """Lay out a grid, or panels of it that can be read; short labels of rows stand beside, others above.
+
+    Names of columns are slanted where that keeps the grid in one piece.
+    """
+    least = max(0.098 * _longest(texts), *(0.083 * len(b) for b in bounds), 0.0) + 0.07
+    needed = max(least, LETTER_INCHES * max(len(part) for c in columns for part in str(c).split()) + 0.08)
     beside = LETTER_INCHES * _longest([wrapped(r, 14) for r in rows]) + 0.25
     room = inner_width() - 0.05
-    above = len(columns) * needed > room - beside
+    slant = 0.707 * LETTER_INCHES * len(wrapped(columns[-1], 12).split("\n")[0]) - 0.1  # beyond the last column
+    slanted = room < len(columns) * needed and len(columns) * least <= room - slant
+    width = least if slanted else needed
+    room -= slant if slanted else 0.0
+    above = len(columns) * width > room - beside
     room -= 0.0 if above else beside
-    count = -(-len(columns) // max(1, int(room / needed)))
+    count = -(-len(columns) // max(1, int(room / width)))
     panels = [list(map(int, part)) for part in np.array_split(np.arange(len(columns)), count)]
     wide = room / max(map(len, panels))
-    head_letters = int((wide - 0.06) / LETTER_INCHES)
-    head = 0.12 + 0.20 * max(lines_of(c, head_letters) for c in columns)
-    letters = int(room / LETTER_INCHES) - 2 if above else 14
+    head_letters = 12 if slanted else int((wide - 0.06) / LETTER_INCHES)
+    heads = [wrapped(c, head_letters) for c in columns]
+    head = 0.07 * _longest(heads) + 0.3 if slanted else 0.12 + 0.20 * max(h.count("\n") + 1 for h in heads)
+    letters = int(inner_width() / LETTER_INCHES) - 2 if above else 14
     lines = LINE_INCHES * max(lines_of(r, letters) for r in rows) + 0.10
     cell, label = (0.0, lines) if above else (lines, 0.0)
-    return _Plan(panels, wide, cell, label, head, letters, head_letters, False, len(rows))
+    return _Plan(panels, wide, cell, label, head, letters, head_letters, slanted, len(rows))
 
 
 def _name_rows_and_columns(ax: Axes, rows: list, columns: list, plan: _Plan) -> None:

@@ -21,6 +21,7 @@ from exlink.publish.charts.words import balanced, wrapped
 from exlink.publish.disclosure import Released
 
 HIDDEN = "hidden"
+SIGNS = dict(zip(style.MARKERS, "●◆■▲▼", strict=True))  # a series' marker as a letter
 CSS_PIXELS_PER_INCH = 105
 
 
@@ -156,18 +157,22 @@ def name_series(ax: Axes, ends: list[tuple[float, str, str, str]], *, gap: float
         return
     bottom, top = ax.get_ylim()
     placed = spread([end[0] for end in ends], gap * (top - bottom))
-    for (_, name, color, _), at in zip(ends, placed, strict=True):
+    for (_, name, color, marker), at in zip(ends, placed, strict=True):
+        own = {
+            "xycoords": ("axes fraction", "data"),
+            "textcoords": "offset points",
+            "va": "center",
+            "color": color,
+            "fontsize": style.SMALL_PT,
+            "annotation_clip": False,
+        }
+        ax.annotate(SIGNS[marker], (1.0, at), xytext=(6, 0), **own)  # in grey print the sign tells, not the colour
         ax.annotate(
             wrapped(name, letters),
             (1.0, at),
-            xycoords=("axes fraction", "data"),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=color,
-            fontsize=style.SMALL_PT,
+            xytext=(18, 0),
             fontweight="bold",
-            annotation_clip=False,
+            **own,
         )
 
 

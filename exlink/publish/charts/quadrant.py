@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from exlink.publish.disclosure import Released
 
+ROUNDS = 6  # of placing labels
+
 # where a label may stand beside its point: offset in points, then alignment
 _PLACES = (
     (8, 0, "left", "center"),
@@ -30,6 +33,8 @@ _PLACES = (
     (7, -7, "left", "top"),
     (-7, -7, "right", "top"),
 )
+# farther away, with a line that leads there
+_FARTHER = tuple((times * dx, times * dy, ha, va) for times in (2.5, 4.0, 6.0) for dx, dy, ha, va in _PLACES)
 
 
 @styled
@@ -71,7 +76,7 @@ def quadrant(
             lw=1.0,
             zorder=3,
         )
-    ax.margins(0.14, 0.16)
+    ax.margins(0.2 if is_narrow() else 0.14, 0.16)
     ax.spines[:].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
     ax.set(xlabel=wrapped(xlabel, letters(60)), ylabel=wrapped(ylabel, 34))
@@ -107,7 +112,7 @@ def _corners(ax: Axes, corners: tuple[str, str, str, str]) -> list:
 
 
 def _labels(fig: Figure, ax: Axes, frame: pd.DataFrame, names: tuple[str, str, str], taken: list) -> None:
-    """Place each label at the first free place around its point; one that would collide stays out."""
+    """Write each label at a free place around its point; one that finds none stays out."""
     x, y, label = names
     renderer = FigureCanvasAgg(fig).get_renderer()
     fig.draw_without_rendering()  # fixes the axes' place, so that boxes in pixels are final
@@ -117,28 +122,66 @@ def _labels(fig: Figure, ax: Axes, frame: pd.DataFrame, names: tuple[str, str, s
     boxes = [text.get_window_extent(renderer) for text in taken]
     boxes += [line.get_window_extent(renderer).padded(2) for line in ax.lines]  # the two split lines
     boxes += [Bbox.from_bounds(px - size / 2, py - size / 2, size, size) for px, py in points]
-    field = ax.get_window_extent(renderer)
-    for row_x, row_y, words in zip(frame[x], frame[y], frame[label], strict=True):
-        for dx, dy, ha, va in _PLACES:
-            text = ax.annotate(
-                wrapped(words, 18),
-                (row_x, row_y),
-                xytext=(dx, dy),
-                textcoords="offset points",
-                ha=ha,
-                va=va,
-                fontsize=style.SMALL_PT,
-                color=style.INK,
-                zorder=4,
-            )
-            box = text.get_window_extent(renderer)
-            if (
-                field.containsx(box.x0)
-                and field.containsx(box.x1)
-                and field.containsy(box.y0)
-                and field.containsy(box.y1)
-                and not any(box.overlaps(other) for other in boxes)
-            ):
-                boxes.append(box)
-                break
-            text.remove()
+    own = {"fontsize": style.SMALL_PT, "color": style.INK, "zorder": 4}
+    words = [wrapped(text, 18) for text in frame[label]]
+    sizes = [_measured(ax, text, own, renderer) for text in words]
+    for i, (dx, dy, ha, va) in _placed(points, sizes, boxes, ax.get_window_extent(renderer), fig.dpi / 72).items():
+        at = tuple(frame[[x, y]].iloc[i])
+        ax.annotate(words[i], at, xytext=(dx, dy), textcoords="offset points", ha=ha, va=va, **own)
+        if (dx, dy, ha, va) in _FARTHER:
+            line = {"arrowstyle": "-", "color": style.MUTED, "lw": 0.7, "shrinkA": 0, "shrinkB": 3}
+            ax.annotate("", at, xytext=(dx, dy), textcoords="offset points", arrowprops=line)
+
+
+def _measured(ax: Axes, words: str, own: dict, renderer: object) -> tuple[float, float]:
+    """Return width and height of a label in pixels."""
+    text = ax.text(0, 0, words, **own)
+    box = text.get_window_extent(renderer)
+    text.remove()
+    return box.width, box.height
+
+
+def _placed(points: np.ndarray, sizes: list, taken: list[Bbox], field: Bbox, pixels: float) -> dict[int, tuple]:
+    """Return the place of every label that finds one; who found none goes first in the next of a few rounds.
+
+    ``points`` and ``sizes`` are in pixels, ``pixels`` is how many make a point of type.
+    """
+    order, best = list(range(len(points))), {}
+    for _ in range(ROUNDS):
+        found, boxes, leads = {}, [], []
+        for i in order:
+            for place in _PLACES + _FARTHER:
+                anchor = points[i] + pixels * np.array(place[:2])
+                box = _box(anchor, sizes[i], place)
+                inside = field.contains(box.x0, box.y0) and field.contains(box.x1, box.y1)
+                line = np.linspace(points[i], anchor, 12)
+                crosses = place in _FARTHER and any(_nearest(line, other) < 3 * pixels for other in leads)
+                free = inside and not crosses and not any(map(box.overlaps, taken + boxes))
+                if free and _apart([box], leads) and _apart(boxes, [line]):
+                    found[i] = place
+                    boxes.append(box)
+                    leads += [line] if place in _FARTHER else []
+                    break
+        best = max(best, found, key=len)
+        left = [i for i in order if i not in found]
+        if not left:
+            break
+        order = left + [i for i in order if i in found]
+    return best
+
+
+def _box(anchor: np.ndarray, size: tuple[float, float], place: tuple) -> Bbox:
+    """Return the box of a label whose anchor, in pixels, is aligned as its place says."""
+    left = {"left": 0.0, "center": 0.5, "right": 1.0}[place[2]]
+    down = {"bottom": 0.0, "center": 0.5, "top": 1.0}[place[3]]
+    return Bbox.from_bounds(anchor[0] - left * size[0], anchor[1] - down * size[1], *size)
+
+
+def _apart(boxes: list[Bbox], lines: list[np.ndarray]) -> bool:
+    """Return whether lines, given as points along them, and labels do not meet."""
+    return not any(box.contains(*at) for box in boxes for line in lines for at in line[:-1])
+
+
+def _nearest(line: np.ndarray, other: np.ndarray) -> float:
+    """Return the least distance between two lines, given as points along them."""
+    return float(np.linalg.norm(line[:, None] - other[None], axis=2).min())
