@@ -98,7 +98,8 @@ def cx_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",), period
     for column in share_columns():
         if data.has("interactions", column):
             parts += [f"count({column}) AS n_{column}", f"count_if({column}) AS hits_{column}"]
-    return data.query(f"SELECT {data.unit}, {keys}, {', '.join(parts)} FROM interactions GROUP BY ALL ORDER BY ALL")
+    sums = ", ".join(parts)
+    return data.query_once(f"SELECT {data.unit}, {keys}, {sums} FROM interactions GROUP BY ALL ORDER BY ALL")
 
 
 def headline_kpi(names: Sequence[str]) -> str | None:

@@ -53,17 +53,18 @@ def cx_asked(data: StudyData) -> pd.DataFrame:
     """
     unit = data.unit
     team = "" if unit == "team_id" else "team_id, "
-    join, invited = "", "true"
-    if data.has("cx_invitations"):
-        join = "LEFT JOIN (SELECT interaction_id, true AS asked FROM cx_invitations) USING (interaction_id)"
-        invited = "asked IS NOT NULL"
+    invited = "invited_at IS NOT NULL" if data.has("cx_invitations") else "true"
     counts = ["contacts", "invited", "answered", "linked", "linked_invited", "linked_answered"]
+    # quarters are named after counting: the engine groups their first days faster than texts
     frame = data.query(f"""
-        SELECT {unit}, {team}{quarter_of("started_at")} AS quarter, touchpoint, count(*) AS contacts,
-               count_if({invited}) AS invited, count_if({invited} AND has_cx) AS answered, count(wave) AS linked,
-               count_if(wave IS NOT NULL AND {invited}) AS linked_invited,
-               count_if(wave IS NOT NULL AND has_cx) AS linked_answered
-        FROM interactions {join} GROUP BY ALL ORDER BY ALL""")
+        WITH counted AS (
+            SELECT {unit}, {team}date_trunc('quarter', started_at) AS since, touchpoint, count(*) AS contacts,
+                   count_if({invited}) AS invited, count_if({invited} AND has_cx) AS answered, count(wave) AS linked,
+                   count_if(wave IS NOT NULL AND {invited}) AS linked_invited,
+                   count_if(wave IS NOT NULL AND has_cx) AS linked_answered
+            FROM interactions GROUP BY ALL)
+        SELECT {unit}, {team}{quarter_of("since")} AS quarter, * EXCLUDE ({unit}, {team}since)
+        FROM counted ORDER BY ALL""")
     return frame.astype(dict.fromkeys(counts, "int64"))
 
 

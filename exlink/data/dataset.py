@@ -19,6 +19,7 @@ import duckdb
 import narwhals.stable.v2 as nw
 import pandas as pd
 
+from exlink.data.customers import note_customers
 from exlink.data.engine_errors import readable
 from exlink.data.exposures import exposures, history_notes, timeline
 from exlink.data.linkage import compress, link
@@ -52,12 +53,17 @@ def prepare(study: Study, folder: Path) -> Path:
         history = _history(con, checked.filled, unit)
         notes += [] if history is None else history_notes(history, unit)
         con.register("timeline", timeline(exposed, _units(con, unit), history, unit))
-        linked = link(*(nw.from_native(con.table(t)) for t in ("interactions", "cx_responses", "timeline")), unit)
+        contacts, answers, stretches = (
+            nw.from_native(con.table(t)) for t in ("interactions", "cx_responses", "timeline")
+        )
+        asked = nw.from_native(con.table("cx_invitations")) if "cx_invitations" in checked.filled else None
+        linked = link(contacts, answers, stretches, unit, asked)
         with readable("interactions"):
             target = folder / "linked.parquet"
             con.execute(f"COPY ({linked.to_native().sql_query()}) TO {quoted(str(target))} (FORMAT parquet)")
         _refuse_no_overlap(con, target, unit, study)
         notes += _note_on_period(con, target, study)
+        note_customers(con, target, folder)
     finally:
         con.close()
     (folder / "interactions.parquet").unlink()  # `linked` holds every one of its rows and columns
@@ -111,6 +117,7 @@ class StudyData:
         self.aspects: list[str] = [column.removeprefix("ex_") for column in self._labels]
         self.cx_kpis: list[str] = [k for k in ("ease", "recommend", "satisfaction") if self.has("cx_responses", k)]
         self._cells: dict[tuple, pd.DataFrame] = {}
+        self._kept: dict[str, pd.DataFrame] = {}
         self._con = connect(folder / "spill", threads)
         for name in self._filled:
             file = "linked" if name == "interactions" else name
@@ -120,9 +127,9 @@ class StudyData:
                 f"SELECT {columns} FROM read_parquet({quoted(str(folder / f'{file}.parquet'))})"
             )
         self._con.execute("CREATE VIEW linked AS SELECT * FROM interactions WHERE wave IS NOT NULL")
-        self._con.execute(
-            f"CREATE VIEW exposures AS SELECT * FROM read_parquet({quoted(str(folder / 'exposures.parquet'))})"
-        )
+        for name in ("exposures", "customers"):
+            file = quoted(str(folder / f"{name}.parquet"))
+            self._con.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({file})")
 
     @cached_property
     def truth(self) -> dict[str, Any] | None:
@@ -169,11 +176,20 @@ class StudyData:
         return nw.from_native(self._con.table(table))
 
     def query(self, sql: str) -> pd.DataFrame:
-        """Return what an SQL query over the validated tables, ``linked`` and ``exposures`` gives.
+        """Return what an SQL query gives: over the validated tables, ``linked``, ``exposures`` and ``customers``.
 
         The query must end in an ORDER BY that leaves no ties, so that runs repeat to the byte.
         """
         return self._con.execute(sql).df()
+
+    def query_once(self, sql: str) -> pd.DataFrame:
+        """Return what :meth:`query` gives; a small result is kept, because several parts of a notebook ask for it."""
+        if sql not in self._kept:
+            found = self.query(sql)
+            if len(found) > KEPT_CELLS:
+                return found
+            self._kept[sql] = found
+        return self._kept[sql].copy()
 
     def exposures(self) -> pd.DataFrame:
         """Return one row per unit and wave: when its EX is in force, and its aspects and KPIs."""
@@ -214,17 +230,7 @@ class StudyData:
 
     def funnel(self) -> pd.DataFrame:
         """Return the join-loss waterfall: stage, rows, lost, reason — from all interactions to linked with CX."""
-        unit = self.unit
-        invited = (
-            ", count_if(wave IS NOT NULL AND interaction_id IN (SELECT interaction_id FROM cx_invitations))"
-            if self.has("cx_invitations")
-            else ", NULL"
-        )
-        counts = self._con.execute(
-            f"SELECT count(*), count_if({unit} IN (SELECT {unit} FROM exposures)), count(wave){invited}, "
-            "count_if(wave IS NOT NULL AND has_cx) FROM interactions"
-        ).fetchall()[0]
-        who = "employee" if unit == "employee_id" else "unit"
+        who = "employee" if self.unit == "employee_id" else "unit"
         stages = [
             ("interactions in the period", ""),
             (f"{who} has EX answers that may be linked", f"the {who} gave none, or not by name"),
@@ -232,12 +238,23 @@ class StudyData:
             ("customer was invited", "the customer was not asked"),
             ("customer answered", "the customer did not answer"),
         ]
-        rows = [
-            (stage, count, reason) for (stage, reason), count in zip(stages, counts, strict=True) if count is not None
-        ]
-        funnel = pd.DataFrame(rows, columns=["stage", "rows", "reason"])
+        if not self.has("cx_invitations"):
+            del stages[3]  # nobody records whom customers' surveys were sent to
+        funnel = pd.DataFrame(stages, columns=["stage", "reason"])
+        funnel["rows"] = self.stage_counts().drop(columns=self.unit).sum().to_numpy()
         funnel["lost"] = (-funnel["rows"].diff().fillna(0)).astype(int)
         return funnel[["stage", "rows", "lost", "reason"]]
+
+    def stage_counts(self) -> pd.DataFrame:
+        """Return how many interactions of every unit reach each stage of :meth:`funnel`: unit, one column per stage."""
+        unit = self.unit
+        invited = ", count_if(wave IS NOT NULL AND invited_at IS NOT NULL) AS d" if self.has("cx_invitations") else ""
+        counts = self.query_once(
+            f"SELECT {unit}, count(*) AS a, CASE WHEN {unit} IN (SELECT {unit} FROM exposures) THEN count(*) ELSE 0 "
+            f"END AS b, count(wave) AS c{invited}, count_if(wave IS NOT NULL AND has_cx) AS e "
+            f"FROM interactions GROUP BY 1 ORDER BY 1"
+        )
+        return counts.astype(dict.fromkeys(counts.columns.drop(unit), "int64"))
 
     def _refuse_absent(self, table: str) -> None:
         if table not in self._filled:

@@ -11,23 +11,34 @@ from collections.abc import Sequence
 import narwhals.stable.v2 as nw
 
 
-def link(interactions: nw.LazyFrame, cx_responses: nw.LazyFrame, timeline: nw.LazyFrame, unit: str) -> nw.LazyFrame:
+def link(
+    interactions: nw.LazyFrame,
+    cx_responses: nw.LazyFrame,
+    timeline: nw.LazyFrame,
+    unit: str,
+    cx_invitations: nw.LazyFrame | None = None,
+) -> nw.LazyFrame:
     """Return every interaction with the EX in force when it started and the customer's answer, if any.
 
     Parameters
     ----------
     interactions, cx_responses : validated tables.
     timeline : stretches ``unit``, from_ts, to_ts, wave, … that tile all time per unit.
+    cx_invitations : validated table, where the study keeps one; joined here once, because every question about
+        response would join it again.
 
     Returns
     -------
     LazyFrame: one row per interaction; ``wave`` is NULL where no EX was in force, the scores are NULL and
-    ``has_cx`` is false where the customer did not answer.
+    ``has_cx`` is false where the customer did not answer, ``invited_at`` (only with ``cx_invitations``) is NULL where
+    the customer was not asked.
     """
     in_stretch = interactions.join(timeline, on=unit, how="inner").filter(
         (nw.col("started_at") >= nw.col("from_ts")) & (nw.col("started_at") < nw.col("to_ts"))
     )
     answered = cx_responses.with_columns(nw.lit(True).alias("answered"))
+    if cx_invitations is not None:
+        in_stretch = in_stretch.join(cx_invitations, on="interaction_id", how="left")
     return (
         in_stretch.join(answered, on="interaction_id", how="left")
         .with_columns(

@@ -20,16 +20,8 @@ def stages(data: StudyData) -> pd.DataFrame:
     DataFrame: stage, rows, lost, reason, share (of the first stage), n_units (0 for a stage left empty; at least so
     many, where the next stage has a few less).
     """
-    frame, unit, least = data.funnel(), data.unit, data.study.privacy.min_group
-    asked = "interaction_id IN (SELECT interaction_id FROM cx_invitations)" if data.has("cx_invitations") else "true"
-    each = data.query(
-        f"SELECT {unit}, count(*) AS a, CASE WHEN {unit} IN (SELECT {unit} FROM exposures) THEN count(*) ELSE 0 END "
-        f"AS b, count(wave) AS c, count_if(wave IS NOT NULL AND {asked}) AS d, "
-        f"count_if(wave IS NOT NULL AND has_cx) AS e FROM interactions WHERE {unit} IS NOT NULL GROUP BY 1 ORDER BY 1"
-    ).drop(columns=unit)
-    if len(frame) < each.shape[1]:
-        each = each.drop(columns="d")  # nobody records whom customers' surveys were sent to
-    return without_losses_of_few(frame, each.to_numpy(), least)
+    each = data.stage_counts().drop(columns=data.unit)
+    return without_losses_of_few(data.funnel(), each.to_numpy(), data.study.privacy.min_group)
 
 
 def without_losses_of_few(frame: pd.DataFrame, each: np.ndarray, least: int) -> pd.DataFrame:

@@ -183,3 +183,23 @@ def test_what_is_missing_says_whether_it_is_empty(tmp_path):
     assert data.missing("employees.left_on") == "not assessed: needs `employees.left_on` (the column is empty)"
     assert data.missing("employees.site", "claims") == "not assessed: needs `employees.site`, `claims`"
     assert data.missing("employees.role") == ""
+
+
+def test_invitations_and_customers_are_noted_once(tmp_path):
+    frames = tables()
+    asked = frames["interactions"].iloc[::3]
+    frames["cx_invitations"] = pd.DataFrame(
+        {"interaction_id": asked["interaction_id"], "invited_at": asked["started_at"] + pd.Timedelta(hours=2)}
+    )
+    data = open_data(load_study(write(tmp_path, frames)))
+    rows = data.query("SELECT interaction_id, started_at, invited_at FROM interactions ORDER BY 1")
+    known = rows["interaction_id"].isin(asked["interaction_id"])
+    assert len(rows) == len(frames["interactions"])
+    assert (rows.loc[known, "invited_at"] - rows.loc[known, "started_at"]).eq(pd.Timedelta(hours=2)).all()
+    assert rows.loc[~known, "invited_at"].isna().all()
+    linked = data.query("SELECT count(invited_at) AS n FROM linked ORDER BY n")["n"].iloc[0]
+    assert data.funnel().set_index("stage")["rows"]["customer was invited"] == linked > 0
+    met = frames["interactions"].groupby("customer_id")["started_at"].agg(["min", "max"])
+    customers = data.query("SELECT * FROM customers ORDER BY customer_id").set_index("customer_id")
+    assert customers["customer"].tolist() == list(range(1, len(met) + 1))
+    assert (customers["first_at"] == met["min"]).all() and (customers["last_at"] == met["max"]).all()

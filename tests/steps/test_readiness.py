@@ -371,8 +371,8 @@ def team_table(team_grain):
 @pytest.mark.parametrize(
     ("part", "given", "check", "verdict", "reason"),
     [
-        ("HAVING min(started_at)", {"n": [0]}, measured.paths, verdicts.NOT, "two different times"),
-        ("HAVING min(started_at)", {"n": [40]}, measured.paths, verdicts.WEAK, "40 customers"),
+        ("first_at < last_at", {"n": [0]}, measured.paths, verdicts.NOT, "two different times"),
+        ("first_at < last_at", {"n": [40]}, measured.paths, verdicts.WEAK, "40 customers"),
         ("max(days_since_ex)", {"d": [10]}, measured.delay, verdicts.NOT, "no delay can be told"),
         ("count(DISTINCT item)", {"n": [1, 1]}, measured.reliability, verdicts.NOT, "one item"),
         ("count(DISTINCT item)", {"n": [1, 2]}, measured.reliability, verdicts.WEAK, "1 of 2"),

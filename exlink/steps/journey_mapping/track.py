@@ -31,8 +31,8 @@ def stage_order(data: StudyData, wanted: Sequence[str] = ()) -> list[str]:
     """
     found = data.query("""
         SELECT touchpoint, avg(date_diff('second', first_at, started_at)) AS after
-        FROM interactions JOIN (SELECT customer_id, min(started_at) AS first_at FROM interactions GROUP BY customer_id)
-        USING (customer_id) GROUP BY touchpoint ORDER BY after, touchpoint""")["touchpoint"].tolist()
+        FROM interactions JOIN customers USING (customer_id)
+        GROUP BY touchpoint ORDER BY after, touchpoint""")["touchpoint"].tolist()
     if not wanted:
         return found
     unknown = [w for w in wanted if w not in found]

@@ -25,7 +25,6 @@ _FLAGS = {
     "escalated": "escalated",
     "transfers": "transferred at least once",
 }
-_WITH_ASKED = "interactions LEFT JOIN (SELECT interaction_id, true AS asked FROM cx_invitations) USING (interaction_id)"
 _TIDY = ["estimate", "std_error", "conf_low", "conf_high", "p_value", "n", "n_units"]
 
 
@@ -74,8 +73,8 @@ def against_outcome(data: StudyData) -> pd.DataFrame:
     if data.has("cx_invitations") and flags:
         picked = ", ".join(f"({c}{' > 0' if c == 'transfers' else ''})::INTEGER AS {c}" for c in flags)
         cells = data.query(
-            f"SELECT {data.unit} AS unit, {picked}, count(*) AS n_invited, count(asked) AS sum_invited "
-            f"FROM {_WITH_ASKED} WHERE {data.unit} IS NOT NULL GROUP BY ALL ORDER BY ALL"
+            f"SELECT {data.unit} AS unit, {picked}, count(*) AS n_invited, count(invited_at) AS sum_invited "
+            f"FROM interactions WHERE {data.unit} IS NOT NULL GROUP BY ALL ORDER BY ALL"
         )
         for column, label in flags.items():
             own = cells.groupby(["unit", column], sort=True)[["n_invited", "sum_invited"]].sum().reset_index()
@@ -144,12 +143,15 @@ def _customers_asked(data: StudyData) -> pd.DataFrame | None:
         return None
     low, high = scales[kpi]
     both = "employee_id, team_id" if data.unit == "employee_id" else "team_id"
-    value = f"({kpi} - {low}) / ({high} - {low}) * 100"
-    cells = data.query(
-        f"SELECT {both}, {quarter_of('started_at')} AS quarter, count(*) AS all_, count(asked) AS invited, "
-        f"count({kpi}) FILTER (asked) AS n_score, coalesce(sum({value}) FILTER (asked), 0) AS sum_score "
-        f"FROM {_WITH_ASKED} WHERE {data.unit} IS NOT NULL GROUP BY ALL ORDER BY ALL"
-    )
+    cells = data.query(f"""
+        WITH counted AS (
+            SELECT {both}, date_trunc('quarter', started_at) AS since, count(*) AS all_, count(invited_at) AS invited,
+                   count({kpi}) FILTER (invited_at IS NOT NULL) AS n_score,
+                   coalesce(sum({kpi}) FILTER (invited_at IS NOT NULL), 0) AS points
+            FROM interactions WHERE {data.unit} IS NOT NULL GROUP BY ALL)
+        SELECT {both}, {quarter_of("since")} AS quarter, all_, invited, n_score,
+               (points - {low} * n_score) / ({high} - {low}) * 100 AS sum_score
+        FROM counted ORDER BY ALL""")
     return cells.astype({"n_score": "int64", "all_": "int64", "invited": "int64"})
 
 

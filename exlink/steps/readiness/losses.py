@@ -60,7 +60,7 @@ def reached(data: StudyData) -> Reached:
     last = len(stages)  # the funnel's stages after the first, in a word each
     came = (
         f"CASE WHEN wave IS NOT NULL AND has_cx THEN {last} "
-        + ("WHEN wave IS NOT NULL AND invited THEN 3 " if asked else "")
+        + ("WHEN wave IS NOT NULL AND invited_at IS NOT NULL THEN 3 " if asked else "")
         + f"WHEN wave IS NOT NULL THEN 2 WHEN {unit} IN (SELECT {unit} FROM exposures) THEN 1 ELSE 0 END"
     )
     categories = [c for c in _LABELS if _known(data, c)]
@@ -72,11 +72,8 @@ def reached(data: StudyData) -> Reached:
         f"count({c}) AS n{i}, sum({c}::DOUBLE) AS s{i}, sum({c}::DOUBLE * {c}::DOUBLE) AS q{i}"
         for i, c in enumerate(numbers)
     )
-    invited = (
-        "LEFT JOIN (SELECT interaction_id, true AS invited FROM cx_invitations) USING (interaction_id)" if asked else ""
-    )
     since = "LEFT JOIN (SELECT employee_id, hired_on FROM employees) USING (employee_id)" if hired else ""
-    contacts = f"SELECT {unit} AS unit, {came} AS reached, * FROM interactions {invited}"
+    contacts = f"SELECT {unit} AS unit, {came} AS reached, * FROM interactions"
     summed = data.query(f"""
         SELECT unit, reached, count(*) AS n{", " + sums if sums else ""}
         FROM ({contacts} {since} WHERE {unit} IS NOT NULL) GROUP BY unit, reached ORDER BY unit, reached""")

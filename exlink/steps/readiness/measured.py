@@ -61,11 +61,7 @@ def one_track(data: StudyData) -> Verdict:
 def paths(data: StudyData) -> Verdict:
     """Return whether customers are met often enough to follow them from contact to contact."""
     question, notebook = "Which paths do customers take, and where do they break?", "01"
-    again = _count(
-        data,
-        "SELECT count(*) AS n FROM (SELECT customer_id FROM interactions WHERE customer_id IS NOT NULL "
-        "GROUP BY 1 HAVING min(started_at) < max(started_at)) ORDER BY n",
-    )
+    again = _count(data, "SELECT count(*) AS n FROM customers WHERE first_at < last_at ORDER BY n")
     if not again:
         return Verdict(question, notebook, NOT, "No customer was met at two different times.")
     why = f"{again:,} customers were met more than once."

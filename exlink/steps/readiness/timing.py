@@ -195,11 +195,14 @@ def _cx(data: StudyData) -> Delays | None:
     low, high = scales[kpi]
     took = "date_diff('day', invited_at, responded_at)"
     days = data.query(f"""
-        SELECT {data.unit} AS unit, {quarter_of("started_at")} AS wave, {took} AS days, count(*) AS n_score,
-               sum(({kpi} - {low}) / ({high} - {low}) * 100) AS sum_score
-        FROM interactions JOIN (SELECT interaction_id, invited_at FROM cx_invitations) USING (interaction_id)
-        WHERE {kpi} IS NOT NULL AND {data.unit} IS NOT NULL AND {took} BETWEEN 0 AND {LONGEST}
-        GROUP BY ALL ORDER BY ALL""")
+        WITH counted AS (
+            SELECT {data.unit} AS unit, date_trunc('quarter', started_at) AS since, {took} AS days,
+                   count(*) AS n_score, sum({kpi}) AS points
+            FROM interactions
+            WHERE {kpi} IS NOT NULL AND {data.unit} IS NOT NULL AND {took} BETWEEN 0 AND {LONGEST} GROUP BY ALL)
+        SELECT unit, {quarter_of("since")} AS wave, days, n_score,
+               (points - {low} * n_score) / ({high} - {low}) * 100 AS sum_score
+        FROM counted ORDER BY ALL""")
     if days.empty:
         return None
     usual, cells = _by_step(days)
