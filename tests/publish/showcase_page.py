@@ -7,10 +7,12 @@ from functools import cache
 from pathlib import Path
 
 import showcase
+from matplotlib.figure import Figure
 from nbformat import NotebookNode, write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from exlink.publish import cards, charts
+from exlink.publish.session import NARROW
 
 INTRO = """# Which part of the working day makes customers' life easier?
 
@@ -160,10 +162,11 @@ def notebook(folder: Path, name: str = "03_showcase", with_cards: bool = True) -
     found.append(
         new_markdown_cell("## Every figure\n\n| Sign | Meaning |\n|---|---:|\n| dot | estimate |\n| line | interval |")
     )
-    for figure_name, (encoded, width) in _pictures().items():
+    for figure_name, (encoded, width, narrow, narrow_width) in _pictures().items():
         shown = {"alt": f"The {figure_name} of the showcase.", "caption": f"What {figure_name} says, in a sentence."}
         found.append(new_markdown_cell(f"### {figure_name.replace('_', ' ').capitalize()}"))
-        found.append(_cell({"image/png": encoded, "text/plain": "<Figure>"}, {"image/png": shown | {"width": width}}))
+        data = {"image/png": encoded, NARROW: narrow, "text/plain": "<Figure>"}
+        found.append(_cell(data, {"image/png": shown | {"width": width}, NARROW: {"width": narrow_width}}))
         found.append(new_markdown_cell(READING))
     found.append(
         new_code_cell(
@@ -177,10 +180,14 @@ def notebook(folder: Path, name: str = "03_showcase", with_cards: bool = True) -
 
 
 @cache
-def _pictures() -> dict[str, tuple[str, int]]:
-    """Return every figure as base64 PNG with its width, drawn once for all tests."""
+def _pictures() -> dict[str, tuple[str, int, str, int]]:
+    """Return every figure as base64 PNG with its width, wide and narrow, drawn once for all tests."""
     figures = {name: draw() for name, draw in showcase.figures().items()}
-    return {n: (base64.b64encode(charts.png(f)).decode(), charts.css_width(f)) for n, f in figures.items()}
+    return {n: (*_picture(f), *_picture(charts.narrow(f))) for n, f in figures.items()}
+
+
+def _picture(figure: Figure) -> tuple[str, int]:
+    return base64.b64encode(charts.png(figure)).decode(), charts.css_width(figure)
 
 
 def _parameters(tag: str) -> NotebookNode:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import showcase_page
 
+from exlink.publish import style
 from exlink.publish.export import export_html
 from tests.browser import (
     DESKTOP,
@@ -94,6 +95,24 @@ def test_a_table_can_be_scrolled_by_keyboard_on_a_phone(browser, pages):
     assert region.evaluate("r => r.scrollLeft") > 0
     edge = region.evaluate("r => r.querySelector('tbody th[scope=row]').getBoundingClientRect().left - r.offsetLeft")
     assert abs(edge) < 1  # the heads of the rows stay where they are
+
+
+def test_type_in_figures_can_be_read_on_a_phone(browser, pages):
+    page = open_page(browser, pages["showcase"], PHONE).page
+    shown = page.evaluate("[...document.querySelectorAll('.x-sheet img')].map(i => [i.currentSrc, i.width])")
+    sources = page.evaluate("[...document.querySelectorAll('.x-sheet source')].map(s => s.srcset)")
+    assert [source for source, _ in shown] == sources
+    assert min(width for _, width in shown) / style.NARROW_WIDTH * style.SMALL_PT / 72 >= 10.5  # CSS pixels
+
+
+@pytest.mark.parametrize(("width", "media"), [(700, "screen"), (1280, "screen"), (700, "print")])
+def test_a_wide_screen_and_paper_show_the_wide_drawing(browser, pages, width, media):
+    page = open_page(browser, pages["showcase"], {"width": width, "height": 900}).page
+    page.emulate_media(media=media)
+    images = page.locator(".x-sheet img")
+    assert images.evaluate_all("found => found.every(i => i.currentSrc === i.src)")
+    least = images.evaluate_all("found => Math.min(...found.map(i => i.width))")
+    assert least / style.WIDTH * style.SMALL_PT / 72 >= 10.5 or media == "print"
 
 
 def test_paper_has_no_navigation(browser, pages):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+
 import nbformat
 import pytest
+import showcase
 import showcase_page
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from exlink.errors import DisclosureError, OutputError, StepError
+from exlink.publish import charts
 from exlink.publish.export import export_html
 
 NAV = [("Summary", "index.html"), ("Linkage", "03_showcase.html")]
@@ -77,7 +81,13 @@ def test_a_dataframe_that_passed_no_gate_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "markup", ["<script>1</script>", '<iframe src="x"></iframe>', '<img alt="x" src="https://example.org/x.png">']
+    "markup",
+    [
+        '<picture><source srcset="https://example.org/x.png"></picture>',
+        "<script>1</script>",
+        '<iframe src="x"></iframe>',
+        '<img alt="x" src="https://example.org/x.png">',
+    ],
 )
 def test_what_would_run_or_fetch_is_refused(tmp_path, markup):
     with pytest.raises(OutputError, match=r"00_x\.ipynb"):
@@ -136,6 +146,24 @@ def test_figures_carry_alt_text_caption_and_size(page):
     assert figure.figcaption.get_text() == "What forest says, in a sentence."
     assert int(figure.img["width"]) == 682
     assert int(figure.img["height"]) > 300
+
+
+def test_a_phone_gets_the_narrow_drawing_and_a_listener_one_text(page):
+    for figure in page.select("figure.x-figure"):
+        (source,) = figure.picture.find_all("source")
+        assert source["media"] == "screen and (max-width: 40rem)"
+        assert source["srcset"].startswith("data:image/png;base64,")
+        assert source["srcset"] != figure.img["src"]
+        assert (int(source["width"]), int(figure.img["width"])) == (483, 682)
+        assert int(source["height"]) > 200
+        assert str(figure).count('alt="') == 1
+
+
+def test_a_figure_that_has_only_one_drawing_is_shown_on_every_screen(tmp_path):
+    encoded = base64.b64encode(charts.png(showcase.figures()["bars"]())).decode()
+    picture = exported(tmp_path, shown("image/png", encoded, alt="a", width=682)).picture
+    assert picture.source is None
+    assert picture.img["alt"] == "a"
 
 
 def test_a_figure_without_alt_text_is_refused(tmp_path):

@@ -122,6 +122,19 @@ def test_figure_is_shown_as_png_with_what_a_listener_is_told(opened, displayed):
     assert (about["alt"], about["caption"]) == ("Ease rises from 3 to 4.", "Ease by wave")
     assert wide > 1.5 * width  # sharp on a fine screen
     assert b"Software" not in picture
+    assert set(data) == {"image/png", "text/plain"}  # no chart drew it: there is no second drawing
+
+
+def test_a_chart_is_shown_with_its_drawing_for_a_phone(opened, displayed):
+    from exlink.publish import charts
+
+    teams = team_table(opened)
+    opened.show(charts.bars(teams, label="team_id", value="n_employees", xlabel="employees"), alt="Two teams of six.")
+    data, metadata = displayed[0]
+    wide, narrow = (base64.b64decode(data[kind]) for kind in ("image/png", session.NARROW))
+    assert int.from_bytes(narrow[16:20]) < int.from_bytes(wide[16:20])
+    assert metadata[session.NARROW]["width"] < metadata["image/png"]["width"]
+    assert "alt" not in metadata[session.NARROW]
 
 
 def test_figure_without_alt_text_is_refused(opened, displayed):
