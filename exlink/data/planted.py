@@ -29,6 +29,21 @@ def planted_effects(data: StudyData) -> pd.DataFrame | None:
     return effects[["term", "outcome", "kind", "acts", *FORMS]]
 
 
+def planted_operations(data: StudyData) -> pd.DataFrame | None:
+    """Return what was planted on operational outcomes, within persons.
+
+    Returns
+    -------
+    DataFrame or None: column (of interactions), term (``ex_<aspect>``), planted (coefficient per point of the aspect:
+    of the logit, of the log, of the log mean), given (the column that is held equal, or ''). None for real data.
+    """
+    if data.truth is None or "operations" not in data.truth:
+        return None
+    planted = pd.DataFrame(data.truth["operations"]).rename(columns={"outcome": "column", "coefficient": "planted"})
+    planted["term"] = "ex_" + planted["aspect"]
+    return planted[["column", "term", "planted", "given"]]
+
+
 def with_planted(frame: pd.DataFrame, data: StudyData, form: str) -> pd.DataFrame:
     """Return ``frame`` (columns term, outcome) with ``kind`` and ``planted``; both empty for real data.
 

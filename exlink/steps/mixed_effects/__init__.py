@@ -9,7 +9,11 @@ not split. Where the first two agree, the choice of model is not what drives the
 from exlink.data.panel import focus_outcome, within_reason
 from exlink.steps.mixed_effects.alike import acts_alike, alike_sentence, chosen_aspects, group_words, of_aspects
 from exlink.steps.mixed_effects.check import agrees, cross_check
+from exlink.steps.mixed_effects.effort import effort_models
 from exlink.steps.mixed_effects.models import FIXED, MIXED, NAIVE, Fits, Fitted, fit_all, lanes, strongest
+from exlink.steps.mixed_effects.outcome_truth import nothing_planted, work_found
+from exlink.steps.mixed_effects.outcome_words import dispersion_sentence, effort_sentence, work_alt, work_sentence
+from exlink.steps.mixed_effects.outcomes import PERCENT, POINTS, fit_work
 from exlink.steps.mixed_effects.rows import Design, design, mediator_lines
 from exlink.steps.mixed_effects.slopes import first_slope, main_aspects, random_slopes, slopes_sentence
 from exlink.steps.mixed_effects.specifications import specifications, specifications_sentence, specifications_words
@@ -19,10 +23,11 @@ from exlink.steps.mixed_effects.truth import effects_found, variances_found
 from exlink.steps.mixed_effects.variances import variance_reason, variances
 
 __all__ = [
-    "FIXED", "MIXED", "NAIVE", "Design", "Fits", "Fitted", "acts_alike", "agrees", "alike_sentence", "checks",
-    "chosen_aspects", "cross_check", "design", "effects_found", "first_slope", "fit_all", "focus_outcome",
-    "group_words", "lanes", "main_aspects", "mediator_lines", "of_aspects", "questions", "random_slopes",
-    "slopes_sentence", "specifications", "specifications_sentence", "specifications_words", "strongest",
-    "team_sentence", "team_variances", "variance_reason", "variances", "variances_found", "with_team",
-    "within_reason",
+    "FIXED", "MIXED", "NAIVE", "PERCENT", "POINTS", "Design", "Fits", "Fitted", "acts_alike", "agrees",
+    "alike_sentence", "checks", "chosen_aspects", "cross_check", "design", "dispersion_sentence", "effects_found",
+    "effort_models", "effort_sentence", "first_slope", "fit_all", "fit_work", "focus_outcome", "group_words", "lanes",
+    "main_aspects", "mediator_lines", "nothing_planted", "of_aspects", "questions", "random_slopes", "slopes_sentence",
+    "specifications", "specifications_sentence", "specifications_words", "strongest", "team_sentence", "team_variances",
+    "variance_reason", "variances", "variances_found", "with_team", "within_reason", "work_alt", "work_found",
+    "work_sentence",
 ]  # fmt: skip

@@ -1,0 +1,56 @@
+"""Customers' effort as ordered answers (M25): cumulative odds beside a straight line, and whether one slope does."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.panel import column_label
+from exlink.errors import EstimationError
+from exlink.stats.multiplicity import benjamini_hochberg
+from exlink.stats.ordinal import OrdinalFit, fit_ordinal, nominal_effects
+from exlink.stats.quasi import IDENTITY, fit_quasi
+from exlink.stats.tidy import TIDY
+from exlink.steps.mixed_effects.outcomes import EASE, WorkFits, WorkRows
+
+
+def level_columns(rows: WorkRows) -> list[str]:
+    """Return the columns that count the answers of each level, lowest first."""
+    return [f"n_{EASE}_{k}" for k in range(1, len(rows.levels) + 1)]
+
+
+def fit_effort(rows: WorkRows) -> OrdinalFit:
+    """Return proportional odds of customers' answers to ease."""
+    if not rows.levels:
+        raise EstimationError("ease: answers are not whole steps, or are fewer than three.")
+    return fit_ordinal(rows.cells, level_columns(rows), rows.levels)
+
+
+def effort_models(data: StudyData, work: WorkFits) -> pd.DataFrame | str:
+    """Return what a point of each aspect goes with in customers' answers to ease, in two models.
+
+    Returns
+    -------
+    DataFrame, one row per aspect: aspect, top, top_low, top_high (percentage points of the two highest answers),
+    bottom… (of the two lowest), linear… (points of the scale, least squares), steps_p (whether the slope is the same at
+    every step of the scale, adjusted for the number of aspects), same (no step differs after adjustment), n, n_units.
+    A string says why it is not assessed.
+    """
+    rows = work.rows
+    if missing := data.missing("cx_responses.ease"):
+        return missing
+    if rows is None or not (work.effects["column"] == EASE).any():
+        return "not assessed: answers to ease cannot carry a model of ordered answers"
+    fit = fit_effort(rows)
+    linear = fit_quasi(rows.cells, f"sum_{EASE}", f"n_{EASE}", IDENTITY).table
+    steps = nominal_effects(rows.cells, level_columns(rows), rows.within)
+    out = pd.DataFrame({"term": [t for t in rows.within if t in set(fit.table["term"])]})
+    for name, table, times in (("top", fit.top, 100.0), ("bottom", fit.bottom, 100.0), ("linear", linear, 1.0)):
+        part = table.set_index("term").loc[out["term"], TIDY[1:]]
+        for column, suffix in (("estimate", ""), ("conf_low", "_low"), ("conf_high", "_high")):
+            out[name + suffix] = times * part[column].to_numpy()
+    steps = steps.assign(steps_p=benjamini_hochberg(steps["p_value"].astype(float)))
+    out = out.merge(steps[["term", "steps_p"]], on="term", how="left")
+    out["aspect"] = [column_label(data, t.removesuffix("_within")) for t in out["term"]]
+    first = fit.table.iloc[0]
+    return out.assign(same=~(out["steps_p"] < 0.05), n=int(first["n"]), n_units=int(first["n_units"]))
