@@ -146,6 +146,7 @@ def _placed(points: np.ndarray, sizes: list, taken: list[Bbox], field: Bbox, pix
 
     ``points`` and ``sizes`` are in pixels, ``pixels`` is how many make a point of type.
     """
+    fixed = [np.array(box.extents) for box in taken]
     order, best = list(range(len(points))), {}
     for _ in range(ROUNDS):
         found, boxes, leads = {}, [], []
@@ -153,11 +154,12 @@ def _placed(points: np.ndarray, sizes: list, taken: list[Bbox], field: Bbox, pix
             for place in _PLACES + _FARTHER:
                 anchor = points[i] + pixels * np.array(place[:2])
                 box = _box(anchor, sizes[i], place)
-                inside = field.contains(box.x0, box.y0) and field.contains(box.x1, box.y1)
+                inside = box[0] >= field.x0 and box[1] >= field.y0 and box[2] <= field.x1 and box[3] <= field.y1
+                if not inside or _overlaps(box, fixed + boxes):
+                    continue
                 line = np.linspace(points[i], anchor, 12)
                 crosses = place in _FARTHER and any(_nearest(line, other) < 3 * pixels for other in leads)
-                free = inside and not crosses and not any(map(box.overlaps, taken + boxes))
-                if free and _apart([box], leads) and _apart(boxes, [line]):
+                if not crosses and _apart([box], leads) and _apart(boxes, [line]):
                     found[i] = place
                     boxes.append(box)
                     leads += [line] if place in _FARTHER else []
@@ -170,16 +172,26 @@ def _placed(points: np.ndarray, sizes: list, taken: list[Bbox], field: Bbox, pix
     return best
 
 
-def _box(anchor: np.ndarray, size: tuple[float, float], place: tuple) -> Bbox:
-    """Return the box of a label whose anchor, in pixels, is aligned as its place says."""
+def _box(anchor: np.ndarray, size: tuple[float, float], place: tuple) -> np.ndarray:
+    """Return the box (left, bottom, right, top) of a label whose anchor, in pixels, is aligned as its place says."""
     left = {"left": 0.0, "center": 0.5, "right": 1.0}[place[2]]
     down = {"bottom": 0.0, "center": 0.5, "top": 1.0}[place[3]]
-    return Bbox.from_bounds(anchor[0] - left * size[0], anchor[1] - down * size[1], *size)
+    corner = anchor - np.array((left, down)) * size
+    return np.concatenate((corner, corner + size))
 
 
-def _apart(boxes: list[Bbox], lines: list[np.ndarray]) -> bool:
+def _overlaps(box: np.ndarray, others: list[np.ndarray]) -> bool:
+    """Return whether a box and any of the others share some of their area."""
+    all_others = np.stack(others)
+    return bool(np.any((all_others[:, :2] < box[2:]).all(1) & (all_others[:, 2:] > box[:2]).all(1)))
+
+
+def _apart(boxes: list[np.ndarray], lines: list[np.ndarray]) -> bool:
     """Return whether lines, given as points along them, and labels do not meet."""
-    return not any(box.contains(*at) for box in boxes for line in lines for at in line[:-1])
+    if not boxes or not lines:
+        return True
+    at, all_boxes = np.concatenate([line[:-1] for line in lines])[:, None], np.stack(boxes)[None]
+    return not bool(np.any((at > all_boxes[..., :2]).all(2) & (at < all_boxes[..., 2:]).all(2)))
 
 
 def _nearest(line: np.ndarray, other: np.ndarray) -> float:
