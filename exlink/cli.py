@@ -106,6 +106,9 @@ def simulate(
     direction: Annotated[
         str, typer.Option(metavar="WHICH", help="What acts on what: ex-to-cx, cx-to-ex, both or none.")
     ] = "ex-to-cx",
+    healthy: Annotated[
+        bool, typer.Option("--healthy", help="A twin without the warning signs that are planted otherwise.")
+    ] = False,
 ) -> None:
     """Write a realistic study with known truth: every table of the contract, and truth.json."""
     from exlink.publish.places import shown
@@ -118,7 +121,7 @@ def simulate(
     with reporting("interactions") as progress:
         simulate_study(
             target, employees=employees, interactions=interactions, waves=waves, seed=seed, direction=direction,
-            progress=progress.count,
+            healthy=healthy, progress=progress.count,
         )  # fmt: skip
     print(f"Study: {shown(target.resolve())}\nNext: exlink run {folder}")
 

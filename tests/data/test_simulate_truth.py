@@ -13,8 +13,7 @@ import pytest
 from scipy.stats import norm
 
 from exlink.data.simulate import expectation, simulate_study
-from exlink.data.simulate.design import ASPECT_NAMES, KPIS, Contact
-from exlink.data.simulate.truth import INITIATIVES
+from exlink.data.simulate.design import ASPECT_NAMES, INITIATIVES, KPIS, Contact
 
 SEEDS = (11, 12, 13)
 ASPECTS = sorted(ASPECT_NAMES)

@@ -201,7 +201,7 @@ def _work(
     handle = HANDLE_MEDIAN[channel] * np.exp(0.12 * hard + _moved(x, OPS.log_handle) + 0.45 * rng.standard_normal(n))
     transfers = np.minimum(rng.poisson(0.28 * np.exp(0.25 * hard + _moved(x, OPS.log_transfers))), 5)
     reopened = rng.random(n) < _logistic(-2.7 + 0.9 * ~resolved + _moved(x, OPS.reopened))
-    faulty = scene.teams.site[team] == 2  # this site's systems fail more often
+    faulty = scene.teams.faulty[team]
     strain = 0.40 * scene.effects.strain[who] + 0.5 * faulty
     escalated = rng.random(n) < _logistic(-3.7 + 0.35 * hard + 1.1 * ~resolved + strain + _moved(x, OPS.escalated))
     closes = rng.random(n) < np.where(faulty, 0.45, 0.68)

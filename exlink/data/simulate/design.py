@@ -191,6 +191,9 @@ class Exit:
     involuntary: float = 0.006  # constant quarterly probability
 
 
+HEALTHY_EXIT = Exit(intercept=-3.54, unresolved=0.0, top_unresolved=0.0)  # as many leave, and not for escalations
+
+
 @dataclass(frozen=True, slots=True)
 class Initiative:
     """A change introduced in some teams; `effect` is what it really does to the latent aspect."""
@@ -230,6 +233,7 @@ class World:
     """Sizes, calendar and seed of one simulated study, and what kind of world it is.
 
     direction : one of ``DIRECTIONS``: what acts on what
+    healthy : none of the symptoms of a misaligned company is planted
     """
 
     employees: int = 240
@@ -237,6 +241,7 @@ class World:
     waves: int = 8
     seed: int = 2026
     direction: str = "ex-to-cx"
+    healthy: bool = False
     lag_days: int = 14
     window_days: int = 91
     min_group: int = 8

@@ -11,7 +11,7 @@ from exlink.data.simulate.contacts import Chunk, Scene
 from exlink.data.simulate.customers import Customers, Moods, overall_latent
 from exlink.data.simulate.design import KPIS, Money, World
 from exlink.data.simulate.people import STAYS
-from exlink.data.simulate.turnover import exit_logit
+from exlink.data.simulate.turnover import exit_logit, exit_plan
 
 SAMPLE = 6_000  # contacts at which derivatives are averaged
 
@@ -61,7 +61,8 @@ class Ledger:
         """Keep the mean planted hazard of the people present."""
         people = scene.people
         here = (people.left == STAYS) & (people.hired < scene.world.starts[quarter])
-        hazard = 1 / (1 + np.exp(-exit_logit(people, satisfaction, handled, unresolved)[here]))
+        logit = exit_logit(exit_plan(scene.world), people, satisfaction, handled, unresolved)
+        hazard = 1 / (1 + np.exp(-logit[here]))
         self.exits.append((float(hazard.sum()), float(here.sum())))
 
     def count_overall(self, customers: Customers, moods: Moods, quarter: int) -> None:

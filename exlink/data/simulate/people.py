@@ -11,6 +11,7 @@ from exlink.data.simulate.design import ROLES, SITES, Survey, World
 from exlink.data.simulate.ids import numbered
 
 STAYS = 10**6  # a day that never comes
+FAULTY_SITE = SITES.index("South")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Teams:
     manager: np.ndarray
     diverging: np.ndarray  # bool: engagement falls while customer satisfaction rises
     shadow: np.ndarray  # bool: much off-system work
+    faulty: np.ndarray  # bool: systems of its site fail more often
     unsafe: np.ndarray  # bool: little psychological safety, straight-lined answers
     ids: pa.Array
 
@@ -50,7 +52,7 @@ class People:
 
 
 def draw_teams(rng: np.random.Generator, world: World) -> Teams:
-    """Draw the teams; every role gets its share, sites go round."""
+    """Draw the teams; every role gets its share, sites go round. In a healthy company no team has a symptom."""
     n = world.teams
     shares = np.array([r.teams for r in ROLES], float)
     counts = np.maximum(1, np.floor(n * shares / shares.sum()).astype(int))
@@ -63,7 +65,12 @@ def draw_teams(rng: np.random.Generator, world: World) -> Teams:
     flags[0, planted[: max(1, round(n * 0.15))]] = True
     flags[1, rng.permutation(n)[:few]] = True
     flags[2, rng.permutation(n)[:few]] = True
-    return Teams(role, np.arange(n) % len(SITES), np.arange(n), *flags, ids=numbered("T", n, 2 if n < 100 else 3))
+    diverging, shadow, unsafe = flags & (not world.healthy)
+    site = np.arange(n) % len(SITES)
+    return Teams(
+        role, site, np.arange(n), diverging=diverging, shadow=shadow, unsafe=unsafe,
+        faulty=(site == FAULTY_SITE) & (not world.healthy), ids=numbered("T", n, 2 if n < 100 else 3),
+    )  # fmt: skip
 
 
 def draw_people(rng: np.random.Generator, world: World, teams: Teams) -> People:
@@ -84,7 +91,8 @@ def draw_people(rng: np.random.Generator, world: World, teams: Teams) -> People:
     return People(
         role=role, team_first=team, team_last=team_last, moved=moved, hired=hired, left=np.full(n, STAYS),
         voluntary=np.zeros(n, bool), aptitude=aptitude, salary=salary, rating=rating,
-        consents=rng.random(n) >= Survey().withheld_share, strain=rng.standard_normal(n), ids=numbered("E", n, 5),
+        consents=rng.random(n) >= Survey().withheld_share, strain=rng.standard_normal(n) * (not world.healthy),
+        ids=numbered("E", n, 5),
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ def simulate_study(
     waves: int = 8,
     seed: int = 2026,
     direction: str = "ex-to-cx",
+    healthy: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write a study with known truth into ``folder`` and return the path of its study.yaml.
@@ -36,6 +37,8 @@ def simulate_study(
     ----------
     direction : what acts on what: 'ex-to-cx' (what employees report acts on their later customers), 'cx-to-ex'
         (what a quarter's customers felt acts on what employees report next), 'both' or 'none'.
+    healthy : the twin of a company without symptoms: exits do not follow unresolved escalations, no team diverges
+        or works round the systems, feedback is acted on and told back, no site is faulty.
     progress : told, after every chunk, how many interactions of how many are written.
 
     Raises
@@ -43,7 +46,7 @@ def simulate_study(
     ParameterError : a size is too small, or a direction does not exist.
     OutputError : the folder cannot be written.
     """
-    world = _world(employees, interactions, waves, seed, direction)
+    world = _world(employees, interactions, waves, seed, direction, healthy)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return _write(folder, world, progress or (lambda done, total: None))
@@ -52,14 +55,14 @@ def simulate_study(
                           "Choose another folder.") from problem  # fmt: skip
 
 
-def _world(employees: int, interactions: int, waves: int, seed: int, direction: str) -> World:
+def _world(employees: int, interactions: int, waves: int, seed: int, direction: str, healthy: bool) -> World:
     for name, value, least in (("employees", employees, 40), ("interactions", interactions, 1_000),
                                ("waves", waves, 2), ("seed", seed, 0)):  # fmt: skip
         if value < least:
             raise ParameterError(f"{name}: {value:,} is too few to simulate; give at least {least:,}.")
     if direction not in DIRECTIONS:
         raise ParameterError(f"direction: {direction} does not exist. Choose one of {', '.join(DIRECTIONS)}.")
-    return World(employees, interactions, waves, seed, direction)
+    return World(employees, interactions, waves, seed, direction, healthy)
 
 
 def _write(folder: Path, world: World, progress: Callable[[int, int], None]) -> Path:

@@ -13,16 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from exlink.data.simulate import expectation
+from exlink.data.simulate.company import company
 from exlink.data.simulate.contacts import Scene
 from exlink.data.simulate.design import (
     ASPECTS,
-    INITIATIVES,
     JOURNEY,
     KPIS,
     ROLES,
     SLOPES,
     Contact,
-    Exit,
     Money,
     Operations,
     Survey,
@@ -31,12 +30,12 @@ from exlink.data.simulate.design import (
 from exlink.data.simulate.feedback import Echo, planted_echo
 from exlink.data.simulate.ledger import Ledger
 from exlink.data.simulate.states import UNASKED, Plan
+from exlink.data.simulate.turnover import exit_plan
 from exlink.data.simulate.within import two_way
-from exlink.data.simulate.worklife import OFF_SYSTEM, SWITCHING, THEMES
 
 
 def write_truth(
-    path: Path, scene: Scene, ledger: Ledger, echo: Echo, plans: list[Plan], off_system: dict[str, float]
+    path: Path, scene: Scene, ledger: Ledger, echo: Echo, plans: list[Plan], off_system: dict[str, float | None]
 ) -> None:
     """Write truth.json."""
     world = scene.world
@@ -65,14 +64,12 @@ def write_truth(
         "operations": _operations(world),
         "controls": _controls(),
         **_rollup(ledger),
-        "attrition": _attrition(ledger),
+        "attrition": _attrition(world, ledger),
         "engagement": {"ease_of_wave_before": Survey().ease_carried,
                        "aspect_weights": {a.name: a.engagement for a in ASPECTS},
                        "note": "latent points of the EX KPIs per point of the everyday-work ease reported one wave "
                                "earlier, and per point of each aspect in the same wave."},
-        "initiatives": _initiatives(scene, plans),
-        **_teams(scene, off_system),
-        "themes": _themes(),
+        **company(scene, plans, off_system),
         "response": _response(),
         "gaps": {"touchpoints_without_survey": [UNASKED]},
     }  # fmt: skip
@@ -227,8 +224,8 @@ def _rollup(ledger: Ledger) -> dict:
     }  # fmt: skip
 
 
-def _attrition(ledger: Ledger) -> dict:
-    plan = Exit()
+def _attrition(world: World, ledger: Ledger) -> dict:
+    plan = exit_plan(world)
     expected, present = (sum(column) for column in zip(*ledger.exits, strict=True))
     return {
         "timing": "logit of a voluntary exit during quarter q on the state of quarter q-1",
@@ -239,42 +236,6 @@ def _attrition(ledger: Ledger) -> dict:
         "note": "ex_satisfaction: mean of the satisfaction items over all touchpoints of a wave; unresolved: "
                 "escalations that were never resolved among the employee's contacts of the quarter, per 100 contacts.",
     }  # fmt: skip
-
-
-def _initiatives(scene: Scene, plans: list[Plan]) -> list[dict]:
-    ids = scene.teams.ids.to_pylist()
-    return [{"initiative_id": s.initiative_id, "kind": s.kind, "aspect": s.aspect, "true_latent_change": s.effect,
-             "intended_change": s.intended, "teams": sorted(ids[p.team] for p in plans if p.index == i), "note": s.note}
-            for i, s in enumerate(INITIATIVES)]  # fmt: skip
-
-
-def _teams(scene: Scene, off_system: dict[str, float]) -> dict:
-    ids = np.array(scene.teams.ids.to_pylist())
-    return {
-        "diverging_teams": {
-            "teams": ids[scene.teams.diverging].tolist(), "ex_overall_per_wave": Survey().divergence,
-            "cx_latent_per_quarter": dict(zip(KPIS, Contact().divergence, strict=True)),
-            "note": "engagement (EX KPI items, not the aspects) falls while customers' scores rise.",
-        },
-        "off_system": {
-            "shadow_teams": ids[scene.teams.shadow].tolist(), "minutes_per_person_day": off_system,
-            "log_minutes": OFF_SYSTEM, "log_switches_managed": SWITCHING,
-            "note": "minutes in applications with managed = false, planted on their log; switches between the others.",
-        },
-        "unsafe_teams": {
-            "teams": ids[scene.teams.unsafe].tolist(), "straightlined_share": Survey().straightline_share,
-            "note": "psychological safety 0.7 lower; this share of answers is straight-lined.",
-        },
-        "faulty_site": {"site": "South", "escalation_logit": 0.5,
-                        "note": "systems fail more often: more escalations, fewer resolved."},
-    }  # fmt: skip
-
-
-def _themes() -> dict:
-    by_fate = {fate: [t.name for t in THEMES if t.fate == fate] for fate in ("recurring", "fixed", "normal")}
-    return {**by_fate, "owner_cannot_act": [t.name for t in THEMES if not t.can_act],
-            "note": "recurring: comes back every quarter and is never acted on; fixed: acted on, and its volume "
-                    "falls by a fifth a quarter."}  # fmt: skip
 
 
 def _response() -> dict:

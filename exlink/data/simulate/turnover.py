@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from exlink.data.simulate.design import Exit, World
+from exlink.data.simulate.design import HEALTHY_EXIT, Exit, World
 from exlink.data.simulate.people import STAYS, People
 
 
@@ -17,10 +17,10 @@ def apply_exits(
     satisfaction : (employee,)  mean EX satisfaction of the wave before, reported or would-be
     contacts, unresolved : (employee,)  last quarter's contacts, and escalations among them never resolved
     """
-    plan = Exit()
+    plan = exit_plan(world)
     start, end = world.starts[quarter], world.starts[quarter + 1]
     here = (people.left == STAYS) & (people.hired < start)
-    hazard = 1 / (1 + np.exp(-exit_logit(people, satisfaction, contacts, unresolved)))
+    hazard = 1 / (1 + np.exp(-exit_logit(plan, people, satisfaction, contacts, unresolved)))
     draw = rng.random((2, len(here)))
     goes = here & (draw[0] < hazard)
     sent = here & ~goes & (draw[1] < plan.involuntary)
@@ -29,9 +29,15 @@ def apply_exits(
     people.voluntary[goes] = True
 
 
-def exit_logit(people: People, satisfaction: np.ndarray, contacts: np.ndarray, unresolved: np.ndarray) -> np.ndarray:
+def exit_plan(world: World) -> Exit:
+    """Return what makes people leave in this world."""
+    return HEALTHY_EXIT if world.healthy else Exit()
+
+
+def exit_logit(
+    plan: Exit, people: People, satisfaction: np.ndarray, contacts: np.ndarray, unresolved: np.ndarray
+) -> np.ndarray:
     """Return the logit of a voluntary exit within the quarter."""
-    plan = Exit()
     rate = 100 * unresolved / np.maximum(contacts, 1)
     top = people.rating >= plan.top_rating
     logit = plan.intercept + plan.satisfaction * (satisfaction - 3.6) + plan.unresolved * rate

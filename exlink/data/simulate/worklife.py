@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -36,12 +36,16 @@ APPLICATIONS = (
     Application("unofficial messenger", "collaboration", False, 9, 10, 2),
 )
 OFF_SYSTEM = {"tools": -0.30, "strain": 0.25, "shadow": 0.80}  # on log off-system minutes
+HEALTHY_OFF_SYSTEM = 0.4  # of the usual off-system minutes, the same for everybody
 SWITCHING = {"tools": -0.12}  # on log switches between managed applications
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """A theme of feedback. `fate`: normal, recurring (never acted on), fixed (acted on, and it fades)."""
+    """A theme of feedback.
+
+    fate : normal, recurring (never acted on), fixed (acted on, and it fades), heard (acted on, and it stays)
+    """
 
     name: str
     source: str
@@ -49,13 +53,14 @@ class Theme:
     fate: str
     owner: str
     can_act: bool
+    praise: bool = False
 
 
 THEMES = (
     Theme("waiting too long", "customer", 26, "normal", "Operations", True),
     Theme("had to explain twice", "customer", 30, "recurring", "Customer Care", False),
     Theme("bill hard to read", "customer", 22, "fixed", "Finance", True),
-    Theme("friendly and competent", "customer", 24, "normal", "Customer Care", True),
+    Theme("friendly and competent", "customer", 24, "normal", "Customer Care", True, praise=True),
     Theme("website logs me out", "customer", 14, "normal", "IT", True),
     Theme("appointment missed", "customer", 12, "recurring", "Field Service", False),
     Theme("case system freezes", "employee", 26, "recurring", "Operations", False),
@@ -63,8 +68,22 @@ THEMES = (
     Theme("no authority to credit", "employee", 16, "normal", "Compliance", True),
     Theme("shift plan comes late", "employee", 14, "normal", "Planning", True),
     Theme("too many measures", "employee", 12, "normal", "Quality", False),
-    Theme("praise from my manager", "employee", 10, "normal", "People", True),
+    Theme("praise from my manager", "employee", 10, "normal", "People", True, praise=True),
 )
+HEALTHY_THEMES = tuple(replace(t, fate="heard" if t.praise else "fixed", can_act=True) for t in THEMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How a company deals with feedback: shares acknowledged (not acted on), owned, told back; acted on at first."""
+
+    acknowledged: float = 0.62
+    owned: float = 0.9
+    told_back: float = 0.65
+    closure: float = 0.3
+
+
+HEALTHY_LISTENING = Listening(acknowledged=0.95, owned=1.0, told_back=0.92, closure=0.85)
 
 # statement, metric, percent change, base (%), n, source
 CLAIMS = (
@@ -87,7 +106,7 @@ CLAIMS = (
 
 def desktop_table(
     rng: np.random.Generator, world: World, people: People, teams: Teams, states: States
-) -> tuple[pa.Table, dict[str, float]]:
+) -> tuple[pa.Table, dict[str, float | None]]:
     """Return ``desktop_activity`` for two working weeks a quarter, and mean off-system minutes by kind of team."""
     observed = np.concatenate([_working_week(s + 25) for s in world.starts[:-1]]
                               + [_working_week(s + 60) for s in world.starts[:-1]])  # fmt: skip
@@ -98,7 +117,9 @@ def desktop_table(
     wave = np.maximum((day[:, None] >= states.acts_from(world.lag_days)[who]).sum(1) - 1, 0)
     tools = states.reported[who, wave, ASPECT_NAMES.index("tools")] - CENTRE
     shadow = teams.shadow[people.team_on(who, day)]
-    burden = OFF_SYSTEM["tools"] * tools + OFF_SYSTEM["strain"] * people.strain[who] + OFF_SYSTEM["shadow"] * shadow
+    effect = off_system_effects(world)
+    burden = effect["tools"] * tools + effect["strain"] * people.strain[who] + effect["shadow"] * shadow
+    burden += np.log(HEALTHY_OFF_SYSTEM) * world.healthy
     shape = (len(who), len(APPLICATIONS))
     managed = np.array([a.managed for a in APPLICATIONS])
     scale = np.where(managed, 1.0, np.exp(burden)[:, None])
@@ -121,7 +142,18 @@ def desktop_table(
             "copy_pastes": pastes[row, app].astype(np.int32),
         }
     )
-    return table, {"shadow_teams": float(off[shadow].mean()), "other_teams": float(off[~shadow].mean())}
+    return table, {"shadow_teams": float(off[shadow].mean()) if shadow.any() else None,
+                   "other_teams": float(off[~shadow].mean())}  # fmt: skip
+
+
+def off_system_effects(world: World) -> dict[str, float]:
+    """Return what moves log off-system minutes in this world."""
+    return dict.fromkeys(OFF_SYSTEM, 0.0) if world.healthy else OFF_SYSTEM
+
+
+def themes_of(world: World) -> tuple[Theme, ...]:
+    """Return the themes of feedback in this world."""
+    return HEALTHY_THEMES if world.healthy else THEMES
 
 
 def _working_week(near: int) -> np.ndarray:
@@ -131,14 +163,16 @@ def _working_week(near: int) -> np.ndarray:
 
 def voc_table(rng: np.random.Generator, world: World) -> tuple[pa.Table, np.ndarray]:
     """Return ``voc_feedback``, and per wave the share of the quarter-before's employee feedback acted on."""
+    themes, plan = themes_of(world), HEALTHY_LISTENING if world.healthy else Listening()
     rows: dict[str, list] = {c: [] for c in ("day", "theme", "acted")}
     size = {"employee": world.employees / 240, "customer": (world.interactions / 60_000) ** 0.5}
     for quarter in range(world.waves):
-        for t, theme in enumerate(THEMES):
+        for t, theme in enumerate(themes):
             fading = 0.80**quarter if theme.fate == "fixed" else 1.0
             n = rng.poisson(theme.per_quarter * size[theme.source] * fading)
             usual = 0.22 + 0.30 * quarter / max(world.waves - 1, 1) + rng.uniform(-0.08, 0.08)
-            chance = {"normal": usual if theme.can_act else 0.5 * usual, "recurring": 0.0, "fixed": 0.85}[theme.fate]
+            chance = {"normal": usual if theme.can_act else 0.5 * usual, "recurring": 0.0, "fixed": 0.85,
+                      "heard": 0.85}[theme.fate]  # fmt: skip
             rows["day"].append(rng.integers(world.starts[quarter], world.starts[quarter + 1], n))
             rows["theme"].append(np.full(n, t))
             rows["acted"].append(rng.random(n) < chance)
@@ -147,16 +181,16 @@ def voc_table(rng: np.random.Generator, world: World) -> tuple[pa.Table, np.ndar
     day, theme, acted = day[order], theme[order], acted[order]
     n, last = len(day), world.starts[-1]
     seen = day + 1 + np.floor(rng.gamma(1.5, 5.0, n)).astype(int)
-    acknowledged = (rng.random(n) < np.where(acted, 0.97, 0.62)) & (seen < last)
+    acknowledged = (rng.random(n) < np.where(acted, 0.97, plan.acknowledged)) & (seen < last)
     done = seen + 7 + np.floor(rng.gamma(2.0, 12.0, n)).astype(int)
     acted &= done < last
     told = done + 1 + np.floor(rng.gamma(1.2, 8.0, n)).astype(int)
-    back = acted & (rng.random(n) < 0.65) & (told < last)
+    back = acted & (rng.random(n) < plan.told_back) & (told < last)
     by_theme = pa.array(theme)
-    owned = rng.random(n) < 0.9
-    employee = np.array([t.source == "employee" for t in THEMES])[theme]
+    owned = rng.random(n) < plan.owned
+    employee = np.array([t.source == "employee" for t in themes])[theme]
     quarter = np.searchsorted(world.starts, day, side="right") - 1
-    closure = np.full(world.waves + 1, 0.3)
+    closure = np.full(world.waves + 1, plan.closure)
     for q in range(world.waves - 1):
         received = employee & (quarter == q)
         if received.any():
@@ -165,12 +199,12 @@ def voc_table(rng: np.random.Generator, world: World) -> tuple[pa.Table, np.ndar
     return pa.table(
         {
             "feedback_id": numbered("V", n, 5),
-            "source": pa.array([t.source for t in THEMES]).take(by_theme),
-            "theme": pa.array([t.name for t in THEMES]).take(by_theme),
+            "source": pa.array([t.source for t in themes]).take(by_theme),
+            "theme": pa.array([t.name for t in themes]).take(by_theme),
             "received_on": days(day),
             "acknowledged_on": days(seen, acknowledged | acted),
-            "owner": pa.array([t.owner for t in THEMES]).take(pa.array(theme, mask=~(owned | acted))),
-            "owner_can_act": pa.array([t.can_act for t in THEMES]).take(pa.array(theme, mask=~(owned | acted))),
+            "owner": pa.array([t.owner for t in themes]).take(pa.array(theme, mask=~(owned | acted))),
+            "owner_can_act": pa.array([t.can_act for t in themes]).take(pa.array(theme, mask=~(owned | acted))),
             "action_id": pa.array([f"A-{k:03d}" for k in range(action.max() + 1)]).take(pa.array(action, mask=~acted)),
             "acted_on": days(done, acted),
             "told_back_on": days(told, back),

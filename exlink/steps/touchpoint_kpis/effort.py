@@ -93,7 +93,7 @@ def planted_sentence(data: StudyData, teams: pd.DataFrame, min_group: int) -> st
     """Say where the teams planted to work beside the systems were found; '' for real data."""
     planted = (data.truth or {}).get("off_system")
     shown = teams[(teams["group"] != EVERYBODY["team_id"]) & (teams["n_units"] >= min_group)]
-    if not planted or not set(planted["shadow_teams"]) <= set(shown["group"]):
+    if not planted or not planted["shadow_teams"] or not set(planted["shadow_teams"]) <= set(shown["group"]):
         return ""
     places = shown["estimate"].rank(ascending=False)[shown["group"].isin(planted["shadow_teams"])]
     minutes = planted["minutes_per_person_day"]
