@@ -109,8 +109,8 @@ def versus_sentence(frame: pd.DataFrame, case: Case | None) -> str:
     scaled = "" if frame["cost"].nunique() == 1 else " per unit of money spent"
     return (
         f"**At equal spend {verdict}**: in {chance:.0%} of the resamples to {case.lever} brings more{scaled} than to "
-        f"{rival['lever']}. Both run through the same draws of the same customers, so what is uncertain about the way "
-        "from a contact to money does not count twice."
+        f"{rival['lever']}. Both run through the same draws, so what is uncertain about a link that both use does not "
+        "count twice."
     )
 
 
@@ -130,8 +130,9 @@ def assumptions(rollup: Rollup, cases: Sequence[Case], money: Money) -> str:
         "Money grows in proportion to the points: half the rise, half the money.",
     ]
     if any(case.side == "customers" for case in cases):
-        lines.append("Waits fall by the same share for everybody, and money buys a cut as it buys a rise: an equal "
-                     "cost is set, not found.")  # fmt: skip
+        lines.append(
+            "Waits fall by the same share for everybody, and what shorter waits cost is set here, not measured."
+        )
     if rollup.workforce is not None and np.isfinite(rollup.replacement).all():
         share = rollup.replacement / rollup.workforce.salary
         lines.append(f"Replacing a leaver costs {share.min():.0%} to {share.max():.0%} of a yearly salary.")
