@@ -7,6 +7,13 @@ not split. Where the first two agree, the choice of model is not what drives the
 """
 
 from exlink.data.panel import focus_outcome, within_reason
+from exlink.steps.mixed_effects.advocacy import (
+    advocacy,
+    advocacy_sentence,
+    advocacy_words,
+    answering,
+    selection_sentence,
+)
 from exlink.steps.mixed_effects.alike import acts_alike, alike_sentence, chosen_aspects, group_words, of_aspects
 from exlink.steps.mixed_effects.check import agrees, cross_check
 from exlink.steps.mixed_effects.effort import effort_models
@@ -15,6 +22,7 @@ from exlink.steps.mixed_effects.outcome_truth import nothing_planted, work_found
 from exlink.steps.mixed_effects.outcome_words import dispersion_sentence, effort_sentence, work_alt, work_sentence
 from exlink.steps.mixed_effects.outcomes import PERCENT, POINTS, fit_work
 from exlink.steps.mixed_effects.rows import Design, design, mediator_lines
+from exlink.steps.mixed_effects.scripts import scripts, scripts_words, turns_planted, turns_sentence
 from exlink.steps.mixed_effects.slopes import first_slope, main_aspects, random_slopes, slopes_sentence
 from exlink.steps.mixed_effects.specifications import specifications, specifications_sentence, specifications_words
 from exlink.steps.mixed_effects.teams import team_sentence, team_variances, with_team
@@ -23,11 +31,12 @@ from exlink.steps.mixed_effects.truth import effects_found, variances_found
 from exlink.steps.mixed_effects.variances import variance_reason, variances
 
 __all__ = [
-    "FIXED", "MIXED", "NAIVE", "PERCENT", "POINTS", "Design", "Fits", "Fitted", "acts_alike", "agrees",
-    "alike_sentence", "checks", "chosen_aspects", "cross_check", "design", "dispersion_sentence", "effects_found",
-    "effort_models", "effort_sentence", "first_slope", "fit_all", "fit_work", "focus_outcome", "group_words", "lanes",
-    "main_aspects", "mediator_lines", "nothing_planted", "of_aspects", "questions", "random_slopes", "slopes_sentence",
-    "specifications", "specifications_sentence", "specifications_words", "strongest", "team_sentence", "team_variances",
-    "variance_reason", "variances", "variances_found", "with_team", "within_reason", "work_alt", "work_found",
-    "work_sentence",
+    "FIXED", "MIXED", "NAIVE", "PERCENT", "POINTS", "Design", "Fits", "Fitted", "acts_alike", "advocacy",
+    "advocacy_sentence", "advocacy_words", "agrees", "alike_sentence", "answering", "checks", "chosen_aspects",
+    "cross_check", "design", "dispersion_sentence", "effects_found", "effort_models", "effort_sentence",
+    "first_slope", "fit_all", "fit_work", "focus_outcome", "group_words", "lanes", "main_aspects", "mediator_lines",
+    "nothing_planted", "of_aspects", "questions", "random_slopes", "scripts", "scripts_words", "selection_sentence",
+    "slopes_sentence", "specifications", "specifications_sentence", "specifications_words", "strongest",
+    "team_sentence", "team_variances", "turns_planted", "turns_sentence", "variance_reason", "variances",
+    "variances_found", "with_team", "within_reason", "work_alt", "work_found", "work_sentence",
 ]  # fmt: skip

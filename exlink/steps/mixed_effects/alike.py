@@ -18,6 +18,7 @@ from exlink.stats.group_slopes import GroupSlopes, group_slopes
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.pooling import Pooled, partial_pool
 from exlink.stats.power import p_in_words
+from exlink.stats.tidy import tidy_frame
 
 ROLE, TENURE = "role", "tenure"
 YEAR = 365.25 * 24 * 60  # minutes
@@ -26,7 +27,7 @@ OWN, POOLED = "own", "pooled in part"
 SLOPES = ["dimension", "aspect", "term", "outcome", "who", "kind", "estimate", "conf_low", "conf_high", "n", "n_units",
           "planted"]  # fmt: skip
 TESTS = ["dimension", "aspect", "term", "outcome", "groups", "average", "conf_low", "conf_high", "tau", "tau_low",
-         "tau_high", "p_value", "n", "n_units"]  # fmt: skip
+         "tau_high", "difference", "difference_low", "difference_high", "p_value", "n", "n_units"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +38,10 @@ class Alike:
                            conf_low, conf_high, n, n_units, planted (simulated data, where a difference is planted)
     tests : DataFrame      dimension, aspect, term, outcome, groups (how many), average (slope of the average group)
                            with conf_low, conf_high, tau (SD of true slopes between groups) with tau_low, tau_high,
-                           p_value, p_adjusted (Benjamini–Hochberg over all rows), p_words, verdict ('differs', 'not
-                           shown to differ'), n, n_units (of the smallest group)
+                           difference (first year less later, with its interval; by tenure only), p_value (of no
+                           difference between roles; of none between the first year and later), p_adjusted
+                           (Benjamini–Hochberg over all rows), p_words, verdict ('differs', 'not shown to differ'), n,
+                           n_units (of the smallest group)
     lines : list of str    what could not be assessed, and why
     """
 
@@ -75,7 +78,7 @@ def acts_alike(data: StudyData) -> Alike:
                                       n=found.table["n"], df=df)  # fmt: skip
                 about = {"dimension": dimension, "aspect": column_label(data, x), "term": x, "outcome": y}
                 rows += _slope_rows(about, pooled, found.table["n_units"], _planted(data, dimension, x, y, found))
-                tests.append(_test_row(about, pooled, found.table["n_units"]))
+                tests.append(_test_row(about, pooled, found.table["n_units"]) | _newcomers(found))
         if len(tests) == before:
             lines.append(
                 f"not assessed: effects by {dimension} need two groups of at least {MIN_UNITS} {data.people} whose EX "
@@ -103,25 +106,29 @@ def of_aspects(found: Alike, dimension: str, outcome: str, aspects: list[str]) -
     return part.sort_values(["turn", "place"], kind="stable", ignore_index=True).drop(columns=["turn", "place"])
 
 
-def alike_sentence(found: Alike, dimension: str, outcome: str, people: str) -> str:
-    """Return whether aspects act differently by role or by tenure, and what could have gone unseen."""
+def alike_sentence(found: Alike, dimension: str, outcome: str, aspects: list[str]) -> str:
+    """Return whether aspects act differently by role or by tenure; for ``aspects`` how far newcomers differ."""
     tests = found.tests[found.tests["dimension"] == dimension]
     if tests.empty:
-        return " ".join(line for line in found.lines if dimension in line) or " ".join(found.lines)
+        return " ".join(line for line in found.lines if dimension in line or "hired_on" in line)
     by = {ROLE: "roles", TENURE: "years with the company"}[dimension]
     both = in_words(list(found.tests["dimension"].unique()))
     tried = f"{len(found.tests)} comparisons (every aspect and KPI, by {both})"
     differing = tests[tests["verdict"] == "differs"]
     if differing.empty:
-        return (
+        head = (
             f"**That aspects act differently by {by} is not shown**: of {tried} none stands here after adjustment "
-            f"(Benjamini–Hochberg). That is no proof that they act alike: {_unseen(tests, outcome)}"
+            "(Benjamini–Hochberg). That is no proof that they act alike."
         )
-    return (
-        f"**What a point is worth differs by {by}** for "
-        + in_words([f"{r.aspect} on {r.outcome} (adjusted p {_equals(r.p_words)})" for r in differing.itertuples()])
-        + f"; no other of {tried} stands after adjustment (Benjamini–Hochberg)."
-    )
+    else:
+        pairs = [f"{r.aspect} on {r.outcome} (adjusted p {_equals(r.p_words)})" for r in differing.itertuples()]
+        head = (
+            f"**What a point is worth differs by {by}** for {in_words(pairs)}; no other of {tried} stands here after "
+            "adjustment (Benjamini–Hochberg)."
+        )
+    part = tests[tests["outcome"] == outcome].set_index("aspect")
+    shown = part.loc[[a for a in aspects if a in part.index]]
+    return f"{head} {_newcomers_sentence(shown) if dimension == TENURE else _unseen(shown)}".strip()
 
 
 def group_words(shown: pd.DataFrame) -> str:
@@ -132,14 +139,19 @@ def group_words(shown: pd.DataFrame) -> str:
     )
 
 
-def _unseen(tests: pd.DataFrame, outcome: str) -> str:
-    """Return how far true slopes of one outcome may spread unseen."""
-    part = tests[tests["outcome"] == outcome]
-    part = tests if part.empty else part
-    return (
-        f"slopes of groups on {part['outcome'].iloc[0]} may still spread by {part['tau_high'].median():.2f} points "
-        "(standard deviation; upper end of the interval, median over aspects)."
-    )
+def _unseen(shown: pd.DataFrame) -> str:
+    """Return how far true slopes of groups spread, and could spread unseen."""
+    each = [f"{a} {r['tau']:.2f} ({r['tau_low']:.2f} to {r['tau_high']:.2f})" for a, r in shown.iterrows()]
+    return f"True effects spread between roles by this standard deviation: {'; '.join(each)} points." if each else ""
+
+
+def _newcomers_sentence(shown: pd.DataFrame) -> str:
+    """Return what a point is worth more in the first year than later, with the interval of this one comparison."""
+    each = [
+        f"{a} {signed(r['difference'])} ({signed(r['difference_low'])} to {signed(r['difference_high'])})"
+        for a, r in shown[shown["difference"].notna()].iterrows()
+    ]
+    return f"In the first year a point is worth this many points more than later: {'; '.join(each)}." if each else ""
 
 
 def _equals(p_words: str) -> str:
@@ -197,6 +209,23 @@ def _test_row(about: dict[str, str], pooled: Pooled, units: pd.Series) -> dict:
         "conf_high": average["conf_high"], "tau": pooled.tau, "tau_low": pooled.tau_low, "tau_high": pooled.tau_high,
         "p_value": pooled.p_value, "n": int(average["n"]), "n_units": int(units.min()),
     }  # fmt: skip
+
+
+def _newcomers(found: GroupSlopes) -> dict[str, float]:
+    """Return how far the slope of the first year is from the later ones', by their answers; empty where there is none.
+
+    One question was asked before the data were seen, so one contrast answers it, with newcomers' degrees of freedom.
+    """
+    table, young = found.table, BANDS[0][1]
+    if young not in set(table["term"]):
+        return {}
+    first = (table["term"] == young).to_numpy()
+    weights = np.where(first, 1.0, -table["n"] / table.loc[~first, "n"].sum())
+    error = float(np.sqrt(weights @ found.vcov @ weights))
+    df = int(table.loc[first, "n_units"].iloc[0]) - 1
+    row = tidy_frame(young, float(weights @ table["estimate"]), error, 0, df=df).iloc[0]
+    names = ("difference", "difference_low", "difference_high", "p_value")
+    return dict(zip(names, row[["estimate", "conf_low", "conf_high", "p_value"]], strict=True))
 
 
 def _judged(rows: list[dict], tests: list[dict], lines: list[str]) -> Alike:

@@ -17,6 +17,7 @@ from exlink.steps.mixed_effects.independent import independent_columns
 from exlink.steps.mixed_effects.labels import in_labels, labels_of
 
 CUSTOMER, TEAM = "customer_id", "team_id"
+SCRIPT, COMPLEXITY = "script_adherence", "complexity"
 MIN_RETURNING = 30  # customers with two answers or more; fewer cannot tell what customers differ in from chance
 SAMPLE = 60_000  # answers at most in what is fetched: plain least squares, and the check by another program
 
@@ -33,7 +34,8 @@ class Design:
     """What the models of single answers are fitted on.
 
     rows : LazyFrame          one row per answer: interaction_id, draw, the unit, its team at the time, customer_id,
-                              wave, the outcomes and the terms below; it stays in the engine
+                              wave, the outcomes, script adherence and complexity where known, and the terms below; it
+                              stays in the engine
     cells : DataFrame         unit, wave and the terms of EX: what does not vary within a wave of a unit
     unit : str                column of the units
     within, between : list    terms of the EX aspects: ``ex_<aspect>_within``, ``ex_<aspect>_between``
@@ -119,8 +121,9 @@ def design(data: StudyData, controls: Sequence[str], *, max_rows: int) -> Design
     joined = answers.join(data.lazily(cells[[*key, *ex]]), on=key, how="inner")
     found, missing = read_controls(joined, list(dict.fromkeys(["wave", *controls])))
     weights = ["weight"] if data.has("interactions", "weight") else []
+    asked = [c for c in (SCRIPT, COMPLEXITY) if data.has("interactions", c)]
     rows = joined.select(
-        "interaction_id", "draw", CUSTOMER, *dict.fromkeys([*key, TEAM]), *data.cx_kpis, *ex, *weights,
+        "interaction_id", "draw", CUSTOMER, *dict.fromkeys([*key, TEAM]), *data.cx_kpis, *ex, *weights, *asked,
         *(column for control in found for column in control.columns),
     )  # fmt: skip
     names = [name for control in found for name in control.names]
