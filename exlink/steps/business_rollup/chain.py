@@ -1,4 +1,9 @@
-"""The chain from employees' experience to money, drawn link by link from the same resampled people."""
+"""The chain from employees' experience to money, drawn link by link from the same resampled people.
+
+One bootstrap runs through all links: each replicate draws employees once and customers once, and every link sees the
+weights of its own units, so that links which owe something to the same people move together. Employees and customers
+are drawn independently of each other. The contact link belongs to both; see `exlink.steps.business_rollup.links`.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,14 @@ import pandas as pd
 from exlink.data.customer_periods import ValueBase, value_base
 from exlink.data.dataset import StudyData
 from exlink.data.employee_quarters import leaving, reasons_sentence
+from exlink.errors import ParameterError, did_you_mean, listed
 from exlink.stats.bootstrap import ChainDraws, bootstrap_chain
 from exlink.stats.money import replacement_cost
 from exlink.steps.business_rollup import links, staying
 from exlink.steps.business_rollup.links import KEPT, OVERALL, REVENUE, Part
+
+BOUSHEY_GLYNN = 0.21  # median cost of replacing a worker, in yearly salaries, 27 cases (Boushey & Glynn 2012)
+BASES = ("range", "boushey_glynn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ class Rollup:
 
 def roll_up(
     data: StudyData, *, kpi: str = "", kept_years: float = 1.0,
-    replacement: Sequence[float] = (0.5, 2.0), reps: int = 1000, seed: int = 2026,
+    replacement: Sequence[float] = (0.5, 2.0), replacement_basis: str = "range", reps: int = 1000, seed: int = 2026,
 ) -> Rollup:  # fmt: skip
     """Estimate every link the study carries and draw them jointly.
 
@@ -91,6 +100,7 @@ def roll_up(
     kpi : the CX KPI the chain runs on.
     kept_years : for how long the revenue of a customer who stays is counted.
     replacement : what replacing a leaver costs, from … to, in yearly salaries; any value between is as likely.
+    replacement_basis : 'range' for these, or 'boushey_glynn' for exactly 21 % of a yearly salary.
     reps, seed : of the bootstrap over employees (or units) and customers.
     """
     kpi = links.contact_kpi(data, kpi)
@@ -103,14 +113,25 @@ def roll_up(
         "exits": staying.exit_parts(data, staff.headcount if staff else 0), "wait": links.wait_parts(data, kpi),
     }  # fmt: skip
     every = [link for part in parts.values() for link in part.links]
-    salary = staff.salary if staff is not None else np.nan
-    cost = replacement_cost(salary, low=replacement[0], high=replacement[1], size=reps, seed=seed) \
-        if np.isfinite(salary) else np.full(reps, np.nan)  # fmt: skip
+    cost = _replacement(staff, replacement, replacement_basis, reps, seed)
     return Rollup(
         kpi=kpi, currency=data.study.currency, people=data.people, labels={a: data.label(a) for a in data.aspects},
         parts=parts, base=base, workforce=staff, replacement=cost, kept_periods=kept, reasons=reasons_sentence(data),
         draws=bootstrap_chain(every, reps=reps, seed=seed) if every else None,
     )  # fmt: skip
+
+
+def _replacement(
+    staff: Workforce | None, between: Sequence[float], basis: str, reps: int, seed: int
+) -> np.ndarray:  # fmt: skip
+    """Return draws of the cost of one exit; NaN where salaries are not recorded."""
+    if basis not in BASES:
+        raise ParameterError(f"replacement_basis: '{basis}' is none of {listed(BASES)}.{did_you_mean(basis, BASES)}")
+    if staff is None or not np.isfinite(staff.salary):
+        return np.full(reps, np.nan)
+    if basis == "boushey_glynn":
+        return np.full(reps, BOUSHEY_GLYNN * staff.salary)
+    return replacement_cost(staff.salary, low=between[0], high=between[1], size=reps, seed=seed)
 
 
 def workforce(data: StudyData) -> Workforce | None:

@@ -94,7 +94,7 @@ def contact_timing(data: StudyData, kpi: str) -> pd.DataFrame | str:
         rows.append(_slope(both, ["other", "contact"], when, lag))
     table = pd.concat(rows, ignore_index=True).rename(columns={"n_units": "n_people"})
     table = table[table["n_people"] >= data.study.privacy.min_group].reset_index(drop=True) if len(table) else table
-    return judged(table) if len(table) else FEW
+    return judged(table.sort_values("periods", ascending=False, ignore_index=True)) if len(table) else FEW
 
 
 def _slope(frame: pd.DataFrame, x: list[str], when: str, periods: int) -> pd.DataFrame:

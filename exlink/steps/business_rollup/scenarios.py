@@ -11,11 +11,10 @@ from exlink.stats.money import money_summary, net_benefit, payback_months
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.tidy import draws_frame
 from exlink.steps.business_rollup.cases import YEAR, Case, Group, default_cases
-from exlink.steps.business_rollup.chain import Rollup
+from exlink.steps.business_rollup.chain import BOUSHEY_GLYNN, Rollup
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, WAIT
 from exlink.steps.business_rollup.worth import histogram, streams
 
-BOUSHEY_GLYNN = 0.21  # median cost of replacing a worker, in yearly salaries (Boushey & Glynn 2012)
 EVEN = (0.025, 0.1, 0.5, 0.9, 0.975)  # quantiles that are told of a net benefit
 
 
@@ -163,7 +162,8 @@ def attrition(rollup: Rollup, points: float = 0.1) -> pd.DataFrame:
     if np.isfinite(total) and np.isfinite(share).all():
         low, middle, high = np.quantile(share, [0.025, 0.5, 0.975])
         basis = f"{share.min():.0%} to {share.max():.0%} of a yearly salary"
-        rows.append(("cost of replacing them", "money", basis, total * middle, total * low, total * high))
+        if high > low:  # else the study counts with the one share that stands below anyway
+            rows.append(("cost of replacing them", "money", basis, total * middle, total * low, total * high))
         rows.append(
             (
                 "cost of replacing them",

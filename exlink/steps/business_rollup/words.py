@@ -10,9 +10,8 @@ import pandas as pd
 
 from exlink.data.customer_periods import ValueBase
 from exlink.stats.multiplicity import benjamini_hochberg
-from exlink.steps.business_rollup.chain import Rollup, chain_table
+from exlink.steps.business_rollup.chain import BOUSHEY_GLYNN, Rollup, chain_table
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE
-from exlink.steps.business_rollup.scenarios import BOUSHEY_GLYNN
 from exlink.steps.business_rollup.worth import value
 
 Money = Callable[[float], str]
