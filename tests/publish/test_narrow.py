@@ -144,3 +144,12 @@ def test_the_next_figure_is_wide_again_even_after_a_narrow_one_failed(monkeypatc
         with pytest.raises(TypeError):
             charts.narrow(fig)
     assert showcase.figures()["bars"]().get_figwidth() == style.WIDTH
+
+
+def test_names_of_two_lines_at_the_ends_of_lines_do_not_touch(monkeypatch):
+    frame = pd.DataFrame([(name, k, v + 0.01 * k) for name, v in (("application support", 1.0), ("collaboration", 0.8),
+                                                                 ("all effort", 5.0)) for k in (1, 2)],
+                         columns=["name", "k", "v"])  # fmt: skip
+    fig = charts.profile(showcase.given(frame, ["name", "k"]), x="k", y="v", group="name", xlabel="x", ylabel="y")
+    assert "application\nsupport" in texts(fig)
+    assert misplaced(fig, monkeypatch) == ([], [])

@@ -17,7 +17,7 @@ from PIL import Image
 from exlink.errors import DisclosureError, ParameterError, did_you_mean, listed
 from exlink.publish import style
 from exlink.publish.charts.formats import MARGIN_INCHES, Chart, is_narrow, letters, width
-from exlink.publish.charts.words import balanced, wrapped
+from exlink.publish.charts.words import balanced, lines_of, wrapped
 from exlink.publish.disclosure import Released
 
 HIDDEN = "hidden"
@@ -156,7 +156,8 @@ def name_series(ax: Axes, ends: list[tuple[float, str, str, str]], *, gap: float
             key_above(ax, handles, [end[1] for end in ends])
         return
     bottom, top = ax.get_ylim()
-    placed = spread([end[0] for end in ends], gap * (top - bottom))
+    lines = max((lines_of(end[1], letters) for end in ends), default=1)
+    placed = spread([end[0] for end in ends], gap * (1 + 0.85 * (lines - 1)) * (top - bottom))
     for (_, name, color, marker), at in zip(ends, placed, strict=True):
         own = {
             "xycoords": ("axes fraction", "data"),
