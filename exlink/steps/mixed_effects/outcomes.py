@@ -109,7 +109,7 @@ def work_rows(data: StudyData, circumstances: Sequence[str]) -> WorkRows:
     cells, levels = outcome_cells(data, wanted, EASE if EASE in data.cx_kpis else "")
     combos, cells["right"] = combinations(cells, wanted)
     left, left_columns = _left(data, cells, xs)
-    right = _circumstances(data, combos, wanted)
+    right = circumstance_columns(data, combos, wanted)
     values = [c for c in cells if c == "n" or c.startswith(("n_", "sum_", "sumsq_"))]
     design = {"key": key, "unit": data.unit, "left_columns": left_columns}
     table = crossed_cells(cells, left, right, right_columns=list(right), values=values, **design)
@@ -254,7 +254,7 @@ def _left(data: StudyData, cells: pd.DataFrame, xs: list[str]) -> tuple[pd.DataF
     return left, [*(f"{x}_within" for x in xs), *(f"{x}_between" for x in xs), *waves]
 
 
-def _circumstances(data: StudyData, combos: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
+def circumstance_columns(data: StudyData, combos: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
     """Return the columns of a model for each combination of circumstances."""
     there = [c for c in wanted if c in combos]
     if not there:
