@@ -32,19 +32,19 @@ def feedback_panel(
     rng = np.random.default_rng(seed)
     level = rng.standard_normal(units)
     mu, nu = 0.3 * level, 0.25 * (0.5 * level + np.sqrt(0.75) * rng.standard_normal(units))
-    s, q, d = np.zeros(units), np.zeros(units), np.zeros(units)
+    s, q, d, n = np.zeros(units), np.zeros(units), np.zeros(units), np.ones(units)
     slow = outcome_sd * np.sqrt(0.5) * (outcome_carried > 0)
     fast = np.sqrt(outcome_sd**2 - slow**2)
     rows = []
     for wave in range(-10, waves):
-        earlier, before = mu + s, nu + d
+        earlier, before, n_before = mu + s, nu + d, n
         s = carried * s + feedback * d + 0.2 * rng.standard_normal(units)
         q = outcome_carried * q + np.sqrt(1 - outcome_carried**2) * slow * rng.standard_normal(units)
         n = np.maximum(rng.poisson(answers, units), 1) if answers else np.ones(units)
         noise = fast * np.sqrt(max(answers, 1) / n)
         d = effect * s + q + noise * rng.standard_normal(units)
         rows.append({"wave": np.full(units, wave), "x": mu + s, "y": nu + d, "before": before, "earlier": earlier,
-                     "n": n})  # fmt: skip
+                     "n": n, "n_before": n_before})  # fmt: skip
     panel = pd.concat([pd.DataFrame(r).assign(unit=np.arange(units)) for r in rows[10:]], ignore_index=True)
     panel.loc[panel["wave"] == 0, ["before", "earlier"]] = np.nan
     return panel[rng.random(len(panel)) >= missing].reset_index(drop=True)
