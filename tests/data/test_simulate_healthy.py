@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from exlink.cli import main
@@ -13,6 +14,7 @@ from exlink.data.simulate.design import HEALTHY_EXIT, Exit, World
 from exlink.data.simulate.people import draw_people, draw_teams
 from exlink.data.simulate.turnover import exit_logit
 from exlink.data.study import load_study
+from exlink.steps.touchpoint_kpis.effort import planted_sentence
 from tests.data.test_simulate import table_of
 
 SIGNS = ("top_performer_flight", "divergence", "shadow_processes", "voc_without_change")
@@ -114,6 +116,13 @@ def test_the_healthy_twin_keeps_the_contract_and_the_effects(folders, truths):
     assert data.accounting["rows_rejected"].sum() == 0
     latent = {h: [(e["aspect"], e["kpi"], e["acts"]) for e in truths[h]["effects"]] for h in (False, True)}
     assert latent[True] == latent[False]
+
+
+def test_a_step_says_nothing_of_shadow_teams_where_none_is_planted(truths):
+    teams = pd.DataFrame({"group": ["T-01", "T-02"], "n_units": [12, 12], "estimate": [18.0, 19.0]})
+    assert planted_sentence(SimpleNamespace(truth=truths[True]), teams, 8) == ""
+    teams = pd.DataFrame({"group": truths[False]["off_system"]["shadow_teams"], "n_units": 12, "estimate": 90.0})
+    assert "minutes a day" in planted_sentence(SimpleNamespace(truth=truths[False]), teams, 8)
 
 
 def test_the_command_makes_the_healthy_twin(tmp_path):
