@@ -20,6 +20,7 @@ CUSTOMERS_READ = 200_000  # rows of customers by period; with so many a correlat
 REPS = 1000
 STAR = 4.0  # width of a scale from one star to five
 Z = 1.96
+PAIRS = {"customers": "customers", "leaving": "leaving", "money": "revenue"}  # of own rows, by topic
 TOPICS = {
     "customers": "employees' experience and customers",
     "leaving": "employees' experience and leaving",
@@ -37,13 +38,13 @@ def correlations(data: StudyData, rollup: Rollup, *, seed: int) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: topic (words), what, level, source, n (words), status, estimate, conf_low and conf_high (empty where a
-    source gives none), row (label of a figure), n_people (behind own effects; of the whole study in published rows).
+    DataFrame: topic (words), what, pair, level, source, n (words), status, estimate, conf_low and conf_high (empty
+    where a source gives none), row (label of a figure), n_people (behind own effects; of the study in published rows).
     """
     own = pd.DataFrame([*_with_customers(data, rollup, seed), *_with_leaving(data, seed), *_with_money(data, rollup)])
     quoted = pd.DataFrame([
-        {"topic": p.topic, "what": p.what, "level": p.level, "source": p.short, "n": p.n, "status": p.status,
-         "estimate": p.estimate, "conf_low": p.low, "conf_high": p.high, "n_people": np.nan}
+        {"topic": p.topic, "what": p.what, "pair": p.pair, "level": p.level, "source": p.short, "n": p.n,
+         "status": p.status, "estimate": p.estimate, "conf_low": p.low, "conf_high": p.high, "n_people": np.nan}
         for p in PUBLISHED if p.scale == "r"
     ])  # fmt: skip
     least = data.study.privacy.min_group
@@ -52,7 +53,8 @@ def correlations(data: StudyData, rollup: Rollup, *, seed: int) -> pd.DataFrame:
     out["n_people"] = out["n_people"].fillna(_everyone(data)).astype(int)
     order = {topic: at for at, topic in enumerate(TOPICS)}
     out = out.sort_values("topic", key=lambda c: c.map(order), kind="stable", ignore_index=True)
-    out["row"] = out["source"] + ", " + out["level"] + ": " + out["what"]
+    flag = (" (" + out["status"] + ")").where(out["status"] != OWN, "")
+    out["row"] = out["pair"] + " – " + out["source"] + ": " + out["n"] + flag
     return out.assign(topic=out["topic"].map(TOPICS))
 
 
@@ -89,9 +91,9 @@ def _with_customers(data: StudyData, rollup: Rollup, seed: int) -> list[dict]:
 
 
 def _own(topic: str, what: str, level: str, row: pd.Series, people: int) -> dict:
-    units = f"{int(row['n_units']):,} {level.removeprefix('the same ').removesuffix(' over time')}"
-    return {"topic": topic, "what": what, "level": level, "source": OWN, "n": units, "status": OWN, "n_people": people,
-            "estimate": row["estimate"], "conf_low": row["conf_low"], "conf_high": row["conf_high"]}  # fmt: skip
+    units = f"{int(row['n_units']):,} {level.removeprefix('the same ')}"
+    return {"topic": topic, "what": what, "pair": PAIRS[topic], "level": level, "source": OWN, "n": units, "status": OWN,
+            "n_people": people, "estimate": row["estimate"], "conf_low": row["conf_low"], "conf_high": row["conf_high"]}  # fmt: skip
 
 
 def _with_leaving(data: StudyData, seed: int) -> list[dict]:

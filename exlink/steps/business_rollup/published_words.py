@@ -16,7 +16,8 @@ def published_sentence(found: pd.DataFrame) -> str:
     told = [text for text in told if text]
     if not told:
         return "Nothing of this study can be laid beside the published correlations; they are shown for orientation."
-    return f"{' '.join(told)} Whose correlation it is differs from row to row, so they need not agree."
+    lines = "\n".join(f"- {text}" for text in told)
+    return f"{lines}\n\nWhose correlation it is differs from row to row, so they need not agree."
 
 
 def _topic(rows: pd.DataFrame) -> str:
