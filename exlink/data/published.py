@@ -24,7 +24,8 @@ class Published:
     topic : which of a study's own effects it stands beside
     what : between what and what; pair : the same in a word or two, for a label
     scale : 'r' (a correlation), or the unit of ``estimate`` in words
-    source, short : in full, and for a label; n : behind it, in words; level : whose effect it is; status : `QUOTED` or `REPRODUCED`
+    source, short : in full, and for a label; n : behind it, in words
+    level : whose effect it is; status : `QUOTED` or `REPRODUCED`
     """
 
     topic: str

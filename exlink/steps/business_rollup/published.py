@@ -92,8 +92,9 @@ def _with_customers(data: StudyData, rollup: Rollup, seed: int) -> list[dict]:
 
 def _own(topic: str, what: str, level: str, row: pd.Series, people: int) -> dict:
     units = f"{int(row['n_units']):,} {level.removeprefix('the same ')}"
-    return {"topic": topic, "what": what, "pair": PAIRS[topic], "level": level, "source": OWN, "n": units, "status": OWN,
-            "n_people": people, "estimate": row["estimate"], "conf_low": row["conf_low"], "conf_high": row["conf_high"]}  # fmt: skip
+    bounds = {name: row[name] for name in ("estimate", "conf_low", "conf_high")}
+    return {"topic": topic, "what": what, "pair": PAIRS[topic], "level": level, "source": OWN, "n": units,
+            "status": OWN, "n_people": people, **bounds}  # fmt: skip
 
 
 def _with_leaving(data: StudyData, seed: int) -> list[dict]:
