@@ -38,8 +38,8 @@ class Paths:
     paths : DataFrame      one row per aspect and path: aspect, term, path, lane (words; of mediators their names),
                            tidy columns with percentile intervals, n_units, p_adjusted (Benjamini–Hochberg over the
                            aspects of a path), clear (whether the aspect's total is), planted (simulated data)
-    shares : DataFrame     one row per aspect: share of the total that is indirect, with its interval; NaN where no total
-                           is clear
+    shares : DataFrame     one row per aspect: share of the total that is indirect, with its interval; only of
+                           clear totals
     through : DataFrame    one row per mediator: slope on the KPI, interval, rho
     lines : list of str    mediators that are not assessed
     reason : str           why nothing is, or ''

@@ -55,9 +55,9 @@ def ignorability_sentence(found: Paths) -> str:
         return ""
     top = found.through.loc[found.through["rho"].abs().idxmax()]
     return (
-        f"**What this assumes.** {IGNORABLE} If something unseen made {top['mediator']} and the answer go together with "
-        f"a correlation of {top['rho']:.2f}, the whole path through it would be owed to that. Difficult customers and "
-        "difficult matters are such things, as far as the circumstances held equal do not tell them. Mediators also "
+        f"**What this assumes.** {IGNORABLE} If something unseen made {top['mediator']} and the answer go together "
+        f"with a correlation of {top['rho']:.2f}, the whole path through it would be owed to that. Difficult customers "
+        "and difficult matters are such things, as far as the circumstances held equal do not tell them. Mediators also "
         "move each other: their sum is surer than how it divides."
     )
 
