@@ -86,7 +86,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     return table.agg(
         studies=("seed", "nunique"), covered=("covered", "sum"), planted=("planted", "mean"),
         estimate=("estimate", "mean"), bias_in_errors=("z", "mean"), spread_of_errors=("z", "std"),
-    ).reset_index()  # fmt: skip
+    ).reset_index().sort_values("kind", kind="stable", ignore_index=True)  # fmt: skip
 
 
 def markdown(table: pd.DataFrame) -> str:

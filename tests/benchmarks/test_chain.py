@@ -6,9 +6,12 @@ import pytest
 from benchmarks.chain import MARGINAL, NEEDED, RESULTS, SEEDS, markdown, one, summary
 
 
+SMALL = {"employees": 100, "interactions": 14_000}
+
+
 @pytest.fixture(scope="module")
 def small():
-    return pd.concat([one(seed, {"employees": 120, "interactions": 24_000}) for seed in (11, 12)], ignore_index=True)
+    return pd.concat([one(seed, SMALL) for seed in (11, 12)], ignore_index=True)
 
 
 def test_twenty_studies_hold_the_planted_money():
@@ -33,5 +36,5 @@ def test_small_studies_hold_it_too(small):
 
 
 def test_a_study_depends_on_its_seed_alone(small):
-    again = one(12, {"employees": 120, "interactions": 24_000})
+    again = one(12, SMALL)
     pd.testing.assert_frame_equal(again, small[small["seed"] == 12].reset_index(drop=True))
