@@ -57,8 +57,8 @@ def ignorability_sentence(found: Paths) -> str:
     return (
         f"**What this assumes.** {IGNORABLE} If something unseen made {top['mediator']} and the answer go together "
         f"with a correlation of {top['rho']:.2f}, the whole path through it would be owed to that. Difficult customers "
-        "and difficult matters are such things, as far as the circumstances held equal do not tell them. Mediators also "
-        "move each other: their sum is surer than how it divides."
+        "and difficult matters are such things, as far as the circumstances held equal do not tell them. Mediators "
+        "also move each other: their sum is surer than how it divides."
     )
 
 
