@@ -41,10 +41,10 @@ def cross_lagged(panel: pd.DataFrame, state: str, unit: str, time: str, *, lags:
 
     Returns
     -------
-    DataFrame, one row per direction and lag: direction, lag, tidy columns, n_units, ``strength`` (of the instrument, F;
-    NaN for the placebo), ``mde``, ``note`` (empty, or why there is no estimate). ``forward``: points of the outcome per
-    point of the state, given ``before``; ``backward``: points of the state per point of ``before``, given the last
-    state; ``lead``: points of ``before`` per point of the later state, given the last one.
+    DataFrame, one row per direction and lag: direction, lag, tidy columns (n: rows), n_units, ``strength`` (of the
+    instrument, F; NaN for the placebo), ``mde``, ``note`` (empty, or why there is no estimate). ``forward``: points of
+    the outcome per point of the state, given ``before``; ``backward``: points of the state per point of ``before``,
+    given the last state; ``lead``: points of ``before`` per point of the later state, given the last one.
 
     Notes
     -----
@@ -80,7 +80,8 @@ def _backward(panel: pd.DataFrame, state: str, unit: str, time: str, lag: int) -
 def _lead(panel: pd.DataFrame, state: str, unit: str, time: str, lag: int) -> dict:
     frame = _beside(panel, unit, time, {"next": (state, -lag - 1), "last": (state, -1)})
     cells = frame.assign(n_y=frame["n_before"], sum_y=frame["before"] * frame["n_before"])
-    return within_slope(cells, "y", ["next", "last"], unit, time).table.iloc[0].to_dict() | {"strength": np.nan}
+    fit = within_slope(cells, "y", ["next", "last"], unit, time)
+    return fit.table.iloc[0].to_dict() | {"n": fit.n_cells, "strength": np.nan}
 
 
 _ESTIMATES = {FORWARD: _forward, BACKWARD: _backward, LEAD: _lead}
