@@ -5,7 +5,6 @@ import pytest
 
 from benchmarks.chain import MARGINAL, NEEDED, RESULTS, SEEDS, markdown, one, summary
 
-
 SMALL = {"employees": 100, "interactions": 14_000}
 
 
