@@ -17,8 +17,6 @@ from exlink.steps.mixed_effects.advocacy import (
 from exlink.steps.mixed_effects.alike import acts_alike, alike_sentence, chosen_aspects, group_words, of_aspects
 from exlink.steps.mixed_effects.check import agrees, cross_check
 from exlink.steps.mixed_effects.diagnostics import diagnostics, diagnostics_sentence, quantiles_words, residuals_words
-from exlink.steps.mixed_effects.direction import find_direction
-from exlink.steps.mixed_effects.direction_truth import with_planted_direction
 from exlink.steps.mixed_effects.effort import effort_models
 from exlink.steps.mixed_effects.mediation import mediation_paths
 from exlink.steps.mixed_effects.mediation_words import (
@@ -46,12 +44,12 @@ __all__ = [
     "FIXED", "MIXED", "NAIVE", "PERCENT", "POINTS", "Design", "Fits", "Fitted", "acts_alike", "advocacy",
     "advocacy_sentence", "advocacy_words", "agrees", "alike_sentence", "answering", "checks", "chosen_aspects",
     "clear_paths", "cross_check", "design", "diagnostics", "diagnostics_sentence", "dispersion_sentence",
-    "effects_found", "effort_models", "effort_sentence", "find_direction", "first_slope", "fit_all", "fit_work", "focus_outcome",
+    "effects_found", "effort_models", "effort_sentence", "first_slope", "fit_all", "fit_work", "focus_outcome",
     "group_words", "ignorability_sentence", "lanes", "main_aspects", "mediation_paths", "mediator_lines",
     "nothing_planted", "of_aspects", "paths_alt", "paths_sentence", "quantiles_words", "questions", "random_slopes",
     "residuals_words", "scripts", "scripts_words", "selection_sentence", "single_paths", "slopes_sentence",
     "specifications", "specifications_sentence", "specifications_words", "strongest", "struggle_effects",
     "struggle_notes", "struggle_sentence", "struggle_words", "team_sentence", "team_variances", "turns_planted",
-    "turns_sentence", "variance_reason", "variances", "variances_found", "with_planted_direction", "with_team", "within_reason", "work_alt",
+    "turns_sentence", "variance_reason", "variances", "variances_found", "with_team", "within_reason", "work_alt",
     "work_found", "work_sentence",
 ]  # fmt: skip
