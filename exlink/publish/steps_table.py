@@ -38,6 +38,7 @@ STEPS: tuple[Step, ...] = (
     Step("03_individual_linkage", "Individual linkage", gives="the linked panel and its EX–CX associations"),
     Step("04_mixed_effects", "Mixed effects", gives="within-person and between-person effects"),
     Step("05_business_rollup", "Business roll-up", gives="the chain to money, and what it is worth"),
+    Step("06_misalignment_audit", "Misalignment audit", gives="warning signs, each with a verdict"),
     Step(
         "09_executive_summary",
         "Executive summary",
@@ -48,6 +49,7 @@ STEPS: tuple[Step, ...] = (
             "03_individual_linkage",
             "04_mixed_effects",
             "05_business_rollup",
+            "06_misalignment_audit",
         ),
         gives="the decision, its money and its doubt",
         index=True,

@@ -17,11 +17,13 @@ READ = {
     "03_individual_linkage": (("slopes", "slopes_between", "variance_shares"), ("linkage",)),
     "04_mixed_effects": (("effects",), ()),
     "05_business_rollup": (("chain", "value", "attrition", "scenarios", "tornado"), ("money",)),
+    "06_misalignment_audit": ((), ("signs",)),
 }
 TITLES = {
     "00_readiness": "Readiness of the data", "01_journey_mapping": "Journey mapping",
     "02_touchpoint_kpis": "Touchpoint KPIs", "03_individual_linkage": "Individual linkage",
     "04_mixed_effects": "Mixed effects", "05_business_rollup": "Business roll-up",
+    "06_misalignment_audit": "Misalignment audit",
 }  # fmt: skip
 
 

@@ -1,0 +1,71 @@
+"""What every check of the audit returns: an area, a name, one of four verdicts, a sentence, a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, WORDS
+
+SIGNS = "warning signs"
+MEANING = {PASS: "aligned", WATCH: "watch", FAIL: "misaligned", OPEN: "not assessable"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Check:
+    """One check.
+
+    area : str          the part of the audit it belongs to
+    name : str          what is checked, in a few words
+    verdict : str       'pass', 'watch', 'fail' or 'not assessable'
+    sentence : str      what was found, with its interval, n and number of groups; of a check that could not be made,
+                        why: 'not assessed: needs `table.column`', or which numbers are too small
+    table : DataFrame   the numbers behind the verdict, to be released by whoever shows them; may be empty
+    numbers : dict      what the verdict rests on, without people: estimate, conf_low, conf_high, harmless, matters …
+    """
+
+    area: str
+    name: str
+    verdict: str
+    sentence: str
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    numbers: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a verdict that is none, and one without words."""
+        if self.verdict not in WORDS:
+            raise ValueError(f"{self.name}: '{self.verdict}' is no verdict; there are {', '.join(WORDS)}.")
+        if not self.sentence.strip():
+            raise ValueError(f"{self.name}: a verdict needs a sentence that says why.")
+
+    @property
+    def said(self) -> str:
+        """The verdict line as a page shows it."""
+        return f"**{MEANING[self.verdict].capitalize()}.** {self.sentence}"
+
+    @property
+    def reason(self) -> str:
+        """The line of a check that could not be made, '' where it was made."""
+        return self.sentence if self.verdict == OPEN else ""
+
+
+def not_assessable(area: str, name: str, why: str) -> Check:
+    """Return a check that could not be made, with the reason as its sentence."""
+    return Check(area, name, OPEN, why)
+
+
+def overview(checks: Iterable[Check]) -> pd.DataFrame:
+    """Return one row per check: area, name, verdict (pass …), meaning (aligned …), sentence."""
+    rows = [(c.area, c.name, c.verdict, MEANING[c.verdict], c.sentence) for c in checks]
+    return pd.DataFrame(rows, columns=["area", "name", "verdict", "meaning", "sentence"])
+
+
+def facts(checks: Iterable[Check]) -> dict[str, dict]:
+    """Return per name the verdict, its meaning, the sentence and the numbers, as other steps load them."""
+    return {
+        c.name: {"area": c.area, "verdict": c.verdict, "meaning": MEANING[c.verdict], "sentence": c.sentence,
+                 "numbers": dict(c.numbers)}
+        for c in checks
+    }  # fmt: skip
