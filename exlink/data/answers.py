@@ -82,8 +82,11 @@ def cx_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",), period
     DataFrame: unit, by…, contacts, per KPI k that customers answered n_k, sum_k, sumsq_k, top2_k, promoters_k,
     detractors_k, and per filled column c of the KPIs that are shares of contacts n_c, hits_c.
     """
-    when = {"quarter": quarter_of("started_at"), "month": "strftime(started_at, '%Y-%m')"}
-    keys = ", ".join(f'{when[period]} AS "when"' if c == "when" else name_of(c) for c in by)
+    # periods are named after counting: the engine groups their first days faster than texts
+    since = f"date_trunc('{period}', started_at) AS since"
+    named = {"quarter": quarter_of("since"), "month": "strftime(since, '%Y-%m')"}[period]
+    keys = ", ".join(since if c == "when" else name_of(c) for c in by)
+    shown = ", ".join(f'{named} AS "when"' if c == "when" else name_of(c) for c in by)
     parts = ["count(*) AS contacts"]
     for k, (low, high) in cx_kpi_scales(data).items():
         net = "true" if (low, high) == (0, 10) else "false"
@@ -98,8 +101,9 @@ def cx_answer_cells(data: StudyData, by: Sequence[str] = ("touchpoint",), period
     for column in share_columns():
         if data.has("interactions", column):
             parts += [f"count({column}) AS n_{column}", f"count_if({column}) AS hits_{column}"]
-    sums = ", ".join(parts)
-    return data.query_once(f"SELECT {data.unit}, {keys}, {sums} FROM interactions GROUP BY ALL ORDER BY ALL")
+    counted = f"SELECT {data.unit}, {keys}, {', '.join(parts)} FROM interactions GROUP BY ALL"
+    rest = f"* EXCLUDE ({', '.join([data.unit, *('since' if c == 'when' else name_of(c) for c in by)])})"
+    return data.query_once(f"SELECT {data.unit}, {shown}, {rest} FROM ({counted}) ORDER BY ALL")
 
 
 def headline_kpi(names: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@ before the first lead nothing has happened yet (the reference), and at the last 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -188,10 +189,10 @@ def wild_p(data: Cells, tested: np.ndarray, *, seed: int) -> float:
         return np.nan
     residuals, _ = absorb(np.column_stack([data.x, data.y]), data.unit, data.time, data.weights)
     x, y, units = residuals[:, :-1], residuals[:, -1], len(data.units)
-    weighted, k = x * data.weights[:, None], x.shape[1]
-    gram = group_sums((weighted[:, :, None] * x[:, None, :]).reshape(len(x), k * k), data.unit, units).reshape(-1, k, k)
+    weighted = x * data.weights[:, None]
+    gram = _products(weighted, x, data.unit, units)
     total = np.linalg.inv(gram.sum(axis=0))
-    null = np.zeros(k)
+    null = np.zeros(x.shape[1])
     if (~tested).any():
         null[~tested] = linalg.solve(weighted[:, ~tested].T @ x[:, ~tested], weighted[:, ~tested].T @ y, assume_a="pos")
     error = y - x @ null
@@ -213,6 +214,15 @@ def wild_p(data: Cells, tested: np.ndarray, *, seed: int) -> float:
     found = wald(np.ones(units))
     beyond = sum(wald(rng.choice((-1.0, 1.0), units)) >= found for _ in range(draws))
     return (1 + beyond) / (draws + 1)
+
+
+def _products(left: np.ndarray, right: np.ndarray, unit: np.ndarray, units: int) -> np.ndarray:
+    """Return ``left.T @ right`` of the rows of every unit: shape (units, k, k)."""
+    order = np.argsort(unit, kind="stable")
+    ends = np.searchsorted(unit[order], np.arange(units + 1))
+    left, right = left[order], right[order]
+    # a small matrix product per unit; summing the k² columns of single products takes ten times as long
+    return np.stack([left[i:j].T @ right[i:j] for i, j in itertools.pairwise(ends)])
 
 
 def _drift(data: Cells, weighted: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
