@@ -234,6 +234,8 @@ def leavers(data: StudyData, rollup: Rollup) -> pd.DataFrame | str:
         return data.missing("employees.left_on") or "not assessed: who leaves is known of persons only"
     people, last = leaving(data), pd.Timestamp(data.study.period.last)
     left = people["voluntary"] & (people["left_on"] > last - pd.DateOffset(years=1)) & (people["left_on"] <= last)
+    if left.sum() < (least := data.study.privacy.min_group):
+        return f"not assessed: fewer than {least} people left of their own accord in the last twelve months"
     people = people.assign(left=left, stayed=people["left_on"].isna())
     people["site"] = people["site"].fillna(NOT_RECORDED) if "site" in people else NOT_RECORDED
     people["salary"] = people["annual_salary"] if data.has("employees", "annual_salary") else np.nan

@@ -72,16 +72,14 @@ def level_columns(found: Levels, level: str, currency: str) -> dict[str, str]:
     return out
 
 
-def exits_sentence(found: pd.DataFrame | str, money: Money, min_group: int) -> str:
-    """Return what the year's exits cost the whole company, or why it is not told; few leavers are not counted out."""
+def exits_sentence(found: pd.DataFrame | str, money: Money) -> str:
+    """Return what the year's exits cost the whole company, or why it is not told."""
     if isinstance(found, str):
         return f"{found[0].upper()}{found[1:]}."
     whole = found[found["unit"] == ALL]
     if not len(whole):
         return "Not assessed: the study has one role and one site."
     row = whole.iloc[0]
-    if row["n_left"] < min_group:
-        return f"Not assessed: fewer than {min_group} people left of their own accord in the last twelve months."
     cost = (
         f", which costs {money(row['cost'])} ({money(row['cost_low'])} to {money(row['cost_high'])}) to replace"
         if np.isfinite(row["cost"])

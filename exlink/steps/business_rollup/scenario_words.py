@@ -29,11 +29,11 @@ def scenario_sentence(frame: pd.DataFrame, money: Money) -> str:
     )
     spent = _spent(frame, best, money)
     if len(clear):
-        text = f"**{spent}, the best lever clear of zero is to {best['lever']}**: {numbers}"
+        text = f"**{spent}, the best lever clear of zero is “{best['lever']}”**: {numbers}"
     else:
         text = (
-            f"**{spent}, no lever's benefit is clear of zero, so none is named best.** The largest estimate, to "
-            f"{best['lever']}: {numbers}"
+            f"**{spent}, no lever's benefit is clear of zero, so none is named best.** The largest estimate, "
+            f"“{best['lever']}”: {numbers}"
         )
     if best["p_pays"] < SURE:
         text += (
@@ -45,7 +45,7 @@ def scenario_sentence(frame: pd.DataFrame, money: Money) -> str:
         row = other.iloc[0]
         sure = "" if row["clear"] else "; inconclusive"
         text += (
-            f" On the customers' side, to {row['lever']} {_for_as_much(frame, money, row)}comes to "
+            f" On the customers' side, “{row['lever']}” {_for_as_much(frame, money, row)}comes to "
             f"{money(row['benefit'])} ({money(row['benefit_low'])} to {money(row['benefit_high'])}{sure})."
         )
     return text
@@ -86,7 +86,7 @@ def range_sentence(frame: pd.DataFrame, case: Case | None, money: Money) -> str:
     )
     late = " – longer than the effect is counted for" if np.isfinite(back) and back > row["months"] else ""
     return (
-        f"**To {case.lever}, the middle of all resamples leaves {money(row['net_median'])} after its cost of "
+        f"**“{case.lever}”: the middle of all resamples leaves {money(row['net_median'])} after its cost of "
         f"{money(row['cost'])}.** Eight in ten lie between {money(row['net_low80'])} and {money(row['net_high80'])}, "
         f"95 in a hundred between {money(row['net_low'])} and {money(row['net_high'])}. {row['p_pays']:.0%} are above "
         f"zero. {paid}{late}."
@@ -108,28 +108,30 @@ def versus_sentence(frame: pd.DataFrame, case: Case | None) -> str:
     )  # fmt: skip
     scaled = "" if frame["cost"].nunique() == 1 else " per unit of money spent"
     return (
-        f"**At equal spend {verdict}**: in {chance:.0%} of the resamples to {case.lever} brings more{scaled} than to "
-        f"{rival['lever']}. Both run through the same draws, so what is uncertain about a link that both use does not "
+        f"**At equal spend {verdict}**: in {chance:.0%} of the resamples “{case.lever}” brings more{scaled} than "
+        f"“{rival['lever']}”. Both run through the same draws: what is uncertain about a link that both use does not "
         "count twice."
     )
 
 
-def assumptions(rollup: Rollup, cases: Sequence[Case], money: Money) -> str:
-    """Return what is assumed and not measured, as a list."""
-    if not cases:
+def assumptions(rollup: Rollup, frame: pd.DataFrame, cases: Sequence[Case], money: Money) -> str:
+    """Return what is assumed of the levers that were assessed, and not measured, as a list."""
+    used = [case for case in cases if len(frame) and case.lever in set(frame["lever"])]
+    if not used:
         return ""
-    groups = {case.who.name: case.who for case in cases}
-    months = sorted({case.months for case in cases})
-    told = [f"for {who.name}: {who.people:,} people, {who.of_contacts:.0%} of all contacts" for who in groups.values()]
-    costs = {case.cost for case in cases}
-    spent = money(costs.pop()) if len(costs) == 1 else f"{money(min(costs))} to {money(max(costs))}"
+    groups = {case.who.name: case.who for case in used}
+    people = "people" if rollup.people == "employees" else rollup.people
+    told = [f"{w.name} ({w.people:,} {people}, {w.of_contacts:.0%} of all contacts)" for w in groups.values()]
+    months = " or ".join(f"{m:g}" for m in sorted({case.months for case in used}))
+    costs = {case.cost for case in used}
+    spent = money(min(costs)) if len(costs) == 1 else f"{money(min(costs))} to {money(max(costs))}"
     lines = [
-        f"The levers move by what is written and no more; who moves: {'; '.join(told)}.",
+        f"The levers move by what is written and no more, for {'; for '.join(told)}.",
         f"The cost, {spent} a lever, is spent once, at the start, and certain.",
-        f"The effect sets in at once and lasts {' or '.join(f'{m:g}' for m in months)} months; nothing is discounted.",
+        f"The effect sets in at once and lasts {months} months; nothing is discounted.",
         "Money grows in proportion to the points: half the rise, half the money.",
     ]
-    if any(case.side == "customers" for case in cases):
+    if any(case.side == "customers" for case in used):
         lines.append(
             "Waits fall by the same share for everybody, and what shorter waits cost is set here, not measured."
         )

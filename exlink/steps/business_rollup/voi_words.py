@@ -14,7 +14,7 @@ def voi_sentence(worth: Worth | str, money: Money) -> str:
     """Return which measurement is worth most before deciding, and how much at most."""
     if isinstance(worth, str):
         return f"{worth[0].upper()}{worth[1:]}."
-    begin = f"The decision is to {worth.case.lever} at {money(worth.case.cost)}, or to do nothing."
+    begin = f"The decision is “{worth.case.lever}” at {money(worth.case.cost)}, or nothing."
     known = f"It pays in {worth.chance:.0%} of the resamples"
     if worth.everything.value <= SURE * worth.case.cost:
         return (
