@@ -38,9 +38,12 @@ def _and(names: list[str]) -> str:
 
 
 def keeps(summaries: pd.DataFrame | str) -> str:
-    """Return which summary of the contacts explains overall CX best, and how much of the contacts is known at all."""
+    """Return which summary of the contacts explains overall CX best, and how much of the contacts is known at all.
+
+    '' where nothing could be estimated: the sentence on the link itself has said why.
+    """
     if isinstance(summaries, str):
-        return _line(summaries)
+        return ""
     rows = summaries.set_index("summary")
     mean, others = rows.iloc[0], rows.iloc[1:]
     better, worse = others[others["gain_low"] > 0], others[others["gain_high"] < 0]
@@ -103,8 +106,13 @@ def timing(table: pd.DataFrame | str) -> str:
 
 
 def margin(part: Part) -> str:
-    """Return how margin moves beside revenue: whether the average margin that the chain counts with is too low."""
-    rows = part.table[part.table["outcome"] == OUTCOMES["margin"]] if len(part.table) else part.table
+    """Return how margin moves beside revenue: whether the average margin that the chain counts with is too low.
+
+    '' where nothing could be estimated: the sentence on revenue has said why.
+    """
+    if not len(part.table):
+        return ""
+    rows = part.table[part.table["outcome"] == OUTCOMES["margin"]]
     if not len(rows):
         return _line(part.note)
     row = rows.iloc[0]
