@@ -35,13 +35,19 @@ WAYS = {CORRECTED: "corrected", INSTRUMENTED: "by instruments", PLACEBO: "placeb
 COUNT = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
-def direction_sentence(data: StudyData, found: DirectionFound, outcome: str) -> str:
-    """Return the verdict, what it rests on, and what may have been missed."""
+def direction_lines(data: StudyData, found: DirectionFound, outcome: str) -> list[str]:
+    """Return the verdict, what each direction says, what it may have missed, and the placebo; or why nothing."""
     if found.reason:
-        return found.reason
-    headline = HEADLINES[found.verdict.verdict]
-    parts = [f"**{headline}**", _ahead(data, found, outcome), _back(data, found, outcome), _placebo(data, found)]
-    return " ".join(part for part in parts if part)
+        return [found.reason]
+    parts = [_ahead(data, found, outcome), _back(data, found, outcome), _placebo(found)]
+    return [HEADLINES[found.verdict.verdict], *(part for part in parts if part)]
+
+
+def direction_sentence(lines: Sequence[str]) -> str:
+    """Return the lines as a page shows them: the verdict, and what it rests on."""
+    if len(lines) == 1:
+        return lines[0]
+    return "\n".join([f"**{lines[0]}**", "", *(f"- {line}" for line in lines[1:])])
 
 
 def _ahead(data: StudyData, found: DirectionFound, outcome: str) -> str:
@@ -75,18 +81,18 @@ def _back(data: StudyData, found: DirectionFound, outcome: str) -> str:
     return f"{said}: not shown, which does not say that it is absent. {_seen(row)}"
 
 
-def _placebo(data: StudyData, found: DirectionFound) -> str:
+def _placebo(found: DirectionFound) -> str:
     row = found.placebo
     if row is None or np.isnan(row["estimate"]):
         return ""
     p = p_in_words(row["p_value"])
     p = f"p {p.replace('<', '< ')}" if p.startswith("<") else f"p = {p}"
     if not found.verdict.placebo_failed:
-        return f"EX asked after the contacts does not clearly go with them ({p}), as it should be."
+        return f"Placebo: EX asked after the contacts does not clearly go with them ({p}), as it should be."
     if found.verdict.backward == SHOWN:
-        return f"EX asked after the contacts goes with them ({p}): contacts that move EX do that."
+        return f"Placebo: EX asked after the contacts goes with them ({p}): contacts that move EX do that."
     return (
-        f"But EX asked after the contacts goes with them as well ({p}), although it cannot have acted on them: "
+        f"Placebo: EX asked after the contacts goes with them as well ({p}), although it cannot have acted on them: "
         "something else may move both, or contacts move EX."
     )
 
@@ -183,13 +189,13 @@ def truth_sentence(data: StudyData, found: DirectionFound) -> str:
     return f"In these simulated data {there}. The verdict, *{VERDICTS[verdict]}*, is **{judged}**."
 
 
-def direction_facts(found: DirectionFound, sentence: str, outcome: str, lags: Sequence[int]) -> dict[str, Any]:
+def direction_facts(found: DirectionFound, lines: Sequence[str], outcome: str, lags: Sequence[int]) -> dict[str, Any]:
     """Return the verdict as facts that later steps read: words, and the estimates it rests on."""
     keep = ["way", "estimate", "conf_low", "conf_high", "p_value", "n", "n_units", "mde"]
     rows = {"ex_to_cx": found.ahead, "cx_to_ex": found.back, "placebo": found.placebo}
     return {
         "verdict": NOT_ASSESSED if found.reason else VERDICTS[found.verdict.verdict],
-        "sentence": sentence.replace("**", ""),
+        "sentence": " ".join(lines),
         "outcome": outcome,
         "lags": list(lags),
         "smallest_effect": found.smallest,
