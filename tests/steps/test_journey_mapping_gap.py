@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from exlink.data import coarse
 from exlink.data.answers import ex_kpi_scales
 from exlink.steps.journey_mapping import gap, influence, track
 
@@ -23,7 +24,9 @@ def roles(sample):
     return influence.role_shares(sample, "satisfaction")
 
 
-def test_gap_is_the_mean_difference_of_the_same_contacts(seen, sample):
+def test_gap_is_the_mean_difference_of_the_same_contacts(order, sample, monkeypatch):
+    monkeypatch.setattr(gap, "_in_steps", lambda found, behind, data: found)
+    seen = gap.stage_gaps(sample, order)
     raw = sample.query("""
         SELECT avg((i.satisfaction - 1) / 4 * 100) AS cx, avg((e.ex_satisfaction - 1) / 4 * 100) AS ex,
                count(*) AS n, count(DISTINCT employee_id) AS people
@@ -36,6 +39,43 @@ def test_gap_is_the_mean_difference_of_the_same_contacts(seen, sample):
     assert row["estimate"] == pytest.approx(raw["cx"] - raw["ex"])
     assert (row["n"], row["n_units"]) == (raw["n"], raw["people"])
     assert row["conf_low"] < row["estimate"] < row["conf_high"]
+
+
+def test_where_an_answer_is_that_of_few_employees_are_told_in_steps(seen, order, sample, monkeypatch):
+    behind = gap._in_force(sample, "touchpoint")
+    with monkeypatch.context() as patched:
+        patched.setattr(gap, "_in_force", lambda data, group: behind.assign(rare=behind["group"] == "claim"))
+        some = gap.stage_gaps(sample, order)
+    monkeypatch.setattr(gap, "_in_steps", lambda found, behind, data: found)
+    exact = gap.stage_gaps(sample, order)
+    claim = some["group"] == "claim"
+    pd.testing.assert_frame_equal(some[~claim], exact[~claim])
+    told, true = some[claim], exact[claim]
+    n = behind[behind["group"] == "claim"].set_index("kpi")["n"]
+    widths = {kpi: high - low for kpi, (low, high) in ex_kpi_scales(sample).items()}
+    sums = told["kpi"].map(n) * told["kpi"].map(widths) / 100  # answers' points per point of 100
+    assert (told["employees"] - true["employees"]).abs().gt(1e-9).all()
+    assert np.allclose(told["customers"] - told["employees"], told["estimate"])
+    assert np.allclose(told["employees"] * 10, (told["employees"] * 10).round())
+    half = (told["conf_high"] - told["conf_low"]) / 2
+    # the interval holds the exact one, and what was given up leaves several sums of answers possible
+    assert ((told["conf_low"] <= true["conf_low"]) & (told["conf_high"] >= true["conf_high"])).all()
+    assert (half - (true["conf_high"] - true["conf_low"]) / 2).gt(0).all()
+    assert sums.gt(coarse.APART).all()
+    assert (told["p_adjusted"] >= true["p_adjusted"]).all() and told["p_adjusted"].isin(gap.P_STEPS).all()
+
+
+def test_rare_answers_of_few_are_those_nobody_or_few_gave(sample):
+    """By hand: how many people of a role stand behind each rounded score in force, against the minimum group."""
+    raw = sample.query("""
+        SELECT DISTINCT role, employee_id, wave, round(ex_ease) AS answer FROM linked JOIN exposures
+        USING (employee_id, wave) WHERE ease IS NOT NULL AND ex_ease IS NOT NULL AND role IS NOT NULL ORDER BY ALL""")
+    behind = gap._in_force(sample, "role").set_index(["kpi", "group"]).loc["ease"]
+    low, high = ex_kpi_scales(sample)["ease"]
+    for role, own in raw.groupby("role"):
+        people = own.groupby("answer")["employee_id"].nunique().reindex(np.arange(low, high + 1), fill_value=0)
+        assert behind.loc[role, "rare"] == (people < sample.study.privacy.min_group).any()
+        assert behind.loc[role, "n"] == len(own.drop_duplicates(["employee_id", "wave"]))
 
 
 def test_stages_stand_in_order_and_the_total_is_no_test(seen, order):

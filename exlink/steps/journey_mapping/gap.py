@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from exlink.data.answers import cx_answer_cells, cx_kpi_scales, ex_answer_cells, ex_kpi_scales, percent_of_scale
+from exlink.data.coarse import rare_answers, step_of
 from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words, signed
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.two_sides import two_sides
 
 ALL = "all"
+P_STEPS = np.array([0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0])  # an exact p value would give an exact mean back
 CUSTOMERS, EMPLOYEES = "customers", "employees"
 COLUMNS = ["group", "kpi", "customers", "employees", "estimate", "conf_low", "conf_high", "p_adjusted", "clear", "n",
            "n_units"]  # fmt: skip
@@ -65,13 +68,17 @@ def stage_gaps(data: StudyData, order: Sequence[str]) -> pd.DataFrame:
     -------
     DataFrame: group (stage, ``all`` last), kpi, customers, employees (means), estimate with bounds (the difference;
     clustered by unit, who are on both sides), p_adjusted (Benjamini–Hochberg over the stages and KPIs), clear, n
-    (customers' answers), n_units.
+    (customers' answers), n_units. Where fewer employees than the minimum group gave some answer, employees' mean is
+    told in steps (:mod:`exlink.data.coarse`), and with it the difference, its interval (wider) and its p value.
     """
     if not mirrored(data):
         return pd.DataFrame(columns=COLUMNS)
     stages = shared_stages(data)
-    cells = _by_name(data, stages) if stages else _same_contacts(data, "touchpoint")
-    return _gaps(cells, data.unit, [s for s in order if not stages or s in stages])
+    if stages:
+        found = _gaps(_by_name(data, stages), data.unit, [s for s in order if s in stages])
+        return _in_steps(found, _asked_by_name(data, stages), data)
+    found = _gaps(_same_contacts(data, "touchpoint"), data.unit, order)
+    return _in_steps(found, _in_force(data, "touchpoint"), data)
 
 
 def role_gaps(data: StudyData) -> pd.DataFrame:
@@ -79,7 +86,7 @@ def role_gaps(data: StudyData) -> pd.DataFrame:
     if data.unit == "team_id" or not mirrored(data):
         return pd.DataFrame(columns=COLUMNS)
     cells = _same_contacts(data, "role")
-    return _gaps(cells, data.unit, sorted(cells["group"].unique()))
+    return _in_steps(_gaps(cells, data.unit, sorted(cells["group"].unique())), _in_force(data, "role"), data)
 
 
 def gap_sentence(shown: pd.DataFrame, kpi: str) -> str:
@@ -122,6 +129,55 @@ def _gaps(cells: pd.DataFrame, unit: str, order: Sequence[str]) -> pd.DataFrame:
     found = found.assign(at=found["group"].map(places), nth=found["kpi"].map(kpis)).dropna(subset=["at"])
     found = found.assign(n=found["n_first"]).rename(columns={"n_clusters": "n_units"})
     return found.sort_values(["at", "nth"], ignore_index=True)[COLUMNS]
+
+
+def _in_steps(found: pd.DataFrame, behind: pd.DataFrame, data: StudyData) -> pd.DataFrame:
+    """Return the gaps with employees' side told in steps where some answer is that of few (``behind``: rare, n)."""
+    told = found[["group", "kpi"]].merge(behind, on=["group", "kpi"], how="left", validate="one_to_one")
+    widths = {kpi: high - low for kpi, (low, high) in ex_kpi_scales(data).items()}
+    step = step_of((told["n"] * told["kpi"].map(widths)).to_numpy(), 1.0)
+    where = told["rare"].to_numpy(dtype=bool)
+    employees = found["employees"].where(~where, step * np.round(found["employees"] / step))
+    # half a step more, because the estimate may have moved by as much
+    half = (found["conf_high"] - found["conf_low"]) / 2
+    half = half.where(~where, step * np.ceil(half / step + 0.5))
+    estimate = found["customers"] - employees
+    p_value = found["p_adjusted"].where(~where, _rounded_up(found["p_adjusted"]))
+    return found.assign(
+        employees=employees, estimate=estimate, conf_low=estimate - half, conf_high=estimate + half, p_adjusted=p_value
+    )
+
+
+def _rounded_up(p_value: pd.Series) -> pd.Series:
+    return pd.Series(P_STEPS[np.searchsorted(P_STEPS, p_value.fillna(1.0))], p_value.index).where(p_value.notna())
+
+
+def _asked_by_name(data: StudyData, stages: Sequence[str]) -> pd.DataFrame:
+    """Return, per stage and KPI, how many answers of employees there are, and whether one is that of few."""
+    said = ex_answer_cells(data)
+    said = said[said["touchpoint"].isin(stages)].rename(columns={"touchpoint": "group", "n_score": "n"})
+    n = said.groupby(["group", "kpi"], sort=True)["n"].sum().reset_index()
+    found = n.merge(rare_answers(data).rename(columns={"touchpoint": "group", "mean": "rare"}), how="left")
+    found["rare"] = found["rare"].eq(True)  # averages have no row: they speak of no single answer
+    total = found.groupby("kpi", sort=True).agg({"n": "sum", "rare": "any"}).reset_index().assign(group=ALL)
+    return pd.concat([found[["group", "kpi", "n", "rare"]], total], ignore_index=True)
+
+
+def _in_force(data: StudyData, group: str) -> pd.DataFrame:
+    """Return the same of the EX in force behind contacts: of every person and wave one answer per KPI counts."""
+    cells = data.cells([data.unit, "wave", group], data.cx_kpis).rename(columns={group: "group"})
+    both = cells.merge(data.exposures(), on=[data.unit, "wave"], how="inner", validate="many_to_one")
+    rows = []
+    for kpi in mirrored(data):
+        low, high = ex_kpi_scales(data)[kpi]
+        known = both[both[f"ex_{kpi}"].notna() & (both[f"n_{kpi}"] > 0)]
+        every = known.drop_duplicates([data.unit, "wave"]).assign(group=ALL)
+        said = pd.concat([known, every])
+        people = said.groupby(["group", said[f"ex_{kpi}"].round().rename("answer")])[data.unit].nunique()
+        usual = (people >= data.study.privacy.min_group).groupby(level="group").sum()
+        n = said.groupby("group").size()
+        rows.append(pd.DataFrame({"n": n, "rare": usual.reindex(n.index) < high - low + 1}).assign(kpi=kpi))
+    return pd.concat(rows).rename_axis("group").reset_index()
 
 
 def _same_contacts(data: StudyData, group: str) -> pd.DataFrame:
