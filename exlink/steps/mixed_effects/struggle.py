@@ -114,8 +114,8 @@ def _plain(error: Exception) -> str:
 def struggle_notes(found: pd.DataFrame, people: str) -> list[str]:
     """Return the numbers behind the table, and in simulated data what was planted."""
     notes = [
-        f"Verdicts adjusted for {len(found)} tests (Benjamini–Hochberg). Up to {int(found['n'].max()):,} pairs of waves "
-        f"of {int(found['n_units'].max()):,} {people} with a later wave to compare with."
+        f"Verdicts adjusted for {len(found)} tests (Benjamini–Hochberg). Up to {int(found['n'].max()):,} pairs of "
+        f"waves of {int(found['n_units'].max()):,} {people} with a later wave to compare with."
     ]
     known = found.dropna(subset=["planted"])
     if len(known):
