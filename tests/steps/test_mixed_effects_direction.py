@@ -1,0 +1,146 @@
+"""Step 04, direction: right where the truth is known, cautious in small studies, silent where it is blind."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exlink.data.between_answers import answer_spans, between_answers
+from exlink.data.dataset import open_data
+from exlink.data.ex_index import INDEX, ex_index
+from exlink.data.simulate.study import simulate_study
+from exlink.data.study import load_study
+from exlink.errors import ParameterError
+from exlink.steps.mixed_effects import direction_words as ways
+from exlink.steps.mixed_effects.direction import AHEAD, BACK, CORRECTED, INSTRUMENTED, PLACEBO, find_direction
+from exlink.steps.mixed_effects.direction_truth import planted_direction, with_planted_direction
+
+LAGS = [-1, 0, 1, 2]
+
+
+def found_in(data, outcome="satisfaction", lags=LAGS):
+    return find_direction(data, outcome, lags, 0.05)
+
+
+@pytest.fixture(scope="module")
+def on_sample(sample):
+    return found_in(sample)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Return a function that simulates a world and opens it."""
+
+    def simulated(direction, **sizes):
+        folder = tmp_path_factory.mktemp(direction)
+        simulate_study(folder, direction=direction, **{"employees": 200, "interactions": 30_000, "waves": 8} | sizes)
+        return open_data(load_study(folder), threads=1)
+
+    return simulated
+
+
+def test_the_sample_plants_one_direction_and_that_one_is_found(sample, on_sample):
+    assert planted_direction(sample) == (True, False)
+    assert (on_sample.verdict.verdict, on_sample.verdict.placebo_failed) == ("forward", False)
+    grid = with_planted_direction(sample, on_sample, "satisfaction").set_index(["way", "direction", "lag"])
+    for key in ((CORRECTED, AHEAD, 0), (INSTRUMENTED, AHEAD, 0), (CORRECTED, BACK, 0), (PLACEBO, AHEAD, -1)):
+        row = grid.loc[key]
+        assert row["conf_low"] <= row["planted"] <= row["conf_high"], key
+    assert grid.loc[(CORRECTED, AHEAD, 0), "planted"] == pytest.approx(0.39, abs=0.05)
+    assert np.isnan(grid.loc[(INSTRUMENTED, AHEAD, 1), "planted"])
+
+
+def test_aspects_that_act_are_told_from_those_that_do_not(on_sample):
+    ahead = on_sample.aspects[on_sample.aspects["direction"] == AHEAD].set_index("aspect")
+    assert set(ahead.index[ahead["verdict"] == "higher"]) == {"tools", "knowledge", "empowerment"}
+    assert (on_sample.aspects.loc[on_sample.aspects["direction"] == BACK, "verdict"] == "inconclusive").all()
+    kpis = on_sample.kpis.set_index(["direction", "outcome"])["verdict"]
+    assert (kpis[AHEAD] == "higher").all()
+    assert (kpis[BACK] == "inconclusive").all()
+
+
+@pytest.mark.parametrize(("direction", "verdict"), [("cx-to-ex", "backward"), ("both", "both")])
+def test_the_verdict_turns_with_the_world(world, direction, verdict):
+    data = world(direction, seed=11)
+    found = found_in(data, lags=[-1, 0])
+    assert found.verdict.verdict == verdict
+    assert found.verdict.placebo_failed
+    lines = ways.direction_lines(data, found, "satisfaction")
+    assert "is **right**" in ways.truth_sentence(data, found)
+    assert "the true one is larger" in lines[2]
+    assert with_planted_direction(data, found, "satisfaction").query("direction == @BACK")["planted"].isna().all()
+
+
+def test_a_tiny_study_is_inconclusive_and_says_what_it_takes(world):
+    data = world("both", employees=40, interactions=1_000, waves=3, seed=5)
+    found = found_in(data)
+    assert found.verdict.verdict == "inconclusive"
+    assert ways.direction_facts(found, ["x"], "satisfaction", LAGS)["verdict"] == "inconclusive"
+    said = " ".join(ways.direction_lines(data, found, "satisfaction"))
+    assert "would have been found in four of five tries" in said or "no estimate" in said
+    assert "is **cautious**" in ways.truth_sentence(data, found)
+
+
+def test_without_a_second_wave_one_honest_line_is_all(one_wave):
+    found = found_in(one_wave)
+    assert found.reason.startswith("not assessed: effects within employees need")
+    assert ways.direction_sentence(ways.direction_lines(one_wave, found, "satisfaction")) == found.reason
+    assert ways.direction_facts(found, [found.reason], "satisfaction", LAGS)["verdict"] == "not assessed"
+    assert found.grid.empty and found.kpis.empty and found.aspects.empty
+    assert ways.labelled(with_planted_direction(one_wave, found, "satisfaction")).empty
+
+
+def test_four_tables_and_teams_are_enough(required_only, team_grain, on_sample):
+    pd.testing.assert_frame_equal(found_in(required_only).grid, on_sample.grid)
+    by_team = found_in(team_grain)
+    assert by_team.ahead["n_units"] <= 20
+    assert "teams" in ways.direction_lines(team_grain, by_team, "satisfaction")[1]
+
+
+def test_no_contact_counts_on_the_wrong_side_of_an_answer():
+    answers = pd.DataFrame({"u": ["a", "a", "a", "b"], "responded_on": pd.to_datetime(
+        ["2025-01-10", "2025-02-01", "2025-08-01", "2025-03-01"])})  # fmt: skip
+    spans = answer_spans(answers, "u", lag_days=14, window_days=91)
+    day = pd.to_datetime(spans["from_day"], unit="D"), pd.to_datetime(spans["to_day"], unit="D")
+    shown = {(r.row, r.side): (f"{a:%m-%d}", f"{b:%m-%d}") for r, a, b in zip(spans.itertuples(), *day, strict=True)}
+    assert shown[(0, "after")] == ("01-24", "02-01")  # the next answer ends it, not the day that one begins to act
+    assert shown[(1, "before")] == ("01-24", "02-01")
+    assert shown[(1, "after")] == ("02-15", "05-17")  # the window ends it
+    assert shown[(2, "before")] == ("05-02", "08-01")
+    assert shown[(3, "before")] == ("11-30", "03-01")
+
+
+def test_cells_are_what_counting_by_hand_gives(sample):
+    cells = between_answers(sample, ["satisfaction"])
+    one = cells[cells["n_before_satisfaction"] > 3].iloc[5]
+    exposures = sample.exposures()
+    own = exposures[exposures["employee_id"] == one["employee_id"]].reset_index(drop=True)
+    at = own.index[own["wave"] == one["wave"]][0]
+    contacts = sample.query(
+        f"SELECT started_at, satisfaction FROM interactions WHERE employee_id = '{one['employee_id']}' "
+        "AND satisfaction IS NOT NULL ORDER BY ALL"
+    )
+    answered = own["responded_on"][at]
+    since = max(answered - pd.Timedelta(days=91), own["responded_on"][at - 1] + pd.Timedelta(days=14))
+    before = contacts[(contacts["started_at"] >= since) & (contacts["started_at"] < answered)]["satisfaction"]
+    assert (len(before), before.mean()) == (one["n_before_satisfaction"], pytest.approx(one["before_satisfaction"]))
+
+
+def test_the_index_does_not_move_when_an_aspect_is_left_out(sample, monkeypatch):
+    whole = ex_index(sample)
+    full = sample.exposures()
+    columns = [c for c in full.columns if c.startswith("ex_") and c[3:] in sample.aspects]
+    assert whole[INDEX].to_numpy() == pytest.approx(full[columns].mean(axis=1).to_numpy())
+    lacking = full.copy()
+    lacking.loc[lacking["wave"] == "2025Q3", "ex_recognition"] = np.nan
+    monkeypatch.setattr(sample, "exposures", lambda: lacking)
+    gap = ex_index(sample).loc[lacking["wave"] == "2025Q3", INDEX].mean() - whole[INDEX].mean()
+    others = full.loc[full["wave"] == "2025Q3", columns].drop(columns="ex_recognition")
+    assert gap == pytest.approx((others - full[others.columns].mean()).mean(axis=1).mean(), abs=0.005)
+    lacking[columns[:5]] = np.nan
+    assert ex_index(sample)[INDEX].isna().all()
+
+
+@pytest.mark.parametrize("lags", [[], [1, 2], [0, 1.5], [0, 12], ["0"], [True, 0]])
+def test_a_lag_grid_that_makes_no_sense_is_refused(sample, lags):
+    with pytest.raises(ParameterError, match="is no grid of whole waves"):
+        found_in(sample, lags=lags)
