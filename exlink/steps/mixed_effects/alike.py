@@ -183,9 +183,9 @@ def _planted(data: StudyData, dimension: str, x: str, y: str, found: GroupSlopes
     The factors act on the latent scale; near its middle, where most answers lie, observed effects are in the same
     proportion to about a twentieth.
     """
-    factors, truth = planted_factors(data, dimension, x.removeprefix("ex_")), planted_effects(data)
-    groups = found.table["term"].tolist()
-    if not factors or truth is None:
+    groups, factors = found.table["term"].tolist(), planted_factors(data, dimension, x.removeprefix("ex_"))
+    truth = planted_effects(data) if factors else None
+    if truth is None:
         return [np.nan] * len(groups)
     each = np.array([factors.get(g, factors.get("later", np.nan)) for g in groups], dtype=float)
     joint = truth.loc[(truth["term"] == x) & (truth["outcome"] == y), "joint"].iloc[0]

@@ -11,11 +11,13 @@ from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
 from exlink.stats.lmm import LmmFit
+from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.residuals import binned_residuals, detrended_quantiles
+from exlink.stats.tidy import t_tail
 from exlink.steps.mixed_effects.models import Fits
 from exlink.steps.mixed_effects.rows import CUSTOMER, Design
 
-BINS = 20
+BINS, PER_BIN = 20, 50  # bins at most, and answers that a bin's average needs
 ROOM = 2  # people in a bin beyond the smallest group that may be shown
 FEWEST_BINS = 5  # of a distribution; fewer show no shape
 CURVED = 0.1  # of the residuals' SD: an average this far off in a bin bends the straight line
@@ -69,9 +71,12 @@ def diagnostics(data: StudyData, given: Design, outcome: str, fits: Fits) -> Dia
     around = rows[outcome].to_numpy(dtype=float) - fixed
     people = sum(rows[group].map(modes[group]["(Intercept)"]).fillna(0.0).to_numpy() for group in modes)
     left = around - people
-    smallest = data.study.privacy.min_group
+    smallest, bins = data.study.privacy.min_group, min(BINS, len(rows) // PER_BIN)
+    if bins < FEWEST_BINS:
+        needs = f"{FEWEST_BINS * PER_BIN} answers to {outcome}, this study has {len(rows)}"
+        return Diagnostics(*none, f"not assessed: what models leave over shows its shape from {needs}")
     try:
-        found = binned_residuals(fixed, around, rows[given.unit], BINS)
+        found = binned_residuals(fixed, around, rows[given.unit], bins)
         parts = [_quantiles(left / left.std(), CONTACTS, rows[given.unit].nunique(), smallest)]
     except EstimationError as error:
         return Diagnostics(*none, f"not assessed: {error}")
@@ -94,7 +99,9 @@ def diagnostics_sentence(found: Diagnostics, outcome: str, people: str) -> str:
         return found.reason
     average = found.residuals[found.residuals["measure"] == "average"]
     spread = found.residuals[found.residuals["measure"] == "spread"].sort_values("fitted")
-    off = average[((average["low"] > 0) | (average["high"] < 0)) & (average["value"].abs() > CURVED * found.sigma)]
+    chance = 2 * t_tail(average["value"].abs() / ((average["high"] - average["low"]) / (2 * 1.96)), np.inf)
+    sure = benjamini_hochberg(chance) < 0.05
+    off = average[sure & (average["value"].abs() > CURVED * found.sigma)]
     first, last = spread["value"].head(3).mean(), spread["value"].tail(3).mean()
     said = [
         f"On average the model is off by {average['value'].abs().max():.2f} points at most, where residuals spread by "

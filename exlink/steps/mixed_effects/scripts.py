@@ -118,11 +118,14 @@ def turns_planted(found: Scripts) -> str:
     known = found.turns[found.turns["planted"].notna()]
     if known.empty:
         return ""
-    each = [f"{r.outcome} {r.planted:.2f}, found {r.turn:.2f}" for r in known.itertuples()]
-    inside = known["planted"].between(known["turn_low"], known["turn_high"])
+    told = known[known["turn_low"].notna()]
+    signs = f"{int(known['signs'].sum())} of {len(known)} KPIs show both planted signs."
+    if told.empty:
+        return f"No turn is told well enough to be compared with the planted ones; {signs}"
+    each = [f"{r.outcome} {r.planted:.2f}, found {r.turn:.2f}" for r in told.itertuples()]
+    inside = told["planted"].between(told["turn_low"], told["turn_high"])
     return (
-        f"Planted turns: {'; '.join(each)}; {int(inside.sum())} of {len(known)} lie inside their intervals, and "
-        f"{int(known['signs'].sum())} of {len(known)} KPIs show both planted signs."
+        f"Planted turns: {'; '.join(each)}; {int(inside.sum())} of {len(told)} lie inside their intervals, and {signs}"
     )
 
 

@@ -12,12 +12,12 @@ from exlink.data.planted import planted_variances
 from exlink.errors import EstimationError
 from exlink.stats.lmm import LmmFit, fit_lmm
 from exlink.stats.lmm.variance_intervals import variance_intervals
-from exlink.steps.mixed_effects.models import BOUNDS, Fits, formula_of
+from exlink.steps.mixed_effects.models import Fits, formula_of
 from exlink.steps.mixed_effects.rows import CUSTOMER, TEAM, Design
 from exlink.steps.mixed_effects.variances import CONTACT, PLANTED
 
-COLUMNS = ["outcome", "component", "variance", "share", *BOUNDS, "method", "accounted", "n", "n_units", "n_teams",
-           "message", "planted"]  # fmt: skip
+COLUMNS = ["outcome", "component", "variance", "share", "share_low", "share_high", "method", "accounted", "n",
+           "n_units", "n_teams", "message", "planted"]  # fmt: skip
 
 
 def team_reason(data: StudyData, given: Design) -> str:
@@ -54,16 +54,19 @@ def team_variances(data: StudyData, given: Design, outcome: str, fit: LmmFit | s
 
     Returns
     -------
-    DataFrame: outcome, component ('employee within the team', 'team', 'customer', 'single contact'), variance and
-    share with 95 % intervals (those of `variances`), method, accounted (share of the component that goes once EX is
-    in; missing where it cannot be told from zero), n (answers), n_units (employees), n_teams, message (in words, empty
-    where the fit has nothing to say), planted (simulated data). No row without a fit.
+    DataFrame: outcome, component ('employee within the team', 'team', 'customer', 'single contact'), variance, share
+    with its 95 % interval and the method of that, accounted (share of the component that goes once EX is in; missing
+    where it cannot be told from zero), n (answers), n_units (employees), n_teams, message (in words, empty where the
+    fit has nothing to say), planted (share, in simulated data). No row without a fit.
     """
     if isinstance(fit, str):
         return pd.DataFrame(columns=COLUMNS)
     ex = [t for t in [*given.within, *given.between] if t in fit.fixef.index]
     before = fit.without(*ex) if ex else fit
-    found, after = variance_intervals(before).set_index("group"), fit.varcorr.set_index("group")["value"]
+    found, after = (
+        variance_intervals(before, shares_only=True).set_index("group"),
+        fit.varcorr.set_index("group")["value"],
+    )
     about = {"outcome": outcome, "n": fit.nobs, "n_units": int(fit.ngroups[given.unit]),
              "n_teams": int(fit.ngroups[TEAM]), "message": given.worded(before.message)}  # fmt: skip
     names = {given.unit: f"{data.people.rstrip('s')} within the team", TEAM: "team", CUSTOMER: "customer",
@@ -72,9 +75,9 @@ def team_variances(data: StudyData, given: Design, outcome: str, fit: LmmFit | s
     for group, component in names.items():
         if group in found.index:
             part = found.loc[group]
-            gone = 1 - float(after[group]) / part["variance"] if part["variance_low"] > 0 else np.nan
+            gone = 1 - float(after[group]) / part["variance"] if part["share_low"] > 0 else np.nan
             rows.append({**about, "component": component, "accounted": gone,
-                         **part[["variance", "share", *BOUNDS, "method"]]})  # fmt: skip
+                         **part[["variance", "share", "share_low", "share_high", "method"]]})  # fmt: skip
     out = pd.DataFrame(rows, columns=COLUMNS)
     return out.assign(planted=_planted(data, out, names[given.unit]))
 
@@ -106,11 +109,11 @@ def _share(part: pd.Series) -> str:
 
 
 def _planted(data: StudyData, parts: pd.DataFrame, who: str) -> pd.Series:
-    """Return the planted variance behind each component, missing where none is."""
+    """Return the planted share of each component, missing where none is."""
     truth = planted_variances(data)
     if truth is None:
         return pd.Series(np.nan, index=parts.index)
     known = {who: "employee", "team": "team", "customer": "customer", CONTACT: PLANTED[CONTACT][0]}
-    chosen = truth.set_index(["outcome", "component"])["observed"]
+    chosen = truth.set_index(["outcome", "component"])["observed_share"]
     keys = zip(parts["outcome"], parts["component"].map(known), strict=True)
     return pd.Series([chosen.get(key, np.nan) for key in keys], index=parts.index, dtype=float)
