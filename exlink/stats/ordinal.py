@@ -63,12 +63,13 @@ def fit_ordinal(
     EstimationError
         Fewer than three levels that were used, or fewer than ten clusters.
     """
-    counts = cells.values[list(columns)].to_numpy(dtype=float)
+    counted = cells.values[list(columns)]
+    counts = counted.to_numpy(dtype=float)
     seen = counts.sum(axis=0) > 0
     names = [value for value, there in zip(levels, seen, strict=True) if there]
     if len(names) < 3:
         raise EstimationError(f"ordinal: answers {listed(names)} only; at least three levels are needed.")
-    used = cells.used(counts.sum(axis=1))
+    used = CellTable(cells.design, counted).used(counts.sum(axis=1))
     answers = used.values[[c for c, there in zip(columns, seen, strict=True) if there]].to_numpy(dtype=float)
     design = used.design
     share = np.cumsum(answers.sum(axis=0))[:-1] / answers.sum()
@@ -77,27 +78,28 @@ def fit_ordinal(
     scale = np.concatenate([np.ones(m), spread])
     params = np.concatenate([special.logit(share), np.zeros(k)])
     for _ in range(MAX_STEPS):
-        gradient, information, _ = _newton_parts(design, answers, params[:m], params[m:])
+        state = _shares(design, params[:m], params[m:])
+        gradient, information, pulls = _newton_parts(design, answers, *state)
         step = linalg.solve(information / np.outer(scale, scale), gradient / scale)
         params = params + step * min(1.0, 2.0 / np.abs(step).max()) / scale
         if np.abs(step).max() < 1e-11:
             break
     else:
         raise EstimationError("ordinal: the search for the best fit did not settle. Use fewer or coarser covariates.")
-    _, information, pulls = _newton_parts(design, answers, params[:m], params[m:])
     rows, g = answers.sum(), len(design.units)
     unit = design.unit[design.at_left]
     of_cuts = np.column_stack([np.bincount(unit, weights=pull, minlength=g) for pull in pulls.T])
     scores = np.hstack([of_cuts, -design.scores(pulls.sum(axis=1))[:, 1:]])
     influence = np.sqrt(g / (g - 1) * (rows - 1) / (rows - m - k)) * scores @ linalg.inv(information)
     vcov = influence.T @ influence
-    terms, counted = design.names[1:], {"n": int(rows), "df": g - 1, "level": level}
-    table = tidy_frame(terms, params[m:], np.sqrt(np.diag(vcov)[m:]), **counted).assign(n_units=g)
+    terms, about = design.names[1:], {"n": int(rows), "df": g - 1, "level": level}
+    table = tidy_frame(terms, params[m:], np.sqrt(np.diag(vcov)[m:]), **about).assign(n_units=g)
     top, bottom = (
-        _share_change(design, answers.sum(axis=1), params, m, vcov, cut, sign, terms, counted)
+        _share_change(design, answers.sum(axis=1), params, state, vcov, cut, sign, terms, about)
         for cut, sign in ((max(m - 2, 0), 1.0), (min(1, m - 1), -1.0))
     )
-    return OrdinalFit(table, top, bottom, params[:m], vcov, _loglik(design, answers, params[:m], params[m:]), names)
+    loglik = float((answers * np.log(state[2])).sum())
+    return OrdinalFit(table, top, bottom, params[:m], vcov, loglik, names)
 
 
 def nominal_effects(
@@ -146,21 +148,16 @@ def _shares(design: Crossed, cuts: np.ndarray, beta: np.ndarray) -> tuple[np.nda
     return eta, below * (1 - below), np.maximum(np.diff(ends, axis=1), 1e-300)
 
 
-def _loglik(design: Crossed, answers: np.ndarray, cuts: np.ndarray, beta: np.ndarray) -> float:
-    return float((answers * np.log(_shares(design, cuts, beta)[2])).sum())
-
-
 def _newton_parts(
-    design: Crossed, answers: np.ndarray, cuts: np.ndarray, beta: np.ndarray
+    design: Crossed, answers: np.ndarray, eta: np.ndarray, density: np.ndarray, shares: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return gradient, observed information, and derivatives of the log likelihood by α − η, (cells, levels − 1)."""
-    eta, density, shares = _shares(design, cuts, beta)
     lower, upper = answers[:, :-1] / shares[:, :-1], answers[:, 1:] / shares[:, 1:]
     pulls = density * (lower - upper)
     bent = -density * np.tanh(eta / 2)  # derivative of the density
     diagonal = density**2 * (lower / shares[:, :-1] + upper / shares[:, 1:]) - bent * (lower - upper)
     beside = -density[:, :-1] * density[:, 1:] * upper[:, :-1] / shares[:, 1:-1]
-    m = len(cuts)
+    m = eta.shape[1]
     of_cuts = np.diag(diagonal.sum(axis=0)) + np.diag(beside.sum(axis=0), 1) + np.diag(beside.sum(axis=0), -1)
     by_cut = diagonal.copy()
     by_cut[:, :-1] += beside
@@ -172,12 +169,12 @@ def _newton_parts(
 
 
 def _share_change(
-    design: Crossed, n: np.ndarray, params: np.ndarray, m: int, vcov: np.ndarray, cut: int, sign: float,
-    terms: list[str], counted: dict,
+    design: Crossed, n: np.ndarray, params: np.ndarray, state: tuple[np.ndarray, ...], vcov: np.ndarray, cut: int,
+    sign: float, terms: list[str], counted: dict,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the average change of the share above ``cut`` (sign 1) or up to it (sign −1) per unit of each term."""
-    eta, density, _ = _shares(design, params[:m], params[m:])
-    eta, density, rows = eta[:, cut], density[:, cut], n.sum()
+    m = state[0].shape[1]
+    eta, density, rows = state[0][:, cut], state[1][:, cut], n.sum()
     average, bent = float(n @ density) / rows, -density * np.tanh(eta / 2)
     beta = params[m:]
     gradient = np.zeros((len(beta), len(params)))

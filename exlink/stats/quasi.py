@@ -123,7 +123,8 @@ def fit_quasi(
         Fewer than ten clusters, an outcome that does not vary, or a covariate that separates events from non-events.
     """
     asked = float(cells.values[counts].sum())
-    used = _telling(cells, total, counts, family)
+    columns = [total, counts, *([squares] if squares else [])]
+    used = _telling(CellTable(cells.design, cells.values[columns]), total, counts, family)
     y, n = (used.values[c].to_numpy(dtype=float) for c in (total, counts))
     coef = _solve(used.design, y, n, family, total)
     eta = used.design.linear(coef)

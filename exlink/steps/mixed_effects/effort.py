@@ -6,24 +6,12 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.panel import column_label
-from exlink.errors import EstimationError
 from exlink.stats.multiplicity import benjamini_hochberg
-from exlink.stats.ordinal import OrdinalFit, fit_ordinal, nominal_effects
+from exlink.stats.ordinal import nominal_effects
 from exlink.stats.quasi import IDENTITY, fit_quasi
 from exlink.stats.tidy import TIDY
-from exlink.steps.mixed_effects.outcomes import EASE, WorkFits, WorkRows
-
-
-def level_columns(rows: WorkRows) -> list[str]:
-    """Return the columns that count the answers of each level, lowest first."""
-    return [f"n_{EASE}_{k}" for k in range(1, len(rows.levels) + 1)]
-
-
-def fit_effort(rows: WorkRows) -> OrdinalFit:
-    """Return proportional odds of customers' answers to ease."""
-    if not rows.levels:
-        raise EstimationError("ease: answers are not whole steps, or are fewer than three.")
-    return fit_ordinal(rows.cells, level_columns(rows), rows.levels)
+from exlink.steps.mixed_effects.outcome_rows import EASE, level_columns
+from exlink.steps.mixed_effects.outcomes import WorkFits
 
 
 def effort_models(data: StudyData, work: WorkFits) -> pd.DataFrame | str:
@@ -39,9 +27,9 @@ def effort_models(data: StudyData, work: WorkFits) -> pd.DataFrame | str:
     rows = work.rows
     if missing := data.missing("cx_responses.ease"):
         return missing
-    if rows is None or not (work.effects["column"] == EASE).any():
+    if rows is None or work.effort is None:
         return "not assessed: answers to ease cannot carry a model of ordered answers"
-    fit = fit_effort(rows)
+    fit = work.effort
     linear = fit_quasi(rows.cells, f"sum_{EASE}", f"n_{EASE}", IDENTITY).table
     steps = nominal_effects(rows.cells, level_columns(rows), rows.within)
     out = pd.DataFrame({"term": [t for t in rows.within if t in set(fit.table["term"])]})

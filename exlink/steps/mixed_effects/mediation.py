@@ -19,7 +19,8 @@ from exlink.stats.mediation import DIRECT, INDIRECT, TOTAL, Mediation, mediate
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.repeated import repeated_columns
 from exlink.stats.tidy import TIDY
-from exlink.steps.mixed_effects.outcomes import WorkFits, circumstance_columns
+from exlink.steps.mixed_effects.outcome_rows import circumstance_columns
+from exlink.steps.mixed_effects.outcomes import WorkFits
 from exlink.steps.mixed_effects.rows import MEDIATORS
 
 REPS, SEED = 1_000, 4

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from exlink.data.wording import in_words, signed
-from exlink.steps.mixed_effects.outcomes import EASE, OUTCOMES, PERCENT, POINTS, Outcome, WorkFits
+from exlink.steps.mixed_effects.outcome_rows import EASE
+from exlink.steps.mixed_effects.outcomes import OUTCOMES, PERCENT, POINTS, Outcome, WorkFits
 
 SHORT = {POINTS: " pp", PERCENT: " %"}
 OVERDISPERSED = 1.1  # a spread this many times that of independent counts is told
