@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.dataset import StudyData
+from exlink.data.ex_index import INDEX
 from exlink.data.panel import aspect_columns
 from exlink.data.wording import in_words, signed
 from exlink.stats.direction import BACKWARD_ONLY, BOTH, CONTRADICTED, FORWARD_ONLY, INCONCLUSIVE, RULED_OUT, SHOWN
 from exlink.stats.power import p_in_words
+from exlink.stats.predetermined import MIN_UNITS
 from exlink.steps.mixed_effects.direction import AHEAD, CORRECTED, INSTRUMENTED, PLACEBO, DirectionFound
 from exlink.steps.mixed_effects.direction_truth import planted_direction
 
@@ -54,8 +56,8 @@ def _ahead(data: StudyData, found: DirectionFound, outcome: str) -> str:
     row, who = found.ahead, data.people
     if np.isnan(row["estimate"]):
         return (
-            f"EX → CX: no estimate. It takes at least ten {who} with EX in two waves or more, and customers' answers "
-            "before and after each; and their EX has to change."
+            f"EX → CX: no estimate. It takes at least {MIN_UNITS} {who} with EX in two waves or more and customers' "
+            f"answers before and after each, and a change of EX; this study has {_repeated(data, found, outcome):,}."
         )
     said = (
         f"EX → CX: a point better than usual in all aspects of the same {who} goes with {signed(row['estimate'])} "
@@ -71,7 +73,10 @@ def _ahead(data: StudyData, found: DirectionFound, outcome: str) -> str:
 def _back(data: StudyData, found: DirectionFound, outcome: str) -> str:
     row = found.back
     if np.isnan(row["estimate"]):
-        return "CX → EX: no estimate. It takes EX of the same units in three waves or more, with answers in between."
+        return (
+            f"CX → EX: no estimate. It takes at least {MIN_UNITS} {data.people} with EX in three waves in a row and "
+            "customers' answers between them."
+        )
     said = (
         f"CX → EX: a point more of {outcome} than usual goes with {signed(row['estimate'])} points of EX at the next "
         f"answer ({_known(row, data.people)})"
@@ -88,13 +93,20 @@ def _placebo(found: DirectionFound) -> str:
     p = p_in_words(row["p_value"])
     p = f"p {p.replace('<', '< ')}" if p.startswith("<") else f"p = {p}"
     if not found.verdict.placebo_failed:
-        return f"Placebo: EX asked after the contacts does not clearly go with them ({p}), as it should be."
+        fine = ", as it should be" if row["p_value"] >= 0.05 else "; one study in twenty comes to this by chance"
+        return f"Placebo: EX asked after the contacts does not clearly go with them ({p}){fine}."
     if found.verdict.backward == SHOWN:
         return f"Placebo: EX asked after the contacts goes with them ({p}): contacts that move EX do that."
     return (
         f"Placebo: EX asked after the contacts goes with them as well ({p}), although it cannot have acted on them: "
         "something else may move both, or contacts move EX."
     )
+
+
+def _repeated(data: StudyData, found: DirectionFound, outcome: str) -> int:
+    """Return how many units have two rows from which EX on what follows can be estimated."""
+    rows = found.panel.dropna(subset=[INDEX, f"after_{outcome}", f"before_{outcome}"])
+    return int((rows[data.unit].value_counts() > 1).sum())
 
 
 def _known(row: pd.Series, people: str) -> str:
