@@ -11,9 +11,10 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.employee_quarters import leaving
 from exlink.data.staff_levels import LEVELS, NOT_RECORDED, staff_levels
+from exlink.errors import EstimationError
 from exlink.stats.benchmark import benchmarked
+from exlink.stats.nested import nested_variances
 from exlink.stats.pooling import partial_pool
-from exlink.stats.reliability import icc_from_sums
 from exlink.steps.business_rollup.chain import Rollup
 from exlink.steps.business_rollup.worth import streams
 
@@ -137,12 +138,11 @@ def _of_answers(staff: pd.DataFrame) -> pd.DataFrame:
     met = staff[staff["n"] > 0]
     if not len(met):
         return staff.head(0)[list(LEVELS)].assign(weight=0.0, total=0.0, noise=0.0)
-    centred = met["sum"] - met["n"] * met["sum"].sum() / met["n"].sum()
-    if len(met) > 1 and met["n"].sum() > len(met):
-        parts = icc_from_sums(met["n"], met["sum"], met["sumsq"]).iloc[0]
-        people, answers = parts["variance_between"], parts["variance_within"]
-    else:
-        people, answers = 0.0, float((centred**2).sum() / max(len(met) - 1, 1))
+    try:
+        people, answers = nested_variances(met["n"], met["sum"], met["sumsq"], met["team"])
+    except EstimationError:  # one answer each, or one person a team: what differs cannot be told apart
+        means = met["sum"] / met["n"]
+        people, answers = 0.0, float(np.average((means - means.mean()) ** 2, weights=met["n"]))
     noise = people * met["n"] ** 2 + answers * met["n"]
     return met[list(LEVELS)].assign(weight=met["n"].astype(float), total=met["sum"], noise=noise)
 
