@@ -15,13 +15,13 @@ import pandas as pd
 from exlink.data.customer_periods import period_months
 from exlink.data.dataset import StudyData
 
-ENDS = "no further contact"
+ENDS, AGAIN = "no further contact", "any further contact"
 ALONE, OTHERS = "one contact only", "all other journeys"
 EVERYWHERE = "all"
 DISSATISFIED, REPEATED, LEFT = "dissatisfied answer", "same matter again", "customer left"
 ARROW = " → "
 AFTER = 2  # value periods after a contact within which a customer who leaves counts
-_STEPS, _SORTED, _WHO = "contact_steps", "contacts_in_order", "contact_customers"
+_STEPS = "contact_steps"
 _TOUCHPOINT, _REASON = "contact_touchpoint", "contact_reason"
 
 
@@ -31,6 +31,7 @@ class CustomerPaths:
 
     transitions : DataFrame    touchpoint, following (touchpoint, or no further contact), sums over customers (see
         :mod:`exlink.stats.cluster_shares`), n_customers
+    again : DataFrame          the same in one row: whether anything follows, over all touchpoints
     journeys : DataFrame       path, contacts (mean), s, m, … of journeys, n_customers; by length, the
         commonest of each first, rare ones together
     breaks : DataFrame         measure, touchpoint (``all`` last), sums over customers, n_customers, n_yes, n_no
@@ -38,6 +39,7 @@ class CustomerPaths:
     """
 
     transitions: pd.DataFrame
+    again: pd.DataFrame
     journeys: pd.DataFrame
     breaks: pd.DataFrame
     reason: str
@@ -65,64 +67,62 @@ def customer_paths(
                min(started_at) AS first FROM interactions ORDER BY ALL""").iloc[0]
     empty = pd.DataFrame()
     if span.days <= 2 * gap_days:
-        return CustomerPaths(empty, empty, empty, (
+        return CustomerPaths(empty, empty, empty, empty, (
             f"not assessed: contacts span {span.days:,.0f} days; journeys that end after {gap_days} days without "
             f"contact need more than {2 * gap_days}"))  # fmt: skip
     gap = pd.Timedelta(days=gap_days)
     until = f"TIMESTAMP '{span['last'] - gap}'"
     try:
-        _note_steps(data, kpi, gap_days, repeat_days)
-        transitions = _transitions(data, until)
+        _note_steps(data, kpi, gap_days, repeat_days, path_length)
+        moves = _transitions(data, until)
         journeys = _journeys(data, f"TIMESTAMP '{span['first'] + gap}'", until, path_length, most_paths)
         breaks = _breaks(data, kpi, until, f"TIMESTAMP '{span['last'] - pd.Timedelta(days=repeat_days)}'")
     finally:
         _forget_steps(data)
+    everywhere = moves["touchpoint"] == EVERYWHERE
+    transitions, again = (moves[part].reset_index(drop=True) for part in (~everywhere, everywhere))
     if transitions.empty or journeys.empty:
-        return CustomerPaths(empty, empty, empty, "not assessed: no customer is seen in two contacts of one journey")
-    return CustomerPaths(transitions, journeys, breaks, "")
+        why = "not assessed: no customer is seen in two contacts of one journey"
+        return CustomerPaths(empty, empty, empty, empty, why)
+    return CustomerPaths(transitions, again, journeys, breaks, "")
 
 
-def _note_steps(data: StudyData, kpi: str, gap_days: int, repeat_days: int) -> None:
+def _note_steps(data: StudyData, kpi: str, gap_days: int, repeat_days: int, path_length: int) -> None:
     """Write down, contact by contact, what follows it: the one sort of all interactions by customer.
 
-    ``nth`` counts a customer's contacts; ``journey`` is the number of the contact with which its journey began.
+    ``nth`` counts a customer's contacts, ``t1`` … are the touchpoints of the next ones, and ``begins`` says that a
+    journey begins with this contact.
     """
     same = ["touchpoint", "reason"] if data.has("interactions", "reason") else ["touchpoint"]
     for column, name in zip(same, (_TOUCHPOINT, _REASON), strict=False):
         listed = f"SELECT DISTINCT {column} FROM interactions WHERE {column} IS NOT NULL ORDER BY 1"
         data.query(f"CREATE TYPE {name} AS ENUM ({listed})")
-    data.query(f"""
-        CREATE TEMP TABLE {_WHO} AS
-        SELECT customer_id, row_number() OVER (ORDER BY customer_id)::INTEGER AS customer
-        FROM (SELECT DISTINCT customer_id FROM interactions WHERE customer_id IS NOT NULL)""")
     gap, repeat = f"INTERVAL {int(gap_days)} DAY", f"INTERVAL {int(repeat_days)} DAY"
     kinds = ", ".join(f"{c}::{name} AS {c}" for c, name in zip(same, (_TOUCHPOINT, _REASON), strict=False))
-    data.query(f"""
-        CREATE TEMP TABLE {_SORTED} AS
-        WITH coded AS (
-            SELECT customer, {kinds}, started_at, interaction_id, {kpi} AS score
-            FROM interactions LEFT JOIN {_WHO} USING (customer_id))
-        SELECT customer, (row_number() OVER c)::INTEGER AS nth, touchpoint, started_at, score,
-               lead(touchpoint) OVER c AS next_touchpoint, lead(started_at) OVER c AS next_at,
-               lag(started_at) OVER c AS before_at, lead(started_at) OVER r AS again_at
-        FROM coded
-        WINDOW c AS (PARTITION BY customer ORDER BY started_at, interaction_id),
-               r AS (PARTITION BY customer, {", ".join(same)} ORDER BY started_at)""")
+    later = ", ".join(f"lead(touchpoint, {k}) OVER c AS t{k}" for k in range(1, int(path_length)))
+    kept = ", ".join(f"t{k}" for k in range(1, int(path_length)))
     data.query(f"""
         CREATE TEMP TABLE {_STEPS} AS
-        SELECT customer, nth, touchpoint, started_at, score,
-               CASE WHEN next_at < started_at + {gap} THEN next_touchpoint END AS following,
+        WITH coded AS (
+            SELECT customer, {kinds}, started_at, interaction_id, {kpi} AS score
+            FROM interactions JOIN customers USING (customer_id)),
+        sorted AS (
+            SELECT customer, (row_number() OVER c)::INTEGER AS nth, touchpoint, started_at, score, {later},
+                   lead(started_at) OVER c AS next_at, lag(started_at) OVER c AS before_at,
+                   lead(started_at) OVER r AS again_at
+            FROM coded
+            WINDOW c AS (PARTITION BY customer ORDER BY started_at, interaction_id),
+                   r AS (PARTITION BY customer, {", ".join(same)} ORDER BY started_at))
+        SELECT customer, nth, touchpoint, started_at, score, before_at, {kept},
+               CASE WHEN next_at < started_at + {gap} THEN t1 END AS following,
                coalesce(again_at < started_at + {repeat}, false) AS repeated,
-               last_value(CASE WHEN coalesce(started_at >= before_at + {gap}, true) THEN nth END IGNORE NULLS) OVER (
-                   PARTITION BY customer ORDER BY nth ROWS UNBOUNDED PRECEDING) AS journey
-        FROM {_SORTED}""")
-    data.query(f"DROP TABLE {_SORTED}")
+               coalesce(started_at >= before_at + {gap}, true) AS begins, next_at IS NULL AS last
+        FROM sorted""")
 
 
 def _forget_steps(data: StudyData) -> None:
     """Drop what :func:`_note_steps` made, as far as it came."""
-    for table in (_STEPS, _SORTED, _WHO):
-        data.query(f"DROP TABLE IF EXISTS {table}")
+    data.query(f"DROP TABLE IF EXISTS {_STEPS}")
     for kind in (_TOUCHPOINT, _REASON):
         data.query(f"DROP TYPE IF EXISTS {kind}")
 
@@ -142,21 +142,31 @@ def _transitions(data: StudyData, until: str) -> pd.DataFrame:
             FROM sized GROUP BY ALL)
         SELECT touchpoint::VARCHAR AS touchpoint, coalesce(following::VARCHAR, '{ENDS}') AS following,
                s, ss, sm, n_customers, m, mm, clusters
-        FROM moves JOIN stage USING (touchpoint) ORDER BY 1, 2""")
+        FROM moves JOIN stage USING (touchpoint)
+        UNION ALL
+        SELECT '{EVERYWHERE}', '{AGAIN}', sum(s), sum(s * s), sum(s * m), count_if(s > 0), sum(m), sum(m * m), count(*)
+        FROM (SELECT coalesce(sum(s) FILTER (following IS NOT NULL), 0) AS s, sum(s) AS m FROM pairs GROUP BY customer)
+        HAVING count(*) > 0 ORDER BY 1, 2""")
 
 
 def _journeys(data: StudyData, since: str, until: str, path_length: int, most_paths: int) -> pd.DataFrame:
     """Return the commonest journeys that begin and end inside the data, and all others as one."""
     places = range(int(path_length))
-    at = ", ".join(f"any_value(touchpoint) FILTER (nth = journey + {k}) AS t{k}" for k in places)
-    shown = f"concat_ws('{ARROW}', {', '.join(f't{k}' for k in places)})"
+    shown = ", ".join(f"CASE WHEN contacts > {k} THEN t{k} END" for k in places)
+    later = ", ".join(f"t{k}" for k in places[1:])
     return data.query(f"""
-        WITH each AS (
-            SELECT customer, count(*) AS contacts, {at} FROM {_STEPS} GROUP BY customer, journey
-            HAVING min(started_at) >= {since} AND max(started_at) <= {until}),
+        WITH ends AS (SELECT customer, nth, started_at FROM {_STEPS} WHERE last),
+        begun AS (
+            SELECT customer, nth, started_at, touchpoint AS t0, {later}, lead(nth) OVER c AS next_nth,
+                   lead(before_at) OVER c AS ended_at
+            FROM {_STEPS} WHERE begins WINDOW c AS (PARTITION BY customer ORDER BY nth)),
+        each AS (
+            SELECT customer, (coalesce(next_nth, ends.nth + 1) - begun.nth)::BIGINT AS contacts, t0, {later}
+            FROM begun JOIN ends USING (customer)
+            WHERE begun.started_at >= {since} AND coalesce(ended_at, ends.started_at) <= {until}),
         whole AS MATERIALIZED (
             SELECT customer, contacts, CASE WHEN contacts = 1 THEN '{ALONE}' WHEN contacts > {int(path_length)}
-                   THEN '{OTHERS}' ELSE {shown} END AS path FROM each),
+                   THEN '{OTHERS}' ELSE concat_ws('{ARROW}', {shown}) END AS path FROM each),
         counted AS (
             SELECT path, contacts, row_number() OVER (PARTITION BY contacts ORDER BY count(*) DESC, path) AS nth
             FROM whole WHERE contacts <= {int(path_length)}
@@ -200,7 +210,7 @@ def _leaving(data: StudyData) -> str:
                    arg_max(touchpoint, nth) AS touchpoint FROM {_STEPS} GROUP BY ALL),
         value AS (
             SELECT customer, {number.format("period_start")} AS period, bool_or(churned) AS churned
-            FROM customer_value JOIN {_WHO} USING (customer_id) WHERE churned IS NOT NULL GROUP BY ALL),
+            FROM customer_value JOIN customers USING (customer_id) WHERE churned IS NOT NULL GROUP BY ALL),
         later AS (
             SELECT c.customer, c.period, any_value(c.touchpoint) AS touchpoint, bool_or(v.churned) AS s,
                    count(*) AS seen

@@ -59,6 +59,14 @@ def test_transitions_are_those_of_every_customer(walked, contacts):
     assert {k: int(v) for k, v in found["s"].items()} == dict(moves)
     assert {k: int(v) for k, v in found["n_customers"].items()} == {k: len(v) for k, v in people.items()}
     assert {k: int(v) for (k, _), v in found["m"].items()} == dict(size)
+    # anything at all after a contact, customer by customer
+    used = pd.DataFrame(rows)[lambda f: f["started_at"] <= last - gap]
+    after = pd.DataFrame(rows).groupby("customer_id")["started_at"].shift(-1).loc[used.index]
+    back = (after < used["started_at"] + gap).groupby(used["customer_id"]).agg(["sum", "size"])
+    s, m = back["sum"], back["size"]
+    every = walked.again.iloc[0]
+    by_hand = [s.sum(), (s**2).sum(), (s * m).sum(), (s > 0).sum(), m.sum(), (m**2).sum(), len(m)]
+    assert every[["s", "ss", "sm", "n_customers", "m", "mm", "clusters"]].astype(int).tolist() == by_hand
     shares = cluster_shares(walked.transitions).groupby(walked.transitions["touchpoint"])["estimate"].sum()
     assert shares.to_numpy() == pytest.approx(1)
 

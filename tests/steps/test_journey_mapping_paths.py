@@ -1,5 +1,8 @@
 """01: what customers do next, on what paths, and where journeys break – in tables and in words."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,8 +27,17 @@ def test_moves_of_a_stage_add_up_and_stand_in_order(walked, order):
     assert frame.groupby("touchpoint")["estimate"].sum().to_numpy() == pytest.approx(1)
     assert frame.groupby("touchpoint")["following"].last().eq(ENDS).all()
     assert ((frame["conf_low"] <= frame["estimate"]) & (frame["estimate"] <= frame["conf_high"])).all()
-    said = paths.transitions_sentence(frame, 90)
+    every = paths.again(walked)
+    ends = frame[frame["following"] == ENDS]
+    assert every["n"].iloc[0] == ends["n"].sum()
+    assert every["estimate"].iloc[0] == pytest.approx(1 - np.average(ends["estimate"], weights=ends["n"]))
+    assert every["conf_low"].iloc[0] < every["estimate"].iloc[0] < every["conf_high"].iloc[0]
+    said = paths.transitions_sentence(frame, every, 90)
     assert "within 90 days" in said
+    assert "within" not in paths.transitions_sentence(frame, every.iloc[:0], 90)
+    hidden = frame["following"] == ENDS
+    assert paths.gives_back(every, frame, hidden).tolist() == [True]
+    assert paths.gives_back(every, frame, ~hidden).tolist() == [False]
     assert "enquiry after onboarding" in said, "new customers ask: they are young in the simulated world"
 
 
@@ -34,9 +46,9 @@ def test_no_move_stands_out_when_order_is_shuffled(walked, order):
     moves = walked.transitions
     share = moves.groupby("following")["s"].sum() / moves["s"].sum()
     even = moves.assign(s=moves["m"] * moves["following"].map(share))
-    frame = paths.transitions(paths.CustomerPaths(even, walked.journeys, walked.breaks, ""), order)
+    frame = paths.transitions(replace(walked, transitions=even), order)
     assert not frame["more"].any()
-    said = paths.transitions_sentence(frame, 90)
+    said = paths.transitions_sentence(frame, paths.again(walked), 90)
     assert "is inconclusive: nothing is shown to follow more often" in said
     assert "hardly" not in said
 
@@ -114,7 +126,7 @@ def test_short_data_are_not_assessed(one_wave, order):
     for frame in (paths.transitions(short, order), paths.journeys(short), paths.breaks(short, order)):
         assert frame.empty
         assert not paths.speaks_of(frame, ["claim"]).any()
-    assert paths.transitions_sentence(paths.transitions(short, order), 90) == ""
+    assert paths.transitions_sentence(paths.transitions(short, order), paths.again(short), 90) == ""
     assert paths.journeys_sentence(paths.journeys(short)) == ""
     assert paths.breaks_sentence(paths.breaks(short, order)) == ""
     assert paths.measures_words(pd.DataFrame(), 14, 90, "satisfaction") == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,6 +63,24 @@ def transitions(found: CustomerPaths, order: Sequence[str]) -> pd.DataFrame:
     return every.merge(frame, how="left").fillna({"n_customers": 0, "more": False}).astype({"n_customers": int})[MOVE]
 
 
+def again(found: CustomerPaths) -> pd.DataFrame:
+    """Return how often anything follows a contact at all: one row with touchpoint, share with bounds, n, n_customers.
+
+    Customers who come back and those who do not both stand behind the share: ``n_customers`` are all of them.
+    """
+    if found.reason:
+        return pd.DataFrame(columns=["touchpoint", "estimate", "conf_low", "conf_high", "n", "n_customers"])
+    share = cluster_shares(found.again)
+    names = ["estimate", "conf_low", "conf_high", "n"]
+    return found.again[["touchpoint"]].join(share[names]).assign(n_customers=share["n_clusters"])
+
+
+def gives_back(overall: pd.DataFrame, moves: pd.DataFrame, is_hidden: pd.Series) -> pd.Series:
+    """Return, per row of :func:`again`, whether it has to be left out, because it would give a hidden end back."""
+    ends = is_hidden.to_numpy(dtype=bool) & (moves["following"] == ENDS).to_numpy(dtype=bool)
+    return pd.Series(bool(ends.any()), index=overall.index)
+
+
 def journeys(found: CustomerPaths) -> pd.DataFrame:
     """Return the commonest journeys: path, contacts (mean), share with bounds, n (journeys), n_customers."""
     if found.reason:
@@ -104,27 +123,31 @@ def speaks_of(frame: pd.DataFrame, hidden: Collection[str]) -> pd.Series:
     return named
 
 
-def transitions_sentence(shown: pd.DataFrame, gap_days: int) -> str:
-    """Say how often something follows, and which moves stand out. ``shown``: what the gate released of transitions."""
-    seen = shown.dropna(subset=["estimate"])
-    ends = seen[seen["following"] == ENDS]
-    if ends.empty:
+def transitions_sentence(shown: pd.DataFrame, overall: pd.DataFrame, gap_days: int) -> str:
+    """Say how often something follows, and which moves stand out.
+
+    Parameters
+    ----------
+    shown, overall : what the gate released of :func:`transitions` and of :func:`again`.
+    """
+    seen, overall = shown.dropna(subset=["estimate"]), overall.dropna(subset=["estimate"])
+    if seen.empty:
         return ""
-    contacts = ends["n"].sum()
-    alone = float((ends["estimate"] * ends["n"]).sum() / contacts)
-    said = (
-        f"**After {1 - alone:.0%} of {contacts:,.0f} contacts the same customer is in touch again within "
-        f"{gap_days} days.**"
-    )
+    said = ""
+    for every in overall.itertuples():
+        said = (
+            f"**After {_share(every)} of {every.n:,.0f} contacts the same customer is in touch again within "
+            f"{gap_days} days.** "
+        )
     moves = seen[seen["more"].astype(bool) & (seen["following"] != ENDS)].nlargest(3, "estimate")
     if moves.empty:
         return (
-            f"{said} Whether what comes next depends on what came before is inconclusive: nothing is shown to follow "
+            f"{said}Whether what comes next depends on what came before is inconclusive: nothing is shown to follow "
             "more often after one stage than after all stages together."
         )
     told = [f"{r.following} after {r.touchpoint} ({r.estimate:.0%}, {r.conf_low:.0%} to {r.conf_high:.0%})"
             for r in moves.itertuples()]  # fmt: skip
-    return f"{said} More often than after all stages together comes {in_words(told)}."
+    return f"{said}More often than after all stages together comes {in_words(told)}."
 
 
 def journeys_sentence(shown: pd.DataFrame) -> str:
@@ -139,7 +162,7 @@ def journeys_sentence(shown: pd.DataFrame) -> str:
     if len(longer) > 1 and longer.iloc[1].conf_high >= first.conf_low:
         said += f", closely followed by {longer.index[1]}, with {_share(longer.iloc[1])}"
     alone = f"{_share(seen.loc[ALONE])} of journeys are a single contact; " if ALONE in seen.index else ""
-    rest = f" All journeys that are not listed are {seen.loc[OTHERS, 'estimate']:.0%}." if OTHERS in seen.index else ""
+    rest = f" All journeys that are not listed are {_share(seen.loc[OTHERS])}." if OTHERS in seen.index else ""
     said = f"{alone}{said}"
     return f"**{said[0].upper()}{said[1:]}.**{rest}"
 
@@ -168,7 +191,7 @@ def breaks_sentence(shown: pd.DataFrame) -> str:
     return f"**Journeys break more often than elsewhere {in_words(told)}.**{rest}"
 
 
-def _share(row: pd.Series) -> str:
+def _share(row: Any) -> str:
     return f"{row.estimate:.1%} ({row.conf_low:.1%} to {row.conf_high:.1%})"
 
 
