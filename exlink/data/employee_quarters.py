@@ -47,15 +47,20 @@ def reasons_sentence(data: StudyData) -> str:
     return f"For {number} of those who left it is not recorded whether of their own accord; they do not count as such."
 
 
-def employee_quarters(data: StudyData) -> pd.DataFrame:
+def employee_quarters(data: StudyData, *, silent: bool = False) -> pd.DataFrame:
     """Return one row per employee and quarter at risk, with the latest EX said before the quarter began.
+
+    Parameters
+    ----------
+    silent : bool
+        Whether rows without a fresh answer stay, with nothing in the ``ex_`` columns.
 
     Returns
     -------
     DataFrame: employee_id, quarter ('2026Q3'), left (1 where the person left voluntarily during the quarter),
     let_go (1 where they left otherwise; NaN where the study does not tell the two apart), start and stop (days since
     the first quarter began: at risk from the quarter's first day to its last, or to the exit), role, tenure_years (at
-    the quarter's start), ``ex_…`` columns of the exposures; rows without a fresh answer are absent.
+    the quarter's start), ``ex_…`` columns of the exposures; rows without a fresh answer are absent unless ``silent``.
     ``attrs['answered']`` is the share of all person-quarters at risk that is left. Quarters are those that begin after
     the first answer and have ended with the period.
     """
@@ -86,9 +91,10 @@ def employee_quarters(data: StudyData) -> pd.DataFrame:
         allow_exact_matches=False,
         tolerance=pd.Timedelta(days=FRESH_DAYS),
     )
-    out = joined[joined["said_on"].notna()].drop(columns=["begins", "said_on"])
+    answered = joined["said_on"].notna()
+    out = joined[answered | silent].drop(columns=["begins", "said_on"])
     out = out.sort_values(["employee_id", "quarter"], ignore_index=True)
-    out.attrs = {"answered": len(out) / max(len(rows), 1)}
+    out.attrs = {"answered": float(answered.sum()) / max(len(rows), 1)}
     return out
 
 

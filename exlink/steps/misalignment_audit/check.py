@@ -43,7 +43,8 @@ class Check:
     @property
     def said(self) -> str:
         """The verdict line as a page shows it."""
-        return f"**{MEANING[self.verdict].capitalize()}.** {self.sentence}"
+        said = self.sentence.removeprefix("not assessed: ")
+        return f"**{MEANING[self.verdict].capitalize()}.** {said[:1].upper()}{said[1:]}"
 
     @property
     def reason(self) -> str:
