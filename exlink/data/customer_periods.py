@@ -68,7 +68,7 @@ def overall_after_contact(data: StudyData, kpi: str, max_rows: int = MAX_ROWS, l
     """
     share, keep = _sampled(data, "customer_relationship", max_rows)
     at = _number(period_months(data))
-    frame = data.query(f"""
+    frame = data.query_once(f"""
         WITH overall AS (
             SELECT customer_id, {at.format("responded_on")} AS period, arg_max({kpi}, responded_on) AS overall
             FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL),
@@ -96,7 +96,7 @@ def value_after_overall(data: StudyData, kpi: str, max_rows: int = MAX_ROWS) -> 
     at = _number(period_months(data))
     churned = "churned::INT" if data.has("customer_value", "churned") else "NULL::INT"
     margin = "margin" if data.has("customer_value", "margin") else "NULL::DOUBLE AS margin"
-    frame = data.query(f"""
+    frame = data.query_once(f"""
         WITH overall AS (
             SELECT customer_id, {at.format("responded_on")} AS period, arg_max({kpi}, responded_on) AS overall
             FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL)
@@ -165,6 +165,6 @@ def _number(months: int) -> str:
 
 def _sampled(data: StudyData, table: str, max_rows: int) -> tuple[float, str]:
     """Return the share of customers kept and the condition that keeps them."""
-    rows = int(data.query(f"SELECT count(*) AS n FROM {table} ORDER BY n")["n"].iloc[0])
+    rows = int(data.query_once(f"SELECT count(*) AS n FROM {table} ORDER BY n")["n"].iloc[0])
     share = min(1.0, max_rows / max(rows, 1))
     return share, "" if share == 1 else f"AND hash(customer_id) % 1000000 < {int(share * 1_000_000)}"
