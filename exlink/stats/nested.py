@@ -14,7 +14,8 @@ def nested_variances(n: Any, total: Any, sumsq: Any, group: Any) -> tuple[float,
     """Return the variance between units of a group, and of rows within a unit.
 
     ``y = group + u + e``: the nested analysis of variance for unequal numbers (Searle, Casella & McCulloch 1992,
-    section 5.7). Differences between groups are left out of both, whatever they are. An estimate below zero counts as zero.
+    section 5.7). Differences between groups are left out of both, whatever they are. An estimate below zero counts as
+    zero.
 
     Parameters
     ----------

@@ -130,7 +130,7 @@ def test_teams_that_differ_are_covered_and_nearer_the_truth_than_their_own_means
             inside.append(((at[f"{name}_low"] <= truth) & (truth <= at[f"{name}_high"])).mean())
         pulled.append(np.mean((at["ex"] - 3 - true) ** 2))
         raw.append(np.mean((at["ex_mean"] - 3 - true) ** 2))
-    # intervals of `partial_pool` hold 93 to 94 % of 20 values like these, by themselves; 320 here have an error of 1.5 %
+    # intervals of `partial_pool` by themselves hold 93 to 94 % of 20 such values; 320 here have an error of 1.5 %
     assert 0.89 < np.mean(inside) < 0.99
     assert np.mean(pulled) < 0.9 * np.mean(raw)
 
