@@ -6,11 +6,12 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.panel import column_label
+from exlink.errors import EstimationError
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.ordinal import nominal_effects
 from exlink.stats.quasi import IDENTITY, fit_quasi
 from exlink.stats.tidy import TIDY
-from exlink.steps.mixed_effects.outcome_rows import EASE, level_columns
+from exlink.steps.mixed_effects.outcome_rows import EASE, WorkRows, level_columns
 from exlink.steps.mixed_effects.outcomes import WorkFits
 
 
@@ -22,7 +23,7 @@ def effort_models(data: StudyData, work: WorkFits) -> pd.DataFrame | str:
     DataFrame, one row per aspect: aspect, top, top_low, top_high (percentage points of the two highest answers),
     bottom… (of the two lowest), linear… (points of the scale, least squares), steps_p (whether the slope is the same at
     every step of the scale, adjusted for the number of aspects), same (no step differs after adjustment), n, n_units.
-    A string says why it is not assessed.
+    Where a step was taken too rarely to be judged alone, steps_p is NaN. A string says why nothing is assessed.
     """
     rows = work.rows
     if missing := data.missing("cx_responses.ease"):
@@ -31,7 +32,7 @@ def effort_models(data: StudyData, work: WorkFits) -> pd.DataFrame | str:
         return "not assessed: answers to ease cannot carry a model of ordered answers"
     fit = work.effort
     linear = fit_quasi(rows.cells, f"sum_{EASE}", f"n_{EASE}", IDENTITY).table
-    steps = nominal_effects(rows.cells, level_columns(rows), rows.within)
+    steps = _steps(rows)
     out = pd.DataFrame({"term": [t for t in rows.within if t in set(fit.table["term"])]})
     for name, table, times in (("top", fit.top, 100.0), ("bottom", fit.bottom, 100.0), ("linear", linear, 1.0)):
         part = table.set_index("term").loc[out["term"], TIDY[1:]]
@@ -42,3 +43,11 @@ def effort_models(data: StudyData, work: WorkFits) -> pd.DataFrame | str:
     out["aspect"] = [column_label(data, t.removesuffix("_within")) for t in out["term"]]
     first = fit.table.iloc[0]
     return out.assign(same=~(out["steps_p"] < 0.05), n=int(first["n"]), n_units=int(first["n_units"]))
+
+
+def _steps(rows: WorkRows) -> pd.DataFrame:
+    """Return whether slopes differ between the steps of the scale; no row where a step carries no model of its own."""
+    try:
+        return nominal_effects(rows.cells, level_columns(rows), rows.within)
+    except EstimationError:
+        return pd.DataFrame({"term": pd.Series(dtype=str), "p_value": pd.Series(dtype=float)})

@@ -111,6 +111,9 @@ def effort_sentence(found: pd.DataFrame | str) -> str:
         if same.all()
         else f"The straight line differs on {in_words(list(found.loc[~same, 'aspect']))}."
     )
+    if found["steps_p"].isna().all():
+        rare = "Too few chose some steps to tell whether one slope does for all."
+        return f"**As ordered answers or as numbers?** {line} {rare}"
     apart = found[~found["same"]]
     odds = (
         "One slope does for all steps of the scale (*proportional odds* are not rejected for any aspect)."

@@ -124,7 +124,10 @@ def _fit(rows: WorkRows, outcome: Outcome) -> tuple[QuasiFit | OrdinalFit, pd.Da
     if outcome.kind == "ordinal":
         if not rows.levels:
             raise EstimationError("ease: answers are not a few whole steps")
-        fit = fit_ordinal(rows.cells, level_columns(rows), rows.levels)
+        columns = level_columns(rows)
+        easy = float(rows.cells.values[columns[-2:]].to_numpy().sum())
+        _enough(rows, easy, float(rows.cells.values[columns[:-2]].to_numpy().sum()), "such answers")
+        fit = fit_ordinal(rows.cells, columns, rows.levels)
         return fit, _beside(fit.top, fit.table, 100.0)
     column = "log_handle" if outcome.kind == "log" else outcome.column
     if outcome.kind == "hazard":

@@ -51,14 +51,15 @@ def struggle_effects(data: StudyData) -> tuple[pd.DataFrame, list[str]]:
             try:
                 table = predetermined_slopes(frame, outcome, x, data.unit, "turn").table.iloc[:1]
             except EstimationError as error:
-                lines.append(f"not assessed: {measure} and {outcome} one wave later: {_plain(error)}")
+                reason = _plain(error).replace(f"values of {data.unit}", data.people).replace("rows", "pairs of waves")
+                lines.append(f"not assessed: what follows one wave later: {reason}")
                 continue
             parts.append(table.assign(measure=measure, outcome=outcome, then=SAID[outcome]))
     if not parts:
-        return pd.DataFrame(columns=COLUMNS), lines
+        return pd.DataFrame(columns=COLUMNS), list(dict.fromkeys(lines))
     found = judged(pd.concat(parts, ignore_index=True))
     found["mde"] = minimum_detectable(found["std_error"].to_numpy(dtype=float))
-    return found.assign(planted=_planted(data, found))[COLUMNS], lines
+    return found.assign(planted=_planted(data, found))[COLUMNS], list(dict.fromkeys(lines))
 
 
 def struggle_words(found: pd.DataFrame, data: StudyData) -> pd.DataFrame:
