@@ -21,7 +21,8 @@ from exlink.stats.absorb import refuse_collinear
 from exlink.stats.logit import expit
 from exlink.stats.tidy import check_level, need_columns, tidy_frame
 
-MAX_STEPS = 200
+MAX_STEPS = 100
+HALVINGS = 30
 FAR = 5.0  # the longest step, in standardised columns
 TIGHT = 1e-10  # of the score per row, at which a search ends
 ROUNDING = 1e-12  # of the likelihood: near the top a step climbs by less
@@ -125,21 +126,18 @@ def _penalised(design: np.ndarray, y: np.ndarray, coef: np.ndarray) -> float:
 def _climb(design: np.ndarray, y: np.ndarray, start: np.ndarray, free: Sequence[int], what: str) -> np.ndarray:
     """Return the coefficients that maximise the penalised likelihood over ``free``; the others stay where they start.
 
-    The modified score is ``X'(y − p + h(½ − p))`` with h the leverages; steps are Fisher's, halved until they climb.
+    Newton's steps, halved until they climb.
     """
     coef, free = start.copy(), list(free)
     height = _penalised(design, y, coef)
     for _ in range(MAX_STEPS):
-        p = expit(design @ coef)
-        weight = p * (1 - p)
-        information = design.T @ (design * weight[:, None])
-        leverage = weight * np.einsum("ij,ji->i", design, linalg.solve(information, design.T, assume_a="pos"))
-        score = (design.T @ (y - p + leverage * (0.5 - p)))[free]
+        score, bend = _derivatives(design, y, coef)
+        score, bend = score[free], bend[np.ix_(free, free)]
         if np.abs(score).max(initial=0) < TIGHT * len(y):
             return coef
-        step = linalg.solve(information[np.ix_(free, free)], score, assume_a="pos")
+        step = linalg.solve(bend, score, assume_a="pos")
         step *= min(1.0, FAR / max(np.abs(step).max(), 1e-12))
-        for _ in range(30):
+        for _ in range(HALVINGS):
             tried = coef.copy()
             tried[free] += step
             if (reached := _penalised(design, y, tried)) >= height - ROUNDING * (1 + abs(height)):
@@ -147,6 +145,27 @@ def _climb(design: np.ndarray, y: np.ndarray, start: np.ndarray, free: Sequence[
             step = step / 2
         coef, height = tried, reached
     raise EstimationError(f"{what}: the search for the penalised estimate did not settle in {MAX_STEPS} steps.")
+
+
+def _derivatives(design: np.ndarray, y: np.ndarray, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the modified score (k,), and minus the second derivative (k, k), of the penalised likelihood.
+
+    With weights w = p(1 − p), leverages h = w·q and q = x'I⁻¹x, the score is ``X'(y − p + h(½ − p))``, and the second
+    derivative ``−I + ½ X'diag(q w″)X − ½ tr(I⁻¹ Iⱼ I⁻¹ Iₖ)``. Where the latter is not negative definite, far from the
+    top, minus the information takes its place.
+    """
+    p = expit(design @ coef)
+    weight = p * (1 - p)
+    information = _information(design, p)
+    inverse = linalg.inv(information)
+    turned = design @ inverse
+    q = (turned * design).sum(axis=1)
+    score = design.T @ (y - p + weight * q * (0.5 - p))
+    slope = weight * (1 - 2 * p)
+    single = np.stack([design.T @ (turned * (slope * column)[:, None]) for column in design.T])  # Iⱼ I⁻¹
+    bend = information - 0.5 * design.T @ (design * (q * weight * (1 - 6 * weight))[:, None])
+    bend += 0.5 * np.einsum("jab,kba->jk", single, single)
+    return score, bend if np.linalg.eigvalsh(bend)[0] > 0 else information
 
 
 def _profile(
@@ -172,5 +191,5 @@ def _profile(
             if reach > 1e4:
                 raise EstimationError(f"{what}: the profile of a coefficient has no end.")
         far = coef[at] + way * reach
-        ends.append(optimize.brentq(lambda v: fall(v) - limit, near, far, xtol=1e-7, rtol=1e-8))
+        ends.append(optimize.brentq(lambda v: fall(v) - limit, near, far, xtol=1e-6, rtol=1e-7))
     return ends[0], ends[1], p_value

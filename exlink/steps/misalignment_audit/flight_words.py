@@ -115,8 +115,11 @@ def groups_sentence(teams: pd.DataFrame, bands: pd.DataFrame, min_group: int) ->
     shown, known = teams[teams["n_people"] >= min_group], bands[bands["n_people"] >= min_group]
     parts = []
     if len(shown) > 1:
-        parts.append(f"Of {len(shown)} teams with at least {min_group} people the predicted share that leaves "
-                     f"within a quarter runs from {shown['estimate'].min():.1f}% to {shown['estimate'].max():.1f}%.")  # fmt: skip
+        low, high = shown["estimate"].min(), shown["estimate"].max()
+        parts.append(
+            f"Of {len(shown)} teams with at least {min_group} people the predicted share that leaves within a quarter "
+            f"runs from {low:.1f}% to {high:.1f}%."
+        )
     if len(known) > 1:
         ends = known.sort_values("estimate", kind="stable")
         parts.append(f"By years of service it is highest with {ends['group'].iloc[-1]} and lowest with "
