@@ -111,18 +111,20 @@ def test_no_contact_counts_on_the_wrong_side_of_an_answer():
 
 def test_cells_are_what_counting_by_hand_gives(sample):
     cells = between_answers(sample, ["satisfaction"])
-    one = cells[cells["n_before_satisfaction"] > 3].iloc[5]
     exposures = sample.exposures()
-    own = exposures[exposures["employee_id"] == one["employee_id"]].reset_index(drop=True)
-    at = own.index[own["wave"] == one["wave"]][0]
-    contacts = sample.query(
-        f"SELECT started_at, satisfaction FROM interactions WHERE employee_id = '{one['employee_id']}' "
-        "AND satisfaction IS NOT NULL ORDER BY ALL"
-    )
-    answered = own["responded_on"][at]
-    since = max(answered - pd.Timedelta(days=91), own["responded_on"][at - 1] + pd.Timedelta(days=14))
-    before = contacts[(contacts["started_at"] >= since) & (contacts["started_at"] < answered)]["satisfaction"]
-    assert (len(before), before.mean()) == (one["n_before_satisfaction"], pytest.approx(one["before_satisfaction"]))
+    for person in cells["employee_id"].unique()[:6]:
+        own = exposures[exposures["employee_id"] == person].reset_index(drop=True)
+        contacts = sample.query(
+            f"SELECT started_at, satisfaction FROM interactions WHERE employee_id = '{person}' "
+            "AND satisfaction IS NOT NULL ORDER BY ALL"
+        )
+        for at in range(1, len(own)):
+            answered = own["responded_on"][at]
+            since = max(answered - pd.Timedelta(days=91), own["responded_on"][at - 1] + pd.Timedelta(days=14))
+            before = contacts[(contacts["started_at"] >= since) & (contacts["started_at"] < answered)]["satisfaction"]
+            cell = cells[(cells["employee_id"] == person) & (cells["wave"] == own["wave"][at])].iloc[0]
+            assert len(before) == cell["n_before_satisfaction"]
+            assert len(before) == 0 or before.mean() == pytest.approx(cell["before_satisfaction"])
 
 
 def test_the_index_does_not_move_when_an_aspect_is_left_out(sample, monkeypatch):
