@@ -11,16 +11,16 @@ from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
 from exlink.stats.lmm import LmmFit
-from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.residuals import binned_residuals, detrended_quantiles
-from exlink.stats.tidy import t_tail
+from exlink.stats.within_between import within_slope
 from exlink.steps.mixed_effects.models import Fits
 from exlink.steps.mixed_effects.rows import CUSTOMER, Design
 
 BINS, PER_BIN = 20, 50  # bins at most, and answers that a bin's average needs
 ROOM = 2  # people in a bin beyond the smallest group that may be shown
 FEWEST_BINS = 5  # of a distribution; fewer show no shape
-CURVED = 0.1  # of the residuals' SD: an average this far off in a bin bends the straight line
+END = 2  # SDs of what is expected from its middle: where a bend is told
+CURVED = 0.1  # of the residuals' SD: a straight line that is farther off at the ends is called bent
 UNEVEN = 1.5  # times: how much more residuals spread at one end than at the other before it is told
 FAR, INSIDE = 0.25, 2.5  # SDs: how far a quantile inside ±2.5 may lie from the normal one before it is told
 FEW_STEPS = 11  # answers on a scale of 0 to 10 at most: heaped, whatever the model
@@ -39,6 +39,8 @@ class Diagnostics:
     quantiles : DataFrame    whose (the units, 'customers', 'single contacts'), expected (normal quantile, SDs),
                              difference (observed less expected, SDs), low, high, n_people (behind the bin)
     sigma : float            standard deviation of all residuals, points
+    bend : tuple             points by which answers two SD from the middle of what is expected lie off the straight
+                             line, compared within units, and its 95 % interval
     steps : int              how many different answers there are
     answers : int            answers looked at
     reason : str             why nothing is assessed, or ``""``
@@ -47,6 +49,7 @@ class Diagnostics:
     residuals: pd.DataFrame
     quantiles: pd.DataFrame
     sigma: float
+    bend: tuple[float, float, float]
     steps: int
     answers: int
     reason: str
@@ -59,7 +62,7 @@ def diagnostics(data: StudyData, given: Design, outcome: str, fits: Fits) -> Dia
     people they would, because modes are shrunken. Quantiles are of residuals around both parts, and of modes divided by
     the SD that they have under the model. Where there are very many answers, a fixed sample of them is looked at.
     """
-    none = (pd.DataFrame(columns=RESIDUALS), pd.DataFrame(columns=QUANTILES), np.nan, 0, 0)
+    none = (pd.DataFrame(columns=RESIDUALS), pd.DataFrame(columns=QUANTILES), np.nan, (np.nan,) * 3, 0, 0)
     if outcome not in fits.kept:
         return Diagnostics(*none, f"not assessed: no model of {outcome}")
     if given.weights:
@@ -77,36 +80,36 @@ def diagnostics(data: StudyData, given: Design, outcome: str, fits: Fits) -> Dia
         return Diagnostics(*none, f"not assessed: what models leave over shows its shape from {needs}")
     try:
         found = binned_residuals(fixed, around, rows[given.unit], bins)
+        bend = _bend(fixed, around, rows[given.unit])
         parts = [_quantiles(left / left.std(), CONTACTS, rows[given.unit].nunique(), smallest)]
     except EstimationError as error:
         return Diagnostics(*none, f"not assessed: {error}")
     for group, words in ((given.unit, data.people), (CUSTOMER, "customers")):
         if group in modes:
             parts.append(_quantiles(_standardised(fit, group, modes[group]), words, None, smallest))
-    return Diagnostics(
-        _long(found),
-        pd.concat(parts, ignore_index=True),
-        float(around.std()),
-        int(rows[outcome].nunique()),
-        len(rows),
-        "",
-    )
+    steps, spread = int(rows[outcome].nunique()), float(around.std())
+    return Diagnostics(_long(found), pd.concat(parts, ignore_index=True), spread, bend, steps, len(rows), "")
 
 
 def diagnostics_sentence(found: Diagnostics, outcome: str, people: str) -> str:
     """Return what the model gets wrong, and whether that touches the intervals of the effects."""
     if found.reason:
         return found.reason
-    average = found.residuals[found.residuals["measure"] == "average"]
     spread = found.residuals[found.residuals["measure"] == "spread"].sort_values("fitted")
-    chance = 2 * t_tail(average["value"].abs() / ((average["high"] - average["low"]) / (2 * 1.96)), np.inf)
-    sure = benjamini_hochberg(chance) < 0.05
-    off = average[sure & (average["value"].abs() > CURVED * found.sigma)]
+    off, low, high = found.bend
+    slight = CURVED * found.sigma
+    bends = (low > 0 or high < 0) and abs(off) > slight
     first, last = spread["value"].head(3).mean(), spread["value"].tail(3).mean()
+    shape = (
+        "the line bends, and effects are averages over the bend."
+        if bends
+        else "a straight line will do."
+        if max(abs(low), abs(high)) < 2 * slight
+        else "no bend is shown, and one of that size cannot be excluded."
+    )
     said = [
-        f"On average the model is off by {average['value'].abs().max():.2f} points at most, where residuals spread by "
-        f"{found.sigma:.2f}: "
-        + ("a straight line will do." if off.empty else "the line bends, and effects are averages over the bend.")
+        f"Far from the middle of what is expected (two standard deviations) the straight line is off by {signed(off)} "
+        f"points ({signed(low)} to {signed(high)}), where residuals spread by {found.sigma:.2f}: {shape}"
     ]
     if max(first, last) > UNEVEN * min(first, last):
         said.append(
@@ -126,7 +129,7 @@ def diagnostics_sentence(found: Diagnostics, outcome: str, people: str) -> str:
         )
     elif whose:
         said.append(f"What {in_words(whose)} differ in is normal as far as can be told.")
-    head = "**Nothing here invalidates the intervals of the effects.**" if off.empty else (
+    head = "**Nothing here invalidates the intervals of the effects.**" if not bends else (
         "**The intervals hold for the average effect, not for its shape.**"
     )  # fmt: skip
     return " ".join([head, *said])
@@ -153,6 +156,14 @@ def quantiles_words(found: Diagnostics) -> str:
         f"{name}: off by {signed(part['difference'].min())} to {signed(part['difference'].max())} standard deviations."
         for name, part in found.quantiles.groupby("whose", sort=False)
     )
+
+
+def _bend(fitted: np.ndarray, residuals: np.ndarray, unit: pd.Series) -> tuple[float, float, float]:
+    """Return how far residuals two SD of fitted values from the middle are off, within units (Ramsey's RESET, 1969)."""
+    z = (fitted - fitted.mean()) / fitted.std()
+    cells = pd.DataFrame({"n_r": 1, "sum_r": residuals, "straight": z, "square": z**2, "unit": unit.to_numpy()})
+    row = within_slope(cells, "r", ["straight", "square"], "unit").table.set_index("term").loc["square"]
+    return tuple(float(END**2 * row[c]) for c in ("estimate", "conf_low", "conf_high"))
 
 
 def _far(quantiles: pd.DataFrame, whose: str) -> bool:

@@ -16,6 +16,7 @@ from exlink.steps.mixed_effects.models import Fits, formula_of
 from exlink.steps.mixed_effects.rows import CUSTOMER, TEAM, Design
 from exlink.steps.mixed_effects.variances import CONTACT, PLANTED
 
+NONE = 1e-6  # share of the variance: a bound below it is zero, found by a search
 COLUMNS = ["outcome", "component", "variance", "share", "share_low", "share_high", "method", "accounted", "n",
            "n_units", "n_teams", "message", "planted"]  # fmt: skip
 
@@ -75,7 +76,7 @@ def team_variances(data: StudyData, given: Design, outcome: str, fit: LmmFit | s
     for group, component in names.items():
         if group in found.index:
             part = found.loc[group]
-            gone = 1 - float(after[group]) / part["variance"] if part["share_low"] > 0 else np.nan
+            gone = 1 - float(after[group]) / part["variance"] if part["share_low"] > NONE else np.nan
             rows.append({**about, "component": component, "accounted": gone,
                          **part[["variance", "share", "share_low", "share_high", "method"]]})  # fmt: skip
     out = pd.DataFrame(rows, columns=COLUMNS)
@@ -97,7 +98,7 @@ def team_sentence(parts: pd.DataFrame, fit: LmmFit | str, people: str) -> str:
     told = (
         f"**{_share(team)} of the variance of {team['outcome']} belongs to {team['n_teams']:,} teams**, whoever of "
         f"their {people} serves"
-        if team["share_low"] > 0
+        if team["share_low"] > NONE
         else f"**That teams differ beyond the {people} in them cannot be told from chance**: {_share(team)} of the "
         f"variance of {team['outcome']} lies between {team['n_teams']:,} teams"
     )
