@@ -221,6 +221,17 @@ def test_where_reasons_are_not_recorded_one_way_is_left():
     assert "employees.left_voluntarily" in part.note
 
 
+def test_who_left_for_unknown_reasons_was_not_let_go(sample):
+    data = rewritten(
+        employees="SELECT * REPLACE (CASE WHEN left_voluntarily THEN true END AS left_voluntarily) FROM was_employees"
+    )
+    before, after = employee_quarters(sample), employee_quarters(data)
+    assert before["let_go"].sum() > 0
+    assert after["let_go"].sum() == 0
+    assert after["left"].sum() == before["left"].sum()
+    np.testing.assert_allclose(after["stop"], before["stop"])  # their time at risk ends all the same
+
+
 def test_a_leaver_at_21_percent_by_a_switch(sample, rolled):
     fixed = step.roll_up(sample, replacement_basis="boushey_glynn", reps=50, seed=1)
     assert np.ptp(fixed.replacement) == 0
