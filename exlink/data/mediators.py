@@ -23,9 +23,10 @@ MOSTLY = 0.8  # share of answered contacts for which a mediator must be known; r
 
 
 def known_mediators(data: StudyData, outcome: str) -> tuple[list[str], list[str]]:
-    """Return the mediators that are known for most answered contacts, and a line for each that is not."""
+    """Return the mediators that are known for most answered contacts, and lines on those that are not."""
     there = [c for c in COURSE if data.has("interactions", c)]
-    lines = [f"not assessed: needs `interactions.{c}`" for c in COURSE if c not in there]
+    absent = data.missing(*(f"interactions.{c}" for c in COURSE))
+    lines = [absent] if absent else []
     if not there:
         return [], lines
     counts = ", ".join(f"count({COURSE[c]}) AS {c}" for c in there)

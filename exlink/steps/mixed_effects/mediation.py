@@ -73,7 +73,7 @@ def mediation_paths(
         return _nothing(reason, [])
     mediators, lines = known_mediators(data, outcome)
     if not mediators:
-        return _nothing("not assessed: what happens in contacts is not recorded", lines)
+        return _nothing(lines[0], [])
     wanted = [c for c in circumstances if c not in MEDIATORS]
     try:
         fit = _fit(data, outcome, mediators, wanted)

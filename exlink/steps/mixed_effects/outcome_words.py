@@ -24,8 +24,7 @@ def work_sentence(work: WorkFits, people: str) -> str:
     top = [a for a in leads.index if leads[a] == leads.max()] if len(leads) else []
     first = (
         f"**{in_words(top)[:1].upper()}{in_words(top)[1:]}, when better than usual for the same {people}, "
-        f"{'go' if len(top) > 1 else 'goes'} with a clear change in {leads.max()} of "
-        f"{within['outcome'].nunique()} outcomes of contacts.**"
+        f"{'go' if len(top) > 1 else 'goes'} with a clear change in {_of_all(leads.max(), within)}.**"
         if top
         else f"**No aspect clearly goes with an outcome of contacts within the same {people}.**"
     )
@@ -33,6 +32,13 @@ def work_sentence(work: WorkFits, people: str) -> str:
     sampled = f" {_sampled(work)}" if work.rows is not None and work.rows.share < 1 else ""
     listed = "\n".join(f"- {line}" for line in lines)
     return f"{first}{sampled} Per point of an aspect, with 95 % intervals (pp: percentage points):\n\n{listed}"
+
+
+def _of_all(clear: int, within: pd.DataFrame) -> str:
+    outcomes = within["outcome"].nunique()
+    return (
+        "the one outcome of contacts that is known" if outcomes == 1 else f"{clear} of {outcomes} outcomes of contacts"
+    )
 
 
 def _sampled(work: WorkFits) -> str:

@@ -90,8 +90,10 @@ def fit_work(data: StudyData, circumstances: Sequence[str], reason: str = "") ->
     if data.has("interactions", "weight"):
         line = "not assessed: rows of `interactions` stand for several customers (`weight`), not for single contacts"
         return WorkFits(_judged(data, []), {}, None, [line], None)
-    lines = {o.column: data.missing(*NEEDS.get(o.column, (f"interactions.{o.column}",))) for o in OUTCOMES}
-    failures = list(dict.fromkeys(line for line in lines.values() if line))
+    needs = {o.column: NEEDS.get(o.column, (f"interactions.{o.column}",)) for o in OUTCOMES}
+    lines = {column: data.missing(*of) for column, of in needs.items()}
+    absent = data.missing(*dict.fromkeys(need for of in needs.values() for need in of))
+    failures = [absent] if absent else []
     if all(lines.values()):
         return WorkFits(_judged(data, []), {}, None, failures, None)
     rows = work_rows(data, circumstances)
