@@ -44,7 +44,8 @@ def reliability(data: StudyData, found: pd.DataFrame, *, needed: float) -> pd.Da
     Returns
     -------
     DataFrame: outcome, icc, icc_low, icc_high, answers_quarter, answers_study (medians), reliability_quarter (with
-    bounds ``_low`` ``_high``), reliability_study, needed_70, needed_80, quarters_80, verdict, n_units.
+    bounds ``_low`` ``_high``; missing only where a share of zero has none), reliability_study, needed_70, needed_80,
+    quarters_80, verdict, n_units.
     """
     counts = answers_per_unit(data)
     rows = []

@@ -28,7 +28,8 @@ def shares(data: StudyData, *, max_rows: int = 60_000) -> pd.DataFrame | str:
     -------
     DataFrame: outcome, source (words), term (column, or 'residual'), estimate (share) with conf_low, conf_high, n,
     variance (squared points), levels, n_units, message (lme4's words), planted (simulated data, else NaN);
-    ``attrs['share']`` says what part of the answers was used. A share found to be zero may be without an interval.
+    ``attrs['share']`` says what part of the answers was used. Every share has an interval but one found to be zero
+    where the model is too large for the profile likelihood (:mod:`exlink.stats.lmm.variance_intervals`).
     A string says why nothing can be assessed.
     """
     if data.has("interactions", "weight"):
