@@ -173,6 +173,7 @@ def test_without_margin_or_leaving_the_rest_is_told():
 def test_both_ways_by_both_readings(many):
     """Planted: −.8 log odds of leaving per point at equal escalations, and nothing for who is let go."""
     part = step.exit_hazards(many)
+    assert isinstance(part.table.index, pd.RangeIndex), "the gate takes no index of its own"
     found = part.table.set_index(["way", "reading"])
     own, other = (found.loc[way] for way in ("of their own accord", "for other reasons"))
     assert (own["verdict"] == "lower").all()

@@ -144,7 +144,8 @@ def _exit_hazards(data: StudyData) -> Part:
     table = pd.concat(rows, ignore_index=True).rename(columns={"n_units": "n_people"})
     inside = (table["conf_low"] <= table["planted"]) & (table["planted"] <= table["conf_high"])
     table = table.assign(covered=inside.where(table["planted"].notna()).astype(object))
-    return Part((), pd.concat([judged(part) for _, part in table.groupby("reading", sort=False)]).sort_index(), note)
+    table = pd.concat([judged(part) for _, part in table.groupby("reading", sort=False)]).sort_index(ignore_index=True)
+    return Part((), table, note)
 
 
 def _two_readings(frame: pd.DataFrame, event: str, truth: float | None) -> pd.DataFrame:
