@@ -120,8 +120,8 @@ def fit_quasi(
     Notes
     -----
     Simulated with nine covariates split within and between, circumstances, and levels that units keep (SD .3): 95 %
-    intervals of within slopes hold a truth of zero in 91 % (logit) and 94 % (rates) of fits with 40 units of three periods, in
-    94 to 96 % with 100 units or more, or with eight periods.
+    intervals of within slopes hold a truth of zero in 91 % (logit) and 94 % (rates) of fits with 40 units of three
+    periods, in 94 to 96 % with 100 units or more, or with eight periods.
 
     Raises
     ------
