@@ -10,6 +10,7 @@ from exlink.data.dataset import open_data
 from exlink.data.study import load_study
 from exlink.steps import business_rollup as step
 from exlink.steps.business_rollup import scenario_words, voi, voi_words
+from exlink.steps.business_rollup.chain import planted_money
 from exlink.steps.business_rollup.links import EXITS, OVERALL, REVENUE, STAY
 from exlink.steps.business_rollup.scenarios import benefit
 
@@ -250,3 +251,12 @@ def test_a_sure_decision_leaves_nothing_to_measure(rolled, sample):
     assert (found.links["worth"] == 0).all()
     assert "Nothing more need be measured" in voi_words.voi_sentence(found, euros)
     assert not found.pays
+
+
+def test_the_planted_benefit_through_customers_lies_in_the_range(rolled, sample):
+    """Without replacement costs all of a lever's benefit comes through customers, where the truth is known."""
+    only = replace(rolled, replacement=np.full(REPS, np.nan))
+    table = step.scenarios(only, step.group(sample), points=0.3, cost=10_000, wait_cut=0).set_index("aspect")
+    for aspect in ("tools", "knowledge", "empowerment"):
+        truth = rolled.margin_share * sum(planted_money(rolled, aspect, 0.3).values())
+        assert table.at[aspect, "benefit_low"] < truth < table.at[aspect, "benefit_high"], aspect
