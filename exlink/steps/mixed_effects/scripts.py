@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.dataset import StudyData
-from exlink.data.panel import MIN_UNITS
+from exlink.data.panel import DRAWS, MIN_UNITS
 from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
 from exlink.stats.lmm import LmmFit, fit_lmm
@@ -58,7 +58,7 @@ def scripts(data: StudyData, given: Design, fits: Fits, *, reml: bool) -> Script
 
     Adherence is split into the unit's usual level and the contact's deviation from it; the latter, complexity and their
     product stand beside all terms of EX and the other circumstances. Units have effects of their own; customers do
-    not, which costs precision only, and errors are clustered by unit.
+    not, which costs precision only, and errors are clustered by unit. Of very many answers it is a fixed sample.
     """
     reason = data.missing("interactions.script_adherence", "interactions.complexity")
     if reason or data.has("interactions", "weight"):
@@ -137,13 +137,14 @@ def scripts_words(found: Scripts) -> str:
     )
 
 
-def _rows(data: StudyData, given: Design) -> tuple[Any, dict[float, str], float]:
+def _rows(data: StudyData, given: Design) -> tuple[pd.DataFrame, dict[float, str], float]:
     """Return the answers with the terms of script and complexity, levels of complexity and their words, its mean."""
-    known = given.rows.filter(~nw.col(SCRIPT).is_null() & ~nw.col(COMPLEXITY).is_null())
+    bound = DRAWS if given.answers <= SAMPLE else int(SAMPLE / given.answers * DRAWS)
+    known = given.rows.filter((nw.col("draw") < bound) & ~nw.col(SCRIPT).is_null() & ~nw.col(COMPLEXITY).is_null())
     counts = known.group_by(COMPLEXITY).agg(nw.len().alias("n")).sort(COMPLEXITY).collect().to_pandas()
     values, n = counts[COMPLEXITY].to_numpy(dtype=float), counts["n"].to_numpy(dtype=float)
     if not len(values):
-        return known, {}, np.nan
+        return pd.DataFrame(), {}, np.nan
     centre, reached = float(np.average(values, weights=n)), np.cumsum(n) / n.sum()
     levels: dict[float, str] = {}
     for word, q in LEVELS:
@@ -157,9 +158,7 @@ def _rows(data: StudyData, given: Design) -> tuple[Any, dict[float, str], float]
         own.alias(OWN), (nw.col("usual") - middle).alias(USUAL), how.alias(COMPLEX),
         (own * how).alias(OWN_BY), ((nw.col("usual") - middle) * how).alias(USUAL_BY),
     )  # fmt: skip
-    if given.answers <= SAMPLE:  # in memory a fit of this size is quicker
-        return rows.sort("interaction_id").collect().to_pandas(), levels, centre
-    return rows, levels, centre
+    return rows.sort("interaction_id").collect().to_pandas(), levels, centre
 
 
 def _slopes(fit: LmmFit, y: str, levels: dict[float, str], centre: float, given: Design) -> pd.DataFrame:

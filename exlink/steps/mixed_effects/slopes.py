@@ -19,7 +19,7 @@ from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.steps.mixed_effects.models import MIXED, Fits, formula_of, strongest
 from exlink.steps.mixed_effects.rows import Design
 
-MANY = 1_500  # units; with more, intercepts and slopes beside customers need a dense matrix beyond a laptop's patience
+MANY = 500  # units; with more, what is asked beside the main models leaves customers out: their matrix is dense
 MAIN = 3  # aspects that are looked at closely
 COLUMNS = ["aspect", "term", "estimate", "std_error", "conf_low", "conf_high", "sd", "low", "high", "p_value", "n",
            "n_units", "crossed", "message"]  # fmt: skip

@@ -14,6 +14,7 @@ from exlink.stats.lmm import LmmFit, fit_lmm
 from exlink.stats.lmm.variance_intervals import variance_intervals
 from exlink.steps.mixed_effects.models import Fits, formula_of
 from exlink.steps.mixed_effects.rows import CUSTOMER, TEAM, Design
+from exlink.steps.mixed_effects.slopes import MANY
 from exlink.steps.mixed_effects.variances import CONTACT, PLANTED
 
 NONE = 1e-6  # share of the variance: a bound below it is zero, found by a search
@@ -36,14 +37,17 @@ def team_reason(data: StudyData, given: Design) -> str:
 
 
 def with_team(data: StudyData, given: Design, outcome: str, fits: Fits, *, reml: bool) -> LmmFit | str:
-    """Return the model of one outcome with EX and with teams, at the time of the contact, as a third factor.
+    """Return the model of one outcome with EX and with teams, at the time of the contact, as a further factor.
 
-    A string says why there is none.
+    With very many units customers have no effect of their own. A string says why there is no model.
     """
     reason = team_reason(data, given)
     if reason or outcome not in fits.mixed:
         return reason or f"not assessed: no model of {outcome}"
-    formula, random = formula_of(outcome, fits.mixed[outcome].terms), {**given.random, TEAM: "1"}
+    plain = fits.mixed[outcome]
+    formula, random = formula_of(outcome, plain.terms), {**given.random, TEAM: "1"}
+    if plain.n_units > MANY:
+        random.pop(CUSTOMER, None)
     try:
         return fit_lmm(formula, given.source(outcome), random, reml=reml, weights=given.weights)
     except EstimationError as error:
@@ -102,7 +106,8 @@ def team_sentence(parts: pd.DataFrame, fit: LmmFit | str, people: str) -> str:
         else f"**That teams differ beyond the {people} in them cannot be told from chance**: {_share(team)} of the "
         f"variance of {team['outcome']} lies between {team['n_teams']:,} teams"
     )
-    return f"{told}, and {_share(own)} to the {people} inside a team.{warned}"
+    alone = "" if "customer" in by.index else " Customers have no level of their own here."
+    return f"{told}, and {_share(own)} to the {people} inside a team.{alone}{warned}"
 
 
 def _share(part: pd.Series) -> str:
