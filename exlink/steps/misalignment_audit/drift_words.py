@@ -34,8 +34,8 @@ def drift_check(found: Drift | str, *, sure: float, harmless: float, matters: fl
         FAIL: f"In {n} {out_of} customers' {found.kpi} rises while the engagement of the same employees falls, {rule}",
         WATCH: f"In no team is it certain, but in at least one {out_of} it is more likely than not ({likely:.0%}) that "
                f"customers' {found.kpi} rises while engagement falls, by {matters:g}% of the scale a year or more",
-        PASS: f"In none {out_of} does customers' {found.kpi} rise while engagement falls, by {matters:g}% of the scale a "
-              f"year or more: the most likely one has a probability of {likely:.0%}",
+        PASS: f"In none {out_of} does customers' {found.kpi} rise while engagement falls, by {matters:g}% of the scale "
+              f"a year or more: the most likely one has a probability of {likely:.0%}",
         OPEN: f"Whether customers' {found.kpi} rises while engagement falls cannot be told for all {out_of}: the most "
               f"likely one has a probability of {likely:.0%}",
     }[verdict]  # fmt: skip
@@ -81,6 +81,6 @@ def planted_sentence(data: StudyData, found: Drift | str) -> str:
     hit = planted & set(found.teams.loc[found.teams["diverging"], "group"])
     wrong = int(found.teams["diverging"].sum()) - len(hit)
     return (
-        f"In these simulated data {len(planted)} teams were made to diverge; {len(seen)} of them are large enough to be "
-        f"assessed, {len(hit)} are found, and {wrong or 'no'} other{'s are' if wrong > 1 else ' is'}."
+        f"In these simulated data {len(planted)} teams were made to diverge; {len(seen)} of them are large enough to "
+        f"be assessed, {len(hit)} are found, and {wrong or 'no'} other{'s are' if wrong > 1 else ' is'}."
     )

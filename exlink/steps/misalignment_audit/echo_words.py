@@ -1,0 +1,103 @@
+"""Step 06: the sign of feedback without change as a verdict, and in sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.wording import share_in_words
+from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
+from exlink.steps.misalignment_audit.check import SIGNS, Check, not_assessable
+from exlink.steps.misalignment_audit.echo import Echo
+
+NAME = "Feedback leads to no change"
+
+
+def echo_check(found: Echo | str, *, harmless: float, matters: float, act_days: int, min_group: int) -> Check:
+    """Return the verdict of the sign, on the share of feedback that nothing was done about.
+
+    Parameters
+    ----------
+    harmless, matters : shares, 0 to 1, up to which it is harmless and from which on it matters.
+    act_days : days within which something was to be done.
+    """
+    if isinstance(found, str):
+        return not_assessable(SIGNS, NAME, found)
+    rows = found.shares.set_index("what")
+    left, acted = rows.loc["no action"], rows.loc["acted on"]
+    verdict = judge(left["estimate"], left["conf_low"], left["conf_high"], harmless=harmless, matters=matters)
+    n_left = round(left["estimate"] * found.due)
+    share = share_in_words(n_left, found.due - n_left, min_group)
+    lead = {
+        FAIL: f"Nothing was done within {act_days} days about {share} of the feedback",
+        WATCH: f"Nothing may have been done about too much feedback: {share} within {act_days} days",
+        PASS: f"Most feedback is acted on: about {share} nothing was done within {act_days} days",
+        OPEN: f"How much feedback is acted on cannot be told closely enough: nothing was done about {share}",
+    }[verdict]
+    said = (
+        f"{lead} (95% interval {left['conf_low']:.0%} to {left['conf_high']:.0%}; up to {harmless:.0%} counts as "
+        f"harmless, from {matters:.0%} on it matters); {found.due:,} pieces of feedback old enough, in "
+        f"{len(found.themes)} themes."
+    )
+    never = found.themes[(found.themes["n_acted"] == 0) & (found.themes["n_people"] >= min_group)]
+    if len(never):
+        part = never["n_people"].sum() / found.due
+        one = len(never) == 1
+        said += f" Nothing at all was done about {len(never)} theme{'' if one else 's'} that {'is' if one else 'are'} " \
+                f"{part:.0%} of it."  # fmt: skip
+    numbers = {"estimate": left["estimate"], "conf_low": left["conf_low"], "conf_high": left["conf_high"],
+               "harmless": harmless, "matters": matters, "acted": acted["estimate"]}  # fmt: skip
+    return Check(SIGNS, NAME, verdict, said, found.themes, {k: float(v) for k, v in numbers.items()})
+
+
+def told_sentence(found: Echo | str, min_group: int) -> str:
+    """Say how much of what was acted on was told back."""
+    if isinstance(found, str):
+        return ""
+    rows = found.shares[found.shares["what"].str.startswith("told back")]
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    told = round(row["estimate"] * row["n"])
+    share = share_in_words(told, int(row["n"]) - told, min_group)
+    return (
+        f"Of what was acted on, {share} was told back to those who had said it ({row['conf_low']:.0%} to "
+        f"{row['conf_high']:.0%}): of all feedback, {row['estimate'] * row['n'] / found.due:.0%} came full circle."
+    )
+
+
+def trend_sentence(found: Echo | str) -> str:
+    """Say whether themes fade that were acted on, against themes that were not, and what came after an action."""
+    if isinstance(found, str):
+        return ""
+    parts = []
+    if found.apart is not None:
+        low, mid, high = (100 * np.expm1(found.apart[c]) for c in ("conf_low", "estimate", "conf_high"))
+        clear = "clearly " if high < 0 or low > 0 else ""
+        parts.append(
+            f"A theme that is always acted on changes by {mid:+.0f}% a quarter against one that never is ({low:+.0f} to "
+            f"{high:+.0f}; {int(found.apart['n'])} themes, {found.quarters} quarters), which is "
+            f"{clear or 'not clearly '}{'less' if mid < 0 else 'more'} of it. Themes differ in more than this."
+        )
+    return " ".join([*parts, found.before])
+
+
+def consequence_sentence(table: pd.DataFrame | str, straight: pd.DataFrame | None, min_group: int) -> str:
+    """Say how answering went on: no cause is claimed, rivals are for step 07."""
+    if isinstance(table, str):
+        return table[0].upper() + table[1:] + "."
+    rate = table[table["what"] == "answered when asked"]
+    if len(rate) < 2:
+        return "Fewer than two quarters hold both answers and feedback of the quarter before."
+    said = (
+        f"From {rate['quarter'].iloc[0]} to {rate['quarter'].iloc[-1]} between {rate['estimate'].min():.0f}% and "
+        f"{rate['estimate'].max():.0f}% of employees answered when asked; {len(rate)} quarters are too few to tell what "
+        "moves that, so it is compared by team and against the load of surveys in step 07."
+    )
+    if straight is not None and len(straight) == 2:
+        first, last = (
+            share_in_words(k := round(row["estimate"] * row["n"]), int(row["n"]) - k, min_group)
+            for _, row in straight.iterrows()
+        )
+        said += f" Sheets filled in alike from top to bottom: {last} in the last half of the waves, {first} before."
+    return said
