@@ -20,6 +20,7 @@ ALONE, OTHERS = "one contact only", "all other journeys"
 EVERYWHERE = "all"
 DISSATISFIED, REPEATED, LEFT = "dissatisfied answer", "same matter again", "customer left"
 ARROW = " → "
+MOST_PATHS = 12  # that a reader still takes in as a list
 AFTER = 2  # value periods after a contact within which a customer who leaves counts
 _STEPS = "contact_steps"
 _TOUCHPOINT, _REASON = "contact_touchpoint", "contact_reason"
@@ -32,8 +33,8 @@ class CustomerPaths:
     transitions : DataFrame    touchpoint, following (touchpoint, or no further contact), sums over customers (see
         :mod:`exlink.stats.cluster_shares`), n_customers
     again : DataFrame          the same in one row: whether anything follows, over all touchpoints
-    journeys : DataFrame       path, contacts (mean), s, m, … of journeys, n_customers; by length, the
-        commonest of each first, rare ones together
+    journeys : DataFrame       path, contacts (mean), s, m, … of journeys, n_customers; the commonest
+        first, all that are not listed together as the last
     breaks : DataFrame         measure, touchpoint (``all`` last), sums over customers, n_customers, n_yes, n_no
     reason : str               why there is nothing, or ''
     """
@@ -46,7 +47,7 @@ class CustomerPaths:
 
 
 def customer_paths(
-    data: StudyData, kpi: str, gap_days: int, repeat_days: int, path_length: int, most_paths: int = 3
+    data: StudyData, kpi: str, gap_days: int, repeat_days: int, path_length: int, most_paths: int = MOST_PATHS
 ) -> CustomerPaths:
     """Return what customers do after a contact, per touchpoint.
 
@@ -59,8 +60,9 @@ def customer_paths(
     repeat_days : a contact is repeated when the customer comes back to the same touchpoint, with the same reason
         where reasons are kept, within so many days.
     path_length : the longest journeys, in contacts, that are listed.
-    most_paths : how many of each length are listed; all others, and those of fewer customers than the minimum group,
-        are one.
+    most_paths : how many journeys of two contacts or more are listed at most, the commonest of any length. Journeys
+        that are equally common are listed together or not at all, so that none that is left out is as common as one
+        that is listed. All others, and those of fewer customers than the minimum group, are one.
     """
     span = data.query("""
         SELECT date_diff('day', min(started_at), max(started_at)) AS days, max(started_at) AS last,
@@ -168,10 +170,14 @@ def _journeys(data: StudyData, since: str, until: str, path_length: int, most_pa
             SELECT customer, contacts, CASE WHEN contacts = 1 THEN '{ALONE}' WHEN contacts > {int(path_length)}
                    THEN '{OTHERS}' ELSE concat_ws('{ARROW}', {shown}) END AS path FROM each),
         counted AS (
-            SELECT path, contacts, row_number() OVER (PARTITION BY contacts ORDER BY count(*) DESC, path) AS nth
-            FROM whole WHERE contacts <= {int(path_length)}
+            SELECT path, contacts, count(*) AS n FROM whole WHERE contacts <= {int(path_length)}
             GROUP BY path, contacts HAVING count(DISTINCT customer) >= {data.study.privacy.min_group}),
-        common AS (SELECT path FROM counted WHERE nth <= {int(most_paths)}),
+        ranked AS (
+            SELECT path, count(*) OVER (ORDER BY n DESC RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS as_common
+            FROM counted WHERE contacts > 1),
+        common AS (
+            SELECT path FROM ranked WHERE as_common <= {int(most_paths)}
+            UNION ALL SELECT path FROM counted WHERE contacts = 1),
         own AS MATERIALIZED (
             SELECT customer, CASE WHEN path IN (FROM common) THEN path ELSE '{OTHERS}' END AS path,
                    count(*) AS s, sum(contacts) AS contacts
@@ -183,7 +189,7 @@ def _journeys(data: StudyData, since: str, until: str, path_length: int, most_pa
                any_value(totals.m) AS m, any_value(totals.mm) AS mm, any_value(totals.clusters) AS clusters,
                count(*) AS n_customers
         FROM sized, totals GROUP BY path
-        ORDER BY path = '{OTHERS}', sum(sized.contacts) / sum(s), sum(s) DESC, path""")
+        ORDER BY path = '{OTHERS}', sum(s) DESC, path""")
 
 
 def _breaks(data: StudyData, kpi: str, until: str, repeat_until: str) -> pd.DataFrame:

@@ -60,7 +60,12 @@ def test_journeys_add_up_to_one(walked, sample):
     assert frame["path"].iloc[-1] == OTHERS
     assert (frame["n_customers"] >= sample.study.privacy.min_group).all()
     assert frame["contacts"].iloc[1:-1].between(2, 5).all()
+    assert frame["n"].iloc[:-1].is_monotonic_decreasing
     assert "are a single contact" in paths.journeys_sentence(frame)
+    said = paths.ends_words(frame, 90, 5)
+    assert "makes no contact for 90 days" in said
+    assert "up to 5 contacts" in said
+    assert paths.ends_words(frame.iloc[:0], 90, 5) == ""
 
 
 def test_planted_low_stages_are_where_answers_are_bad(walked, order):
@@ -70,7 +75,9 @@ def test_planted_low_stages_are_where_answers_are_bad(walked, order):
     assert not frame.loc[LEFT, "worse"].any(), "no stage was planted to drive customers away by itself"
     assert frame["p_adjusted"].xs(EVERYWHERE, level="touchpoint").isna().all()
     said = paths.breaks_sentence(frame.reset_index())
-    assert "at claim" in said
+    assert "at claim (dissatisfied answer: " in said
+    assert "at cancellation (dissatisfied answer: " in said, "every stage that stands out is named"
+    assert "more (" not in said
     assert "No stage is shown to stand out for customer left (differences below about" in said
     words = paths.measures_words(frame.reset_index(), 14, 90, "satisfaction")
     assert "within 14 days" in words

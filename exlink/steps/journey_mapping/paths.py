@@ -151,7 +151,7 @@ def transitions_sentence(shown: pd.DataFrame, overall: pd.DataFrame, gap_days: i
 
 
 def journeys_sentence(shown: pd.DataFrame) -> str:
-    """Say how many journeys are one contact, and what the commonest longer one is."""
+    """Say how many journeys are one contact, and what the commonest longer one is. ``shown``: what was released."""
     seen = shown.dropna(subset=["estimate"]).set_index("path")
     longer = seen.drop(index=[ALONE, OTHERS], errors="ignore")
     if longer.empty:
@@ -162,9 +162,22 @@ def journeys_sentence(shown: pd.DataFrame) -> str:
     if len(longer) > 1 and longer.iloc[1].conf_high >= first.conf_low:
         said += f", closely followed by {longer.index[1]}, with {_share(longer.iloc[1])}"
     alone = f"{_share(seen.loc[ALONE])} of journeys are a single contact; " if ALONE in seen.index else ""
-    rest = f" All journeys that are not listed are {_share(seen.loc[OTHERS])}." if OTHERS in seen.index else ""
+    rest = ""
+    if OTHERS in seen.index:
+        others = seen.loc[OTHERS]
+        rest = f" All journeys that are not listed are {_share(others)}, of {others.contacts:.1f} contacts on average."
     said = f"{alone}{said}"
     return f"**{said[0].upper()}{said[1:]}.**{rest}"
+
+
+def ends_words(shown: pd.DataFrame, gap_days: int, path_length: int) -> str:
+    """Say when a journey ends, and which journeys can be listed."""
+    if shown.empty:
+        return ""
+    return (
+        f"A journey ends when the customer makes no contact for {gap_days} days. Listed are the commonest journeys of "
+        f"up to {path_length} contacts."
+    )
 
 
 def breaks_sentence(shown: pd.DataFrame) -> str:
@@ -178,12 +191,10 @@ def breaks_sentence(shown: pd.DataFrame) -> str:
         worse = part[part["worse"].astype(bool)].sort_values("estimate", ascending=False)
         if worse.empty:
             none.append(str(measure))
-            continue
-        top = worse.iloc[0]
-        more = f" and {len(worse) - 1} more" if len(worse) > 1 else ""
-        points = f"{100 * top.difference:.1f} points more than elsewhere"
-        bounds = f"{100 * top.difference_low:.1f} to {100 * top.difference_high:.1f}"
-        told.append(f"at {top.touchpoint}{more} ({measure}: {top.estimate:.1%}, {points}, {bounds})")
+        for row in worse.itertuples():
+            points = f"{100 * row.difference:.1f} points more than elsewhere"
+            bounds = f"{100 * row.difference_low:.1f} to {100 * row.difference_high:.1f}"
+            told.append(f"at {row.touchpoint} ({measure}: {row.estimate:.1%}, {points}, {bounds})")
     if not told:
         return f"**At no stage are journeys shown to break more often than at the others** ({_missed(stages)})."
     rest = f" No stage is shown to stand out for {in_words(none)}" if none else ""
