@@ -12,8 +12,12 @@ What it does where the caller says so:
 * ``together`` hides rows that agree in some labels as one: an answer hidden under one KPI is not to be
   had under another that the same people were asked.
 * ``sides`` counts the people on either side of a share. 25 of 26 speaks of one person, so the count and
-  its complement are each protected like a table of their own: a row with 1 to ``min_group - 1`` people
-  on one side is hidden, and what would give it back. Nobody on one side is no small group.
+  its complement are each protected like a table of their own: a row with fewer than ``min_group`` people
+  on one side is hidden, and what would give it back. Nobody on one side is the smallest such group: 0 % and
+  100 % say of each member what they did (homogeneity; l-diversity asks for more than one value in a group), and
+  beside shown zeros a hidden row would say that somebody there did it. Two exceptions: what holds for everybody
+  in the total of a table is shown, in its parts too; and ``may_be_empty`` names sides that colleagues know of
+  anyway (who left, who serves customers). Measures without two sides count all their people on both.
 
 What has to be done to a table before it comes here, because this module sees rows and not what they mean: a mean and
 its interval give the sum and the sum of squares of the answers, a net score and its interval the numbers of promoters
@@ -39,7 +43,7 @@ What it does not do, so that nobody relies on it:
 * Where a line of a table has one cell only, and that cell is needed to protect another one, a total
   published elsewhere would give both back; put totals into the same table as rows labelled ``all``.
 * Facts (``release_facts``) are single numbers: none is hidden to protect another.
-* A share of exactly 0 % or 100 % in a group of sufficient size says something about each of its members.
+* A share of exactly 0 % or 100 % released without ``sides`` says something about each member of its group.
 * An average can be dominated by one member of a group. Money per group is the usual case.
 * A label is taken to be what it says: a site with one team is a team under another name.
 """
@@ -112,7 +116,10 @@ class Released:
         """Return some rows, in the order given by their index: what may be shown once may be shown again."""
         frame = self.frame.loc[list(rows)].reset_index(drop=True)
         hidden = np.zeros(len(frame), dtype=bool) if self.people is None else frame[self.people].isna().to_numpy()
-        note = f"{int(hidden.sum())} of {len(hidden)} cells hidden, as in the table these are taken from."
+        note = (
+            f"{int(hidden.sum())} of {len(hidden)} cells hidden: too few people behind them or on one side of a share, "
+            "or they would give a hidden cell away."
+        )
         return Released(frame, int(hidden.sum()), note if hidden.any() else self.note, self.people, gate=_GATE)
 
 
@@ -147,6 +154,7 @@ def release(
     hide: Sequence[bool] | None = None,
     together: Sequence[str] = (),
     sides: Sequence[str] = (),
+    may_be_empty: Sequence[str] = (),
     reason: str = "",
 ) -> Released:
     """Return the table with everything hidden that must not be read, or refuse it.
@@ -179,17 +187,19 @@ def release(
         Those of ``by`` in which rows agree that are hidden as one: too few under one label, hidden under all.
     sides : sequence of str
         Columns that count the people on either side of a share. They are looked at, never published.
+    may_be_empty : sequence of str
+        Those of ``sides`` of which it is no secret that nobody is on them. Needs a ``reason``.
     reason : str
         Why one of the protections does not apply.
     """
     columns = _columns(frame, people, by, values, additive, over)
-    apart = _sides(frame, people, sides)
+    apart = _sides(frame, people, sides, may_be_empty)
     if unknown := [name for name in together if name not in by]:
         raise DisclosureError(f"together names '{unknown[0]}', which is not one of by.{did_you_mean(unknown[0], by)}")
     if hide is not None and len(hide) != len(frame):
         raise DisclosureError(f"hide speaks of {len(hide)} rows, and the table to be released has {len(frame)}.")
     columns = [c for c in columns if c not in sides]
-    _check_waivers(people, by, additive, over, complement, reason)
+    _check_waivers(people, by, additive, over, complement, reason, may_be_empty)
     if not isinstance(frame.index, pd.RangeIndex):
         raise DisclosureError(
             "a table to be released has an index of its own, which is not checked. Call reset_index() "
@@ -221,15 +231,18 @@ def release(
         concealed = {label for label, is_hidden in zip(as_one, hidden, strict=True) if is_hidden}
         hidden = np.array([label in concealed for label in as_one], dtype=bool)
     by_people = int(hidden.sum())
-    for side in apart:
-        hidden = hidden | hidden_cells(side.tolist(), labels, already=hidden.tolist(), **rules)
+    for name, side in apart.items():
+        members = None if name in may_be_empty else counts.tolist()
+        hidden = hidden | hidden_cells(side.tolist(), labels, already=hidden.tolist(), members=members, **rules)
     for name in frame.columns.difference(list(by), sort=False):
         frame[name] = _blank(frame[name], hidden)
     note = _note(hidden, policy.min_group, one_side=int(hidden.sum()) > by_people)
     return Released(frame, int(hidden.sum()), note, people, gate=_GATE)
 
 
-def _sides(frame: pd.DataFrame, people: str | None, sides: Sequence[str]) -> list[np.ndarray]:
+def _sides(
+    frame: pd.DataFrame, people: str | None, sides: Sequence[str], may_be_empty: Sequence[str]
+) -> dict[str, np.ndarray]:
     """Return the counts of people on either side of a share, after checking that they are counts."""
     if sides and people is None:
         raise DisclosureError("sides count people, so the table has a people column: name it in people='…'.")
@@ -237,7 +250,10 @@ def _sides(frame: pd.DataFrame, people: str | None, sides: Sequence[str]) -> lis
         if name not in frame.columns:
             known = [c for c in frame.columns if isinstance(c, str)]
             raise DisclosureError(f"the table to be released has no column '{name}'.{did_you_mean(name, known)}")
-    return [_counts(frame[name], name) for name in sides]
+    for name in may_be_empty:
+        if name not in sides:
+            raise DisclosureError(f"may_be_empty names '{name}', which is not one of sides.{did_you_mean(name, sides)}")
+    return {name: _counts(frame[name], name) for name in sides}
 
 
 def _columns(
@@ -274,6 +290,7 @@ def _check_waivers(
     over: Sequence[str] | None,
     complement: bool,
     reason: str,
+    may_be_empty: Sequence[str],
 ) -> None:
     """Refuse to waive a protection without a written reason."""
     waived = []
@@ -283,6 +300,8 @@ def _check_waivers(
         waived.append("complement=False")
     if over is not None and set(over) != set(by):
         waived.append(f"over={list(over)}")
+    if may_be_empty:
+        waived.append(f"may_be_empty={list(may_be_empty)}")
     if waived and not reason.strip():
         raise DisclosureError(f"{' and '.join(waived)} waives a protection of persons. Say why in reason='…'.")
     if not complement and additive:

@@ -1,6 +1,7 @@
 """What a reader can work out about hidden cells from the sums a table shows or implies.
 
-The reader knows every shown cell and every total, and that a hidden cell holds at least one person.
+The reader knows every shown cell and every total, and that a hidden cell holds at least one person, unless hidden
+cells with nobody are told of (``suppression.hidden_cells``, members).
 """
 
 from __future__ import annotations
@@ -40,12 +41,13 @@ def lines_of(
     dimensions: Sequence[int],
     min_group: int,
     margin: str,
+    held: np.ndarray,
 ) -> list[Line]:
-    """Return the sums a reader can form, one per line of the table."""
+    """Return the sums a reader can form, one per line of the table; cells that are not ``held`` are known as empty."""
     lines = []
     if labels and not labels[0]:  # no dimension at all: the rows are one line
         groups = {(): list(range(len(labels)))}
-        lines += _one_dimension(counts, groups, {}, min_group)
+        lines += _one_dimension(counts, groups, {}, min_group, held)
     for dimension in dimensions:
         groups, margins = defaultdict(list), {}
         for cell, label in enumerate(labels):
@@ -54,17 +56,21 @@ def lines_of(
                 margins[rest] = cell
             else:
                 groups[rest].append(cell)
-        lines += _one_dimension(counts, groups, margins, min_group)
+        lines += _one_dimension(counts, groups, margins, min_group, held)
     return lines
 
 
 def _one_dimension(
-    counts: np.ndarray, groups: dict[tuple, list[int]], margins: dict[tuple, int], min_group: int
+    counts: np.ndarray,
+    groups: dict[tuple, list[int]],
+    margins: dict[tuple, int],
+    min_group: int,
+    held: np.ndarray,
 ) -> list[Line]:
     """Return the lines of one dimension."""
     lines = []
     for rest, cells in groups.items():
-        members = tuple(c for c in cells if counts[c] > 0)
+        members = tuple(c for c in cells if held[c])
         total = int(counts[list(members)].sum()) if members else 0
         if rest in margins:
             unlisted = max(0, int(counts[margins[rest]]) - total)
@@ -84,13 +90,14 @@ def feasible_ranges(
     from scipy.optimize import linprog  # half a second to import, needed by tables with hidden cells only
 
     system, cells = equations(counts, hidden, lines)
+    least = 0 if (counts[cells] == 0).any() else 1  # nobody is hidden among them, so a hidden cell may hold nobody
     truth = np.concatenate([counts[cells], [line.unlisted for line in lines if line.unlisted > 0]]).astype(float)
     low, high = truth.copy(), truth.copy()
     at = np.array([cells.index(cell) for cell in wanted], dtype=int)
 
     def witness(objective: np.ndarray) -> None:
         """Widen all ranges by the one solution that is best for an objective."""
-        solved = linprog(objective, A_eq=system, b_eq=system @ truth, bounds=(1, None), method="highs")
+        solved = linprog(objective, A_eq=system, b_eq=system @ truth, bounds=(least, None), method="highs")
         if solved.status == 3:  # unbounded: with one cell sought, it can be as large as you like
             if np.count_nonzero(objective) == 1:
                 high[objective < 0] = np.inf

@@ -4,6 +4,8 @@ Primary suppression hides every cell with fewer than ``min_group`` people. Compl
 then hides further cells until subtraction no longer gives a hidden one back. The reader is assumed
 to know every cell that is shown, every total (whether it stands in the table or was published
 elsewhere), and that a hidden cell holds at least one person, because empty cells are shown as empty.
+Where the people on one side of a share are counted (``members``), nobody on that side is a small group too: a
+hidden cell then holds anybody or nobody, and that it holds nobody is protected like any small number.
 
 Three tests must hold, and are repeated until nothing changes:
 
@@ -43,6 +45,7 @@ def hidden_cells(
     over: Sequence[int] | None = None,
     complement: bool = True,
     already: Sequence[bool] | None = None,
+    members: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Return a boolean array, shape (cells,): which cells must be hidden.
 
@@ -62,17 +65,25 @@ def hidden_cells(
         Whether to hide further cells so that subtraction gives nothing back.
     already : sequence of bool, optional
         Cells that are hidden whatever their count, because another table of the same people hides them.
+    members : sequence of int, optional
+        Number of people in each cell, where ``people`` counts those on one side of a share: a cell that has members
+        and nobody on that side is hidden as well, unless that is so for the total of all cells it adds up to.
     """
     # The order of rows must not decide what is hidden, so the search runs in an order of its own.
     order = sorted(range(len(people)), key=lambda i: (labels[i], people[i]))
     counts = np.array([people[i] for i in order], dtype=np.int64)
-    hidden = (counts > 0) & (counts < min_group)
+    ordered = [labels[i] for i in order]
+    dimensions = range(len(ordered[0]) if ordered else 0) if over is None else over
+    held = counts > 0  # cells that may hold somebody, as far as a reader can tell
+    if members is not None:
+        held = np.array([members[i] > 0 for i in order], dtype=bool) & ~_nobody_at_all(
+            counts, ordered, dimensions, margin
+        )
+    hidden = held & (counts < min_group)
     if already is not None:
-        hidden |= np.array([bool(already[i]) for i in order], dtype=bool) & (counts > 0)
+        hidden |= np.array([bool(already[i]) for i in order], dtype=bool) & held
     if complement and len(counts):
-        ordered = [labels[i] for i in order]
-        dimensions = range(len(ordered[0])) if over is None else over
-        lines = lines_of(counts, ordered, dimensions, min_group, margin)
+        lines = lines_of(counts, ordered, dimensions, min_group, margin, held)
         totals = np.array([margin in label for label in ordered])
         tests = (_close_lines, _open_ranges, _open_sums)  # the cheapest first; each may reopen the others
         while any(test(counts, hidden, lines, totals, min_group) for test in tests):
@@ -80,6 +91,15 @@ def hidden_cells(
     result = np.zeros(len(counts), dtype=bool)
     result[order] = hidden
     return result if already is None else result | np.asarray(already, dtype=bool)
+
+
+def _nobody_at_all(
+    counts: np.ndarray, labels: Sequence[tuple[str, ...]], dimensions: Sequence[int], margin: str
+) -> np.ndarray:
+    """Return which cells belong to a total that holds nobody: what is true of everybody is not hidden in parts."""
+    wholes = [tuple(margin if d in dimensions else part for d, part in enumerate(label)) for label in labels]
+    empty = {label for label, count in zip(labels, counts, strict=True) if count == 0}
+    return np.array([whole in empty for whole in wholes], dtype=bool)
 
 
 def _close_lines(

@@ -296,10 +296,36 @@ def test_only_released_tables_are_exported():
 def test_a_share_of_all_but_one_is_hidden_with_a_neighbour_and_its_sides_are_not_published():
     frame = teams(26, 40, 30, 50, yes=[25, 30, 30, 30], no=[1, 10, 0, 20])
     released = release(frame, policy=POLICY, people="n", by=["team"], sides=["yes", "no"])
-    assert shown(released) == [False, False, True, True], "nobody on one side is no small group"
+    assert shown(released) == [False, False, False, True], "nobody on one side is the smallest group there is"
     assert not {"yes", "no"} & set(released.frame)
     assert "one side of a share" in released.note
     assert release(frame.drop(columns=["yes", "no"]), policy=POLICY, people="n", by=["team"]).hidden == 0
+
+
+def test_zeros_are_hidden_beside_a_few_so_that_hiding_does_not_tell_where_they_are():
+    # 8 people of a company ticked alike, all in two of five teams: shown zeros would name the two
+    frame = teams(60, 12, 12, 12, 12, 12, yes=[8, 4, 4, 0, 0, 0], no=[52, 8, 8, 12, 12, 12])
+    frame.loc[0, "team"] = "all"
+    options = {"policy": POLICY, "people": "n", "by": ["team"], "sides": ["yes", "no"]}
+    assert shown(release(frame, **options)) == [True, False, False, False, False, False]
+    # one team holds them all: shown beside the hidden ones it would say that nobody else did
+    frame["yes"] = [8, 8, 0, 0, 0, 0]
+    frame["no"] = [52, 4, 12, 12, 12, 12]
+    assert not any(shown(release(frame, **options))[1:])
+
+
+def test_what_is_true_of_everybody_in_the_total_is_shown_and_so_is_what_is_no_secret():
+    frame = teams(24, 12, 12, yes=[0, 0, 0], no=[24, 12, 12])
+    frame.loc[0, "team"] = "all"
+    options = {"policy": POLICY, "people": "n", "by": ["team"], "sides": ["yes", "no"]}
+    assert release(frame, **options).hidden == 0
+    frame = teams(12, 12, yes=[0, 9], no=[12, 9])
+    assert shown(release(frame, **options)) == [False, False]
+    assert release(frame, **options, may_be_empty=["yes"], reason="who left is known to all").hidden == 0
+    with pytest.raises(DisclosureError, match="may_be_empty=.*Say why"):
+        release(frame, **options, may_be_empty=["yes"])
+    with pytest.raises(DisclosureError, match="not one of sides"):
+        release(frame, **options, may_be_empty=["n"], reason="-")
 
 
 def test_rows_hidden_elsewhere_stay_hidden_here_and_what_gives_them_back_goes_too():

@@ -34,7 +34,7 @@ def touchpoints(data: StudyData) -> pd.DataFrame:
     DataFrame: touchpoint, measured, met (invitations; NaN where none are kept), estimate, conf_low, conf_high
     (share of invitations answered, clustered by unit), answers (to items about it), gap ('' or what is missing),
     n_units (units who answered; where none did, units who met it), and the units on either side of the share:
-    n_yes, n_no (with an invitation that was answered; with one that was not).
+    n_yes, n_no (with an invitation that was answered; with one that was not; n_units where there is no share).
     """
     answered = data.query(
         f"SELECT touchpoint, count(*) AS answers, count(DISTINCT {data.unit}) AS n_answering "
@@ -57,9 +57,10 @@ def touchpoints(data: StudyData) -> pd.DataFrame:
     frame["measured"] = frame["answers"] > 0
     never = (frame["n_meeting"] > 0) & ~frame["measured"]
     frame.loc[never, ["estimate", "conf_low", "conf_high"]] = float("nan")  # nobody asked: no rate, not a bad one
-    frame.loc[never, ["n_yes", "n_no"]] = 0
     frame["gap"] = [NEVER_ASKED if n else "" if m else NOT_SEEN for n, m in zip(never, frame["measured"], strict=True)]
     frame["n_units"] = frame["n_answering"].where(frame["n_answering"] > 0, frame["n_meeting"])
+    for side in ("n_yes", "n_no"):  # without a rate there are no sides
+        frame[side] = frame[side].where(frame["estimate"].notna(), frame["n_units"])
     columns = [
         "touchpoint",
         "measured",
@@ -97,7 +98,7 @@ def coverage(data: StudyData) -> pd.DataFrame:
     Returns
     -------
     DataFrame: touchpoint, quarter, value, n_units (units who met it), n_yes, n_no (of these, who answered and who
-    did not; with nobody asked, or no invitations kept, there is one side only). ``value`` is the share of those
+    did not; with nobody asked, or no invitations kept, there are no sides, and both are n_units). ``value`` is the share of those
     asked who answered, NaN where nobody asks; without invitations it is the number of units who answered.
     """
     asked = ex_asked(data)
@@ -107,15 +108,15 @@ def coverage(data: StudyData) -> pd.DataFrame:
             "AS n_units FROM ex_responses GROUP BY ALL ORDER BY ALL"
         )
         frame["value"] = frame["n_units"].astype(float)
-        frame = frame.assign(n_yes=frame["n_units"], n_no=0)
+        frame = frame.assign(n_yes=frame["n_units"], n_no=frame["n_units"])
     else:
         cells = asked.groupby([data.unit, "touchpoint", "quarter", "surveyed"])["answered"].max().reset_index()
         groups = cells.groupby(["touchpoint", "quarter", "surveyed"])
         frame = groups["answered"].agg(value="mean", n_units="size", n_yes="sum").reset_index()
         surveyed = frame.pop("surveyed")
         frame["value"] = frame["value"].astype(float).where(surveyed)
-        frame["n_yes"] = frame["n_yes"].astype(int)
-        frame["n_no"] = (frame["n_units"] - frame["n_yes"]).where(surveyed, 0)
+        frame["n_no"] = (frame["n_units"] - frame["n_yes"].astype(int)).where(surveyed, frame["n_units"])
+        frame["n_yes"] = frame["n_yes"].astype(int).where(surveyed, frame["n_units"])
     order = {name: i for i, name in enumerate(_in_order(frame["touchpoint"]))}
     frame["at"] = frame["touchpoint"].map(order)
     return frame.sort_values(["at", "quarter"], ignore_index=True)[

@@ -52,7 +52,7 @@ def by_team(found: Answering) -> pd.DataFrame:
     -------
     DataFrame, COLUMNS: measure, team (``all`` first), estimate with interval (employees are the clusters), n (sheets),
     n_units (employees), n_yes, n_no (employees with, and without, any such sheet; items left out are a mean over
-    items, which has one side only).
+    items, which has no sides: everybody counts on both).
     """
     sheets = found.sheets
     if sheets is None:
@@ -197,8 +197,8 @@ def _shares(cells: pd.DataFrame, measure: str, by: list[str]) -> pd.DataFrame:
 
 def _sides(cells: pd.DataFrame, measure: str, by: list[str]) -> pd.DataFrame:
     hits = cells.groupby([*by, "employee_id"], sort=True)["hits"].sum()
-    people = (hits.gt(0) | (measure == MISSING)).rename("ever").reset_index()
-    groups = people.groupby(by or (lambda _: 0), sort=True)["ever"]
-    return pd.DataFrame(
-        {"n_yes": groups.sum().astype(int), "n_no": (groups.size() - groups.sum()).astype(int)}
-    ).reset_index(drop=True)
+    ever = hits.gt(0).rename("ever").reset_index()
+    groups = ever.groupby(by or (lambda _: 0), sort=True)["ever"]
+    yes, size = groups.sum().astype(int), groups.size().astype(int)
+    sides = {"n_yes": size, "n_no": size} if measure == MISSING else {"n_yes": yes, "n_no": size - yes}
+    return pd.DataFrame(sides).reset_index(drop=True)

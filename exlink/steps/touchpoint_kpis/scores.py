@@ -47,7 +47,7 @@ def kpi_table(data: StudyData) -> pd.DataFrame:
     conf_high, n (answers), n_units, and the units on either side of a share: n_yes, n_no. For a net score passives
     count once and promoters (n_yes) or detractors (n_no) twice; with one answer each that is n plus or minus the net
     score, so that what is hidden for it says no more. Those of employees' means are how far their answers lie from the
-    worst, and from the best, in half scales; customers' means have one side only.
+    worst, and from the best, in half scales; customers' means have no sides, and count everybody on both.
     """
     cx, ex = cx_answer_cells(data), ex_answer_cells(data)
     rare = {by: rare_answers(data, by) for by in ((), AT)}
@@ -231,7 +231,7 @@ def _sides(data: StudyData, kpi: Kpi, cells: pd.DataFrame, by: list[str]) -> pd.
         groups = sides.groupby(by, sort=True) if by else sides.groupby(lambda _: 0)
         return groups[["n_yes", "n_no"]].sum().astype(int).reset_index(drop=True)
     if kpi.statistic == "mean":
-        yes, no = used["n_score"] > 0, used["n_score"] < 0
+        yes = no = used["n_score"] > 0
     else:
         yes, no = used[up] > 0, used["n_score"] > used[down]
     sides = used[[*by, unit]].assign(n_yes=used[unit].where(yes), n_no=used[unit].where(no))
