@@ -20,6 +20,10 @@ from exlink.steps.mixed_effects.direction import find_direction
 
 RESULTS = Path(__file__).parent / "results"
 FIRST_SEED = 100
+LESSON = (
+    "Where only customers act, *contradicted* is right as far as it goes: experience does not act; that customers do "
+    "was not seen."
+)
 SMALLEST = 0.05  # notebook 04's default
 WORLDS = {"ex-to-cx": "forward", "cx-to-ex": "backward", "both": "both", "none": "contradicted"}
 SIZES = {
@@ -74,7 +78,8 @@ def page(table: pd.DataFrame) -> str:
         "| size | world | studies | right | inconclusive | false | refuted | verdicts |",
         "|---|---|--:|--:|--:|--:|--:|---|",
     ]  # fmt: skip
-    return "\n".join([*head, *(f"| {' | '.join(map(str, row))} |" for row in table.itertuples(index=False)), ""])
+    rows = [f"| {' | '.join(map(str, row))} |" for row in table.itertuples(index=False)]
+    return "\n".join([*head, *rows, "", LESSON, ""])
 
 
 def main(seeds: int) -> None:

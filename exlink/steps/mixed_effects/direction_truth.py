@@ -9,7 +9,8 @@ from exlink.data.dataset import StudyData
 from exlink.data.ex_index import INDEX
 from exlink.data.panel import aspect_columns
 from exlink.data.planted import planted_effects
-from exlink.stats.absorb import absorb, encode
+from exlink.errors import EstimationError
+from exlink.stats.predetermined import predetermined_slopes
 from exlink.steps.mixed_effects.direction import AHEAD, BACK, PLACEBO, DirectionFound
 
 
@@ -39,12 +40,13 @@ def with_planted_direction(data: StudyData, found: DirectionFound, outcome: str)
 
 
 def _of_index(data: StudyData, panel: pd.DataFrame, outcome: str) -> float:
-    """Return the planted slope of the index: Σ planted joint slopes × slope of the aspect on the index."""
+    """Return the planted slope of the index: that of Σ planted joint slope × aspect, which holds no chance, on it."""
     joint = planted_effects(data).query("outcome == @outcome").set_index("term")["joint"]
-    columns = aspect_columns(data)
-    rows = panel[panel[f"n_after_{outcome}"] > 0].dropna(subset=[INDEX, *columns])
-    weights = rows[f"n_after_{outcome}"].to_numpy(dtype=float)
-    values = rows[[INDEX, *columns]].to_numpy(dtype=float)
-    moved, _ = absorb(values, encode(rows[data.unit])[0], encode(rows["order"])[0], weights)
-    slopes = (moved[:, [0]] * moved[:, 1:] * weights[:, None]).sum(axis=0) / (moved[:, 0] ** 2 * weights).sum()
-    return float(slopes @ joint.reindex(columns).fillna(0.0).to_numpy())
+    moved = sum(panel[column] * joint.get(column, 0.0) for column in aspect_columns(data))
+    rows = panel.assign(moved=moved)[panel[f"n_after_{outcome}"] > 0]
+    regressors = [INDEX, f"before_{outcome}"]
+    try:
+        fit = predetermined_slopes(rows, "moved", regressors, data.unit, "order", weights=f"n_after_{outcome}")
+    except EstimationError:  # nothing moves, or too few units: then there is no estimate to compare either
+        return 0.0 if not joint.any() else np.nan
+    return float(fit.table["estimate"].iloc[0])
