@@ -97,7 +97,7 @@ def _contents(soup: BeautifulSoup) -> None:
 
 
 def _table(soup: BeautifulSoup, table: Tag, number: int) -> None:
-    """Let a wide table scroll in its own focusable, named region; drop its private styles and empty heads."""
+    """Let a wide table scroll in its own focusable, named region, its notes below; drop private styles, empty heads."""
     wrapper = table.parent
     if wrapper.name == "div" and wrapper.find("style", recursive=False):  # great-tables brings its own
         wrapper.find("style", recursive=False).decompose()
@@ -115,10 +115,24 @@ def _table(soup: BeautifulSoup, table: Tag, number: int) -> None:
             cell["class"] = [*cell.get("class", []), "x-quiet"]
         elif cell.get("style", "").startswith("text-align:right"):  # a markdown table's right column
             cell["class"] = [*cell.get("class", []), "gt_right"]
+    _notes_below(soup, table, wrapper)
     title = table.select_one(".gt_title")
     heads = [h.get_text(" ", strip=True) for h in table.select("thead th")]
     name = title.get_text(strip=True) if title else ", ".join(heads[:3])
     wrapper.attrs |= {"class": "x-scroll", "tabindex": "0", "role": "region", "aria-label": f"Table {number}: {name}"}
+
+
+def _notes_below(soup: BeautifulSoup, table: Tag, wrapper: Tag) -> None:
+    """Move a table's notes out of what scrolls: on a phone they would be as wide as the table, and cut."""
+    notes = table.select("tfoot .gt_sourcenote")
+    if not notes:
+        return
+    below = soup.new_tag("div", attrs={"class": "x-notes"})
+    for note in notes:
+        note.name, note.attrs = "p", {}
+        below.append(note.extract())
+    table.tfoot.decompose()
+    wrapper.insert_after(below)
 
 
 def _reading_aids(soup: BeautifulSoup) -> None:

@@ -76,9 +76,8 @@ def hidden_cells(
     dimensions = range(len(ordered[0]) if ordered else 0) if over is None else over
     held = counts > 0  # cells that may hold somebody, as far as a reader can tell
     if members is not None:
-        held = np.array([members[i] > 0 for i in order], dtype=bool) & ~_nobody_at_all(
-            counts, ordered, dimensions, margin
-        )
+        held = np.array([members[i] > 0 for i in order], dtype=bool)
+        held &= ~_nobody_at_all(counts, ordered, dimensions, margin)
     hidden = held & (counts < min_group)
     if already is not None:
         hidden |= np.array([bool(already[i]) for i in order], dtype=bool) & held

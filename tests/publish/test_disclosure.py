@@ -322,7 +322,7 @@ def test_what_is_true_of_everybody_in_the_total_is_shown_and_so_is_what_is_no_se
     frame = teams(12, 12, yes=[0, 9], no=[12, 9])
     assert shown(release(frame, **options)) == [False, False]
     assert release(frame, **options, may_be_empty=["yes"], reason="who left is known to all").hidden == 0
-    with pytest.raises(DisclosureError, match="may_be_empty=.*Say why"):
+    with pytest.raises(DisclosureError, match=r"may_be_empty=.*Say why"):
         release(frame, **options, may_be_empty=["yes"])
     with pytest.raises(DisclosureError, match="not one of sides"):
         release(frame, **options, may_be_empty=["n"], reason="-")

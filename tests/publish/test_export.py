@@ -183,6 +183,13 @@ def test_tables_scroll_in_a_named_focusable_region_without_private_styles(page):
     assert len(page.select("td.x-quiet")) == 4
 
 
+def test_notes_of_a_table_stand_below_what_scrolls(page):
+    noted = page.select(".x-scroll + .x-notes p")
+    assert noted, "the showcase hides cells and says so"
+    assert "cells hidden" in noted[0].get_text()
+    assert not page.select("tfoot, .x-scroll .gt_sourcenote")
+
+
 def test_the_page_knows_its_siblings_and_itself(page):
     links = page.select(".x-nav a")
     assert [(a.get_text(), a["href"]) for a in links] == NAV

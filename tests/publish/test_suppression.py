@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from exlink.publish.disclosure import Policy, release
+from exlink.publish.suppression import hidden_cells
 
 POLICY = Policy(min_group=8)
 
@@ -241,3 +242,19 @@ def test_releasing_what_was_released_hides_nothing_more(counts):
     released = release(frame, policy=POLICY, people="n", by=["team"])
     again = released.frame.dropna().reset_index(drop=True)
     assert release(again, policy=POLICY, people="n", by=["team"]).hidden == 0
+
+
+@given(st.lists(st.integers(0, 12), min_size=2, max_size=6), st.integers(2, 8))
+@settings(deadline=None, max_examples=60)
+def test_nobody_can_be_said_to_be_in_a_hidden_cell_of_a_side(counts, minimum):
+    """Every shown cell holds the minimum, and hidden ones leave more than nobody to each, unless the total is none."""
+    side = [sum(counts), *counts]
+    labels = [("all",), *((f"t{i}",) for i in range(len(counts)))]
+    hidden = hidden_cells(side, labels, min_group=minimum, members=[100] * len(side))
+    if not sum(counts):
+        assert not hidden.any()
+        return
+    assert all(count >= minimum for count, is_hidden in zip(side, hidden, strict=True) if not is_hidden)
+    if hidden[1:].any() and not hidden[0]:
+        assert hidden[1:].sum() >= 2
+        assert sum(count for count, is_hidden in zip(counts, hidden[1:], strict=True) if is_hidden) >= minimum

@@ -98,8 +98,9 @@ def coverage(data: StudyData) -> pd.DataFrame:
     Returns
     -------
     DataFrame: touchpoint, quarter, value, n_units (units who met it), n_yes, n_no (of these, who answered and who
-    did not; with nobody asked, or no invitations kept, there are no sides, and both are n_units). ``value`` is the share of those
-    asked who answered, NaN where nobody asks; without invitations it is the number of units who answered.
+    did not; with nobody asked, or no invitations kept, there are no sides, and both are n_units). ``value`` is the
+    share of those asked who answered, NaN where nobody asks; without invitations it is the number of units who
+    answered.
     """
     asked = ex_asked(data)
     if asked is None:
