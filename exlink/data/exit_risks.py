@@ -38,7 +38,7 @@ def exit_risks(data: StudyData) -> pd.DataFrame:
     return kept
 
 
-def now_at_risk(data: StudyData, risks: pd.DataFrame) -> pd.DataFrame:
+def now_at_risk(risks: pd.DataFrame) -> pd.DataFrame:
     """Return those at risk in the last quarter of ``risks``: whom an early warning would speak of, as groups."""
     return risks[risks["quarter"] == risks["quarter"].max()].reset_index(drop=True)
 

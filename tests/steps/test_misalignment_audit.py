@@ -40,4 +40,5 @@ def test_overview_and_facts_tell_the_same():
     )
     assert told["drift"]["numbers"] == {"estimate": 1.5}
     assert checks[0].said == "**Misaligned.** It drifts."
-    assert [c.reason for c in checks] == ["", "not assessed: needs `employees.left_on`"]
+    assert [c.lacking for c in checks] == ["", "not assessed: needs `employees.left_on`"]
+    assert checks[1].said == ""

@@ -42,14 +42,13 @@ class Check:
 
     @property
     def said(self) -> str:
-        """The verdict line as a page shows it."""
-        said = self.sentence.removeprefix("not assessed: ")
-        return f"**{MEANING[self.verdict].capitalize()}.** {said[:1].upper()}{said[1:]}"
+        """The verdict line as a page shows it, '' where the check could not be made at all."""
+        return "" if self.lacking else f"**{MEANING[self.verdict].capitalize()}.** {self.sentence}"
 
     @property
-    def reason(self) -> str:
-        """The line of a check that could not be made, '' where it was made."""
-        return self.sentence if self.verdict == OPEN else ""
+    def lacking(self) -> str:
+        """The line of a check that could not be made: 'not assessed: …'; '' where data were there to judge."""
+        return self.sentence if self.sentence.startswith("not assessed: ") else ""
 
 
 def not_assessable(area: str, name: str, why: str) -> Check:

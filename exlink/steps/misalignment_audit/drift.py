@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.answers import ex_kpi_scales
+from exlink.data.choices import chosen_kpi
 from exlink.data.dataset import StudyData
 from exlink.data.two_trends import ENGAGEMENT, engagement_cells, rating_cells
 from exlink.errors import EstimationError
@@ -52,7 +53,7 @@ def drift(data: StudyData, *, kpi: str, sure: float, harmless: float, matters: f
 
     Parameters
     ----------
-    kpi : the customers' KPI.
+    kpi : the customers' KPI; empty for satisfaction where it was asked.
     sure : probability from which on a team is taken to diverge.
     harmless, matters : % of a scale a year up to which a trend is none, and from which on it matters.
     """
@@ -60,6 +61,7 @@ def drift(data: StudyData, *, kpi: str, sure: float, harmless: float, matters: f
         return "not assessed: needs EX of employees, so that the same people are followed; this study links by team"
     if not ex_kpi_scales(data):
         return "not assessed: needs overall scores (`kpi`) in `ex_responses`"
+    kpi = chosen_kpi("kpi", kpi, data.cx_kpis)
     said, rated, few = engagement_cells(data), rating_cells(data, kpi), data.study.privacy.min_group
     waves = min(said["wave"].nunique(), rated["wave"].nunique())
     if waves < MIN_WAVES:

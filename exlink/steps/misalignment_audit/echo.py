@@ -26,7 +26,8 @@ class Echo:
 
     shares : DataFrame    what ('no action', 'acted on', 'told back'), estimate, conf_low, conf_high, n: of all feedback
                           that was due
-    themes : DataFrame    theme, source, acted, acted_low, acted_high, n_people (pieces of feedback), n_acted, n_left
+    themes : DataFrame    theme, source, label, estimate, conf_low, conf_high (share acted on), received, n_people (pieces
+                          of feedback that were due), n_acted, n_left
     trends : DataFrame    group, estimate, conf_low, conf_high (% a quarter), n_themes, n_people; or empty
     apart : Series or None    how much more the log of a theme's volume changes a quarter where all of it was acted on
                           than where nothing was: tidy
@@ -81,6 +82,8 @@ def _themes(cells: pd.DataFrame) -> pd.DataFrame:
         sums.reset_index(), on=["source", "theme"]
     )
     rows = rows.rename(columns={"due": "n_people", "acted": "n_acted", "left": "n_left", "told": "n_told"})
+    twice = rows["theme"].duplicated(keep=False)
+    rows["label"] = rows["theme"].where(~twice, rows["theme"] + " (" + rows["source"] + "s)")
     return rows.sort_values(["received", "theme"], ascending=[False, True], kind="stable", ignore_index=True)
 
 
@@ -153,11 +156,11 @@ def consequences(data: StudyData, found: Echo | str) -> pd.DataFrame | str:
     own = found.cells[(found.cells["source"] == "employee") & (found.cells["due"] > 0)]
     if own.empty:
         return "not assessed: needs feedback of employees in `voc_feedback`"
-    acted = group_shares(own, "acted", "due", ["quarter"], cluster="batch")
+    acted = group_shares(own, "acted", "due", ["quarter"])  # all feedback of these quarters, no sample of themes
     later = (pd.PeriodIndex(acted["quarter"], freq="Q") + 1).astype(str)
     parts = [
         rates.assign(what="answered when asked", n_people=rates["n_clusters"]),
-        acted.assign(what="employees' feedback of the quarter before acted on", quarter=later, n_people=acted["n"]),
+        acted.assign(what="acted on, of employees' feedback a quarter before", quarter=later, n_people=acted["n"]),
     ]
     both = set(rates["quarter"]) & set(later)
     table = pd.concat(parts, ignore_index=True)

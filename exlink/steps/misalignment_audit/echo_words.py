@@ -30,9 +30,9 @@ def echo_check(found: Echo | str, *, harmless: float, matters: float, act_days: 
     share = share_in_words(n_left, found.due - n_left, min_group)
     lead = {
         FAIL: f"Nothing was done within {act_days} days about {share} of the feedback",
-        WATCH: f"Nothing may have been done about too much feedback: {share} within {act_days} days",
-        PASS: f"Most feedback is acted on: about {share} nothing was done within {act_days} days",
-        OPEN: f"How much feedback is acted on cannot be told closely enough: nothing was done about {share}",
+        WATCH: f"Nothing may have been done about too much of the feedback: {share} within {act_days} days",
+        PASS: f"Most feedback is acted on; nothing was done within {act_days} days about {share} of it",
+        OPEN: f"How much feedback is acted on cannot be told closely enough; nothing was done about {share} of it",
     }[verdict]
     said = (
         f"{lead} (95% interval {left['conf_low']:.0%} to {left['conf_high']:.0%}; up to {harmless:.0%} counts as "
@@ -41,10 +41,8 @@ def echo_check(found: Echo | str, *, harmless: float, matters: float, act_days: 
     )
     never = found.themes[(found.themes["n_acted"] == 0) & (found.themes["n_people"] >= min_group)]
     if len(never):
-        part = never["n_people"].sum() / found.due
-        one = len(never) == 1
-        said += f" Nothing at all was done about {len(never)} theme{'' if one else 's'} that {'is' if one else 'are'} " \
-                f"{part:.0%} of it."  # fmt: skip
+        themes = "1 theme that is" if len(never) == 1 else f"{len(never)} themes that are"
+        said += f" Nothing at all was done about {themes} {never['n_people'].sum() / found.due:.0%} of it."
     numbers = {"estimate": left["estimate"], "conf_low": left["conf_low"], "conf_high": left["conf_high"],
                "harmless": harmless, "matters": matters, "acted": acted["estimate"]}  # fmt: skip
     return Check(SIGNS, NAME, verdict, said, found.themes, {k: float(v) for k, v in numbers.items()})
@@ -58,11 +56,9 @@ def told_sentence(found: Echo | str, min_group: int) -> str:
     if rows.empty:
         return ""
     row = rows.iloc[0]
-    told = round(row["estimate"] * row["n"])
-    share = share_in_words(told, int(row["n"]) - told, min_group)
     return (
-        f"Of what was acted on, {share} was told back to those who had said it ({row['conf_low']:.0%} to "
-        f"{row['conf_high']:.0%}): of all feedback, {row['estimate'] * row['n'] / found.due:.0%} came full circle."
+        f"Of what was acted on, {_share(row, min_group)} was told back to those who had said it ({row['conf_low']:.0%} "
+        f"to {row['conf_high']:.0%}): of all feedback, {row['estimate'] * row['n'] / found.due:.0%} came full circle."
     )
 
 
@@ -73,11 +69,11 @@ def trend_sentence(found: Echo | str) -> str:
     parts = []
     if found.apart is not None:
         low, mid, high = (100 * np.expm1(found.apart[c]) for c in ("conf_low", "estimate", "conf_high"))
-        clear = "clearly " if high < 0 or low > 0 else ""
+        clear = "which is clear" if high < 0 or low > 0 else "which chance can explain"
         parts.append(
-            f"A theme that is always acted on changes by {mid:+.0f}% a quarter against one that never is ({low:+.0f} to "
-            f"{high:+.0f}; {int(found.apart['n'])} themes, {found.quarters} quarters), which is "
-            f"{clear or 'not clearly '}{'less' if mid < 0 else 'more'} of it. Themes differ in more than this."
+            f"The volume of a theme that is always acted on changes by {mid:+.0f}% a quarter against one that never is "
+            f"({low:+.0f} to {high:+.0f}; {int(found.apart['n'])} themes, {found.quarters} quarters), {clear}. Themes "
+            "differ in more than this."
         )
     return " ".join([*parts, found.before])
 
@@ -91,13 +87,15 @@ def consequence_sentence(table: pd.DataFrame | str, straight: pd.DataFrame | Non
         return "Fewer than two quarters hold both answers and feedback of the quarter before."
     said = (
         f"From {rate['quarter'].iloc[0]} to {rate['quarter'].iloc[-1]} between {rate['estimate'].min():.0f}% and "
-        f"{rate['estimate'].max():.0f}% of employees answered when asked; {len(rate)} quarters are too few to tell what "
-        "moves that, so it is compared by team and against the load of surveys in step 07."
+        f"{rate['estimate'].max():.0f}% of employees answered when asked; {len(rate)} quarters are too few to tell "
+        "what moves that, so it is compared by team and against the load of surveys in step 07."
     )
     if straight is not None and len(straight) == 2:
-        first, last = (
-            share_in_words(k := round(row["estimate"] * row["n"]), int(row["n"]) - k, min_group)
-            for _, row in straight.iterrows()
-        )
+        first, last = (_share(row, min_group) for _, row in straight.iterrows())
         said += f" Sheets filled in alike from top to bottom: {last} in the last half of the waves, {first} before."
     return said
+
+
+def _share(row: pd.Series, min_group: int) -> str:
+    inside = round(row["estimate"] * row["n"])
+    return share_in_words(inside, int(row["n"]) - inside, min_group)

@@ -154,13 +154,15 @@ def _planted(data: StudyData) -> dict[str, float]:
     return {"unresolved_other": other, "unresolved_top": other + float(plan["top_performer_x_unresolved"])}
 
 
-def risk_profile(found: Flight, *, seed: int) -> pd.DataFrame:
+def risk_profile(found: Flight | str, *, seed: int) -> pd.DataFrame:
     """Return the chance of leaving within a quarter by open escalations, for top performers and others, in per cent.
 
     Returns
     -------
     DataFrame: who, open_escalations, estimate, conf_low, conf_high, n_people. All else as it is on average.
     """
+    if isinstance(found, str):
+        return pd.DataFrame(columns=["who", "open_escalations", "estimate", "conf_low", "conf_high", "n_people"])
     means = found.rows[found.columns].mean()
     counts = {1.0: found.top_people, 0.0: found.people - found.top_people}
     out = []
@@ -182,7 +184,7 @@ def risk_profile(found: Flight, *, seed: int) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
-def group_risks(data: StudyData, found: Flight, by: str, *, seed: int) -> pd.DataFrame:
+def group_risks(found: Flight | str, by: str, *, seed: int) -> pd.DataFrame:
     """Return the mean predicted chance of leaving within a quarter, in per cent, of groups of those there last.
 
     Parameters
@@ -193,7 +195,9 @@ def group_risks(data: StudyData, found: Flight, by: str, *, seed: int) -> pd.Dat
     -------
     DataFrame: group, estimate, conf_low, conf_high, n_people; teams are numbered by their risk, not named.
     """
-    rows = now_at_risk(data, found.rows)
+    if isinstance(found, str):
+        return pd.DataFrame(columns=["group", "estimate", "conf_low", "conf_high", "n_people"])
+    rows = now_at_risk(found.rows)
     names = ["under 1 year", "1 to 3 years", "3 to 6 years", "6 years and more"]
     if by == "tenure":
         known = rows.dropna(subset=["tenure_years"])
@@ -217,8 +221,10 @@ def group_risks(data: StudyData, found: Flight, by: str, *, seed: int) -> pd.Dat
     return table.assign(group=[f"team {at + 1}" for at in range(len(table))])
 
 
-def came_true(found: Flight, min_group: int) -> pd.DataFrame | str:
+def came_true(found: Flight | str, min_group: int) -> pd.DataFrame | str:
     """Return how far the later quarters were as predicted from the earlier ones, or why that cannot be told."""
+    if isinstance(found, str):
+        return found
     quarters = sorted(found.rows["quarter"].unique())
     early = quarters[: max(1, round(FIT_SHARE * len(quarters)))]
     first = found.rows["quarter"].isin(early)
