@@ -140,9 +140,8 @@ def value_base(data: StudyData) -> ValueBase | None:
     if not rows["revenue"].sum() > 0:
         return None
     people = data.query("""
-        WITH met AS (SELECT DISTINCT customer_id FROM interactions)
         SELECT count(*) AS met, count(v.customer_id) AS recorded
-        FROM met LEFT JOIN (SELECT DISTINCT customer_id FROM customer_value) v USING (customer_id)
+        FROM customers LEFT JOIN (SELECT DISTINCT customer_id FROM customer_value) v USING (customer_id)
         ORDER BY met""").iloc[0]
     year = 12 / months / len(rows)
     return ValueBase(
