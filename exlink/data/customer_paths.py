@@ -20,6 +20,7 @@ ALONE, OTHERS = "one contact only", "all other journeys"
 EVERYWHERE = "all"
 DISSATISFIED, REPEATED, LEFT = "dissatisfied answer", "same matter again", "customer left"
 ARROW = " → "
+GAP_DAYS = 90  # without a contact, after which a journey counts as ended unless a notebook says otherwise
 MOST_PATHS = 12  # that a reader still takes in as a list
 AFTER = 2  # value periods after a contact within which a customer who leaves counts
 _STEPS = "contact_steps"
@@ -68,10 +69,8 @@ def customer_paths(
         SELECT date_diff('day', min(started_at), max(started_at)) AS days, max(started_at) AS last,
                min(started_at) AS first FROM interactions ORDER BY ALL""").iloc[0]
     empty = pd.DataFrame()
-    if span.days <= 2 * gap_days:
-        return CustomerPaths(empty, empty, empty, empty, (
-            f"not assessed: contacts span {span.days:,.0f} days; journeys that end after {gap_days} days without "
-            f"contact need more than {2 * gap_days}"))  # fmt: skip
+    if short := _short(span.days, gap_days):
+        return CustomerPaths(empty, empty, empty, empty, short)
     gap = pd.Timedelta(days=gap_days)
     until = f"TIMESTAMP '{span['last'] - gap}'"
     try:
@@ -87,6 +86,21 @@ def customer_paths(
         why = "not assessed: no customer is seen in two contacts of one journey"
         return CustomerPaths(empty, empty, empty, empty, why)
     return CustomerPaths(transitions, again, journeys, breaks, "")
+
+
+def too_short(data: StudyData, gap_days: int) -> str:
+    """Return why the data are too short to hold journeys that begin and end inside them, or ''."""
+    days = data.query("SELECT date_diff('day', min(started_at), max(started_at)) AS days FROM interactions ORDER BY 1")
+    return _short(days["days"].iloc[0], gap_days)
+
+
+def _short(days: int, gap_days: int) -> str:
+    if days > 2 * gap_days:
+        return ""
+    return (
+        f"not assessed: contacts span {days:,.0f} days; journeys that end after {gap_days} days without contact need "
+        f"more than {2 * gap_days}"
+    )
 
 
 def _note_steps(data: StudyData, kpi: str, gap_days: int, repeat_days: int, path_length: int) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 from exlink.data.answers import headline_kpi
 from exlink.data.dataset import StudyData
 
+FEWEST_PAIRS = 100  # overall answers with a rated contact before them; fewer give no slope worth a place
 WITHIN_DAYS = 183  # an older contact says little about what is thought today
 
 
@@ -14,6 +15,22 @@ def relationship_kpi(data: StudyData) -> str | None:
     """Return the KPI that customers were asked about single contacts and about the relationship, or None."""
     both = [k for k in data.cx_kpis if data.has("customer_relationship", k)]
     return headline_kpi(both)
+
+
+def priorities_reason(data: StudyData) -> str:
+    """Return why touchpoints cannot be set in order by what customers say overall, or ''."""
+    if missing := data.missing("customer_relationship"):
+        return missing
+    if relationship_kpi(data) is None:
+        return "not assessed: needs the same KPI in `cx_responses` and `customer_relationship`"
+    return ""
+
+
+def few_pairs_reason(sums: pd.DataFrame) -> str:
+    """Return why too few touchpoints of :func:`contact_and_overall` carry a slope, or ''."""
+    if (sums.groupby("touchpoint")["n"].sum() >= FEWEST_PAIRS).sum() >= 2:
+        return ""
+    return f"not assessed: needs two touchpoints with {FEWEST_PAIRS} overall answers after a rated contact"
 
 
 def contact_and_overall(data: StudyData, kpi: str) -> pd.DataFrame:

@@ -107,8 +107,12 @@ def test_nothing_is_called_different_where_loss_is_random(sample, reached):
     At the first stage 27 people are lost whole, and their teams differ by more than a standard deviation by chance.
     """
     assert not losses.by_level(reached)["noticeable"].any()
-    assert "None of" in losses.difference_sentence(losses.by_level(reached), 8)
     frame = losses.differences(reached)
+    said = losses.difference_sentence(losses.by_level(reached), frame, 8)
+    assert said.startswith("**No single level, of ")
+    team = frame[(frame["stage"] == losses.OVERALL) & (frame["characteristic"] == "team")].iloc[0]
+    assert team.noticeable, "all levels together: the sentence may not read as if nothing differed"
+    assert f"Over all levels together more adds up: team ({team.difference:.2f}, no more than chance)" in said
     assert frame["noticeable"].any()
     assert not frame["clear"].any()
     assert "At no stage is clearly more lost" in losses.stages_sentence(frame, 8)
@@ -124,7 +128,7 @@ def test_the_stage_and_the_characteristic_that_were_meddled_with_are_named(meddl
     assert said.startswith("**Most is changed in")
     levels = losses.by_level(losses.reached(meddled)).set_index("characteristic")
     assert levels.loc["channel: phone", "difference"] < -0.1
-    assert "channel: phone" in losses.difference_sentence(levels.reset_index(), 8)
+    assert "channel: phone" in losses.difference_sentence(levels.reset_index(), frame, 8)
 
 
 def test_a_real_difference_is_named_and_a_small_group_is_not():
@@ -139,10 +143,10 @@ def test_a_real_difference_is_named_and_a_small_group_is_not():
             "n_units": [100, 3],
         }
     )
-    assert "channel: phone (+0.41)" in losses.difference_sentence(frame, 8)
-    for said in (losses.difference_sentence(frame, 8), losses.stages_sentence(frame, 8)):
+    assert "channel: phone (+0.41)" in losses.difference_sentence(frame, frame, 8)
+    for said in (losses.difference_sentence(frame, frame, 8), losses.stages_sentence(frame, 8)):
         assert "rare" not in said
-    assert losses.stages_sentence(frame.assign(n_units=3), 8) == losses.difference_sentence(frame[:0], 8) == ""
+    assert losses.stages_sentence(frame.assign(n_units=3), 8) == losses.difference_sentence(frame[:0], frame, 8) == ""
 
 
 def test_studies_with_less_are_compared_in_what_they_have(required_only, team_grain):
@@ -236,7 +240,7 @@ def test_nobody_chooses_where_invitations_are_drawn(sample):
     assert not scores["verdict"].isin(["higher", "lower"]).any()
     assert (outcomes["verdict"] == "no meaningful association").all()
     assert "o clear sign that people choose" in choice.score_sentence(scores, 8)
-    assert choice.outcome_sentence(outcomes, 8).startswith("**Invitations do not depend")
+    assert choice.outcome_sentence(outcomes, 8).startswith("**No sign that invitations depend")
 
 
 def test_choosing_is_found(meddled):

@@ -88,7 +88,8 @@ def influence_sentence(frame: pd.DataFrame, kpi: str, min_group: int) -> str:
     sure = shown[shown["certain"].astype(bool)]
     said = (
         f"**On average {mean:.1%} of the variance of single customers' {kpi} lies between the people who served "
-        "them** (same role, same touchpoint); the rest lies between customers, cases and moments."
+        "them**, differences between their teams included (same role, same touchpoint); the rest lies between "
+        "customers, cases and moments."
     )
     if sure.empty:
         return (
@@ -152,7 +153,7 @@ def role_sentence(shown: pd.DataFrame, kpi: str) -> str:
     if len(pooled) < 2 or average.empty:
         return ""
     top, low, every = pooled.loc[pooled["estimate"].idxmax()], pooled.loc[pooled["estimate"].idxmin()], average.iloc[0]
-    lies = f"of the variance of {kpi} lies between people of the same role"
+    lies = f"of the variance of {kpi} lies between people of the same role, their teams included"
     n, people = f"{every.n:,.0f} answers", f"{every.n_units:,.0f} people in {len(pooled)} roles"
     behind = f"p = {p_in_words(every.p_differ)}; {n}, {people}"
     if not every.p_differ < 0.05:

@@ -115,7 +115,7 @@ def score_sentence(frame: pd.DataFrame, min_group: int) -> str:
 
 
 def outcome_sentence(frame: pd.DataFrame, min_group: int) -> str:
-    """Say whether invitations depend on how a contact went; differences of few people stay out of it."""
+    """Say whether there is a sign that invitations depend on how a contact went; few people stay out of it."""
     known = frame[(frame["note"] == "") & (frame["n_units"] >= min_group)]
     if known.empty:
         return ""
@@ -128,10 +128,11 @@ def outcome_sentence(frame: pd.DataFrame, min_group: int) -> str:
         )
     ruled = (known["verdict"] == "no meaningful association").all()
     widest = known.loc[known["estimate"].abs().idxmax()]
+    nothing = f" All intervals lie within ±{100 * SHARE:g}, below which nothing is at stake." if ruled else ""
     return (
-        f"**Invitations do not {'' if ruled else 'clearly '}depend on how the contact went**: the largest of "
+        f"**No {'' if ruled else 'clear '}sign that invitations depend on how the contact went**: the largest of "
         f"{len(known)} differences is {_band(widest, 1, 100)} percentage points ({widest.outcome}); about "
-        f"{100 * known['mde'].max():.1f} could have been seen in each."
+        f"{100 * known['mde'].max():.1f} could have been seen in each.{nothing}"
     )
 
 

@@ -104,8 +104,8 @@ def slopes_sentence(slopes: pd.DataFrame, smallest_slope: float) -> str:
     return (
         f"**This data would find a change of {known.min():.1f} to {known.max():.1f} % of the customers' scale per "
         f"EX point**, depending on aspect and KPI, before adjustment for many tests; {enough} of {len(known)} "
-        f"pairs reach the {smallest_slope:g} % that would matter. A zero in notebook 03 means ‘not more than about "
-        "this’, never ‘nothing’."
+        f"pairs reach the {smallest_slope:g} % that would matter. What notebook 03 does not find is not shown to be "
+        "nothing: the interval it gives there says how large an effect may still be."
     )
 
 

@@ -8,6 +8,9 @@ import pandas as pd
 from exlink.data.answers import ex_kpi_scales, headline_kpi
 from exlink.data.dataset import StudyData
 from exlink.data.employee_quarters import employee_quarters, reasons_sentence
+from exlink.data.panel import aspect_columns
+from exlink.errors import EstimationError
+from exlink.stats.composite import composite
 from exlink.stats.hazard import MIN_EVENTS
 from exlink.stats.power import minimum_detectable
 from exlink.steps.readiness.detectable import why_no_slope
@@ -15,10 +18,12 @@ from exlink.steps.readiness.question import (
     FEW_EXITS,
     FEW_REPEATS,
     FEW_UNITS,
+    FEW_WAVES,
     NOT,
     READY,
     WEAK,
     Verdict,
+    because,
     needs,
     ready_from,
     there_are,
@@ -36,9 +41,14 @@ def between(data: StudyData) -> Verdict:
     return Verdict(question, notebook, word, f"{n:,} {data.people} carry both sides.", f"correlation of ±{r:.2f}")
 
 
-def within(slopes: pd.DataFrame, smallest_slope: float, people: str) -> Verdict:
-    """Return whether a unit's change can be seen in its customers' answers."""
+def within(slopes: pd.DataFrame, smallest_slope: float, people: str, no_within: str) -> Verdict:
+    """Return whether a unit's change can be seen in its customers' answers.
+
+    ``no_within``, here and below: why effects within units cannot be assessed, or ''.
+    """
     question, notebook = "When somebody's EX changes, do their customers notice?", "03, 04"
+    if no_within:
+        return Verdict(question, notebook, NOT, because(no_within))
     known = slopes["detectable"].dropna()
     if known.empty:
         why = why_no_slope(slopes)
@@ -70,7 +80,16 @@ def direction(data: StudyData) -> Verdict:
     return Verdict(question, notebook, READY, f"The EX answer lies {days:.0f} days before the contact (median).")
 
 
-def overall(data: StudyData, slopes: pd.DataFrame) -> Verdict:
+def both_directions(data: StudyData, no_within: str) -> Verdict:
+    """Return whether there are waves enough to ask which side moves first."""
+    question, notebook = "Does EX drive CX, or CX EX?", "04"
+    if no_within:
+        return Verdict(question, notebook, NOT, because(no_within))
+    waves = int(data.query("SELECT count(DISTINCT wave) AS n FROM linked WHERE has_cx ORDER BY n")["n"].iloc[0])
+    return Verdict(question, notebook, ready_from(waves >= FEW_WAVES), f"{waves} EX waves with customers' answers.")
+
+
+def overall(data: StudyData, no_within: str) -> Verdict:
     """Return whether aspects can be held against an overall score."""
     question, notebook = "Does the overall EX score hide what to improve?", "03"
     kpi = headline_kpi(list(ex_kpi_scales(data)))
@@ -80,12 +99,23 @@ def overall(data: StudyData, slopes: pd.DataFrame) -> Verdict:
         return Verdict(
             question, notebook, NOT, f"It needs two aspects or more, and there {there_are(len(data.aspects))}."
         )
-    if slopes["detectable"].isna().all():
-        return Verdict(question, notebook, WEAK, "It can be compared between units only, not within them.")
+    if no_within:
+        return Verdict(question, notebook, NOT, because(no_within))
+    if made := _made_of_aspects(data, kpi):
+        return Verdict(question, notebook, NOT, made)
     return Verdict(question, notebook, READY, f"{len(data.aspects)} aspects beside {kpi}.")
 
 
-def importance(data: StudyData, slopes: pd.DataFrame, smallest_slope: float) -> Verdict:
+def _made_of_aspects(data: StudyData, kpi: str) -> str:
+    """Return that the overall score is made of the aspects, or ''."""
+    try:
+        found = composite(data.exposures(), f"ex_{kpi}", aspect_columns(data))
+    except EstimationError:
+        return ""  # too few answers to tell, which the other verdicts say
+    return f"{found.reason(f'{kpi.capitalize()}', 'the aspects')}." if found.found else ""
+
+
+def importance(data: StudyData, slopes: pd.DataFrame, smallest_slope: float, no_within: str) -> Verdict:
     """Return whether aspects can be set in order of importance."""
     question, notebook = "Which aspects matter most to customers?", "03"
     known = slopes["detectable"].dropna()
@@ -93,8 +123,8 @@ def importance(data: StudyData, slopes: pd.DataFrame, smallest_slope: float) -> 
         return Verdict(
             question, notebook, NOT, f"It needs two aspects or more, and there {there_are(len(data.aspects))}."
         )
-    if known.empty:
-        return Verdict(question, notebook, WEAK, "Aspects can be compared between units only, not within them.")
+    if no_within or known.empty:
+        return Verdict(question, notebook, NOT, because(no_within or why_no_slope(slopes)))
     enough = float(known.median()) <= smallest_slope
     return Verdict(
         question,
@@ -110,6 +140,8 @@ def shares(data: StudyData) -> Verdict:
     question, notebook = "Whose score is it, and may people be ranked on it?", "03, 04"
     if data.unit == "team_id":
         return Verdict(question, notebook, NOT, "The study is at team grain: it holds no persons.")
+    if data.has("interactions", "weight"):
+        return Verdict(question, notebook, NOT, "A row of interactions is the average of several customers.")
     again = int(
         data.query(
             "SELECT count(*) AS n FROM (SELECT customer_id FROM linked WHERE has_cx GROUP BY 1 "
@@ -122,13 +154,13 @@ def shares(data: StudyData) -> Verdict:
     return Verdict(question, notebook, ready_from(again >= FEW_REPEATS), why)
 
 
-def alike(data: StudyData, slopes: pd.DataFrame) -> Verdict:
+def alike(data: StudyData, slopes: pd.DataFrame, no_within: str) -> Verdict:
     """Return whether slopes can be compared between roles."""
     question, notebook = "Does it act on everybody alike?", "03, 04"
     if data.unit == "team_id":
         return Verdict(question, notebook, NOT, "The study is at team grain: it holds neither roles nor tenure.")
-    if slopes["detectable"].isna().all():
-        return Verdict(question, notebook, NOT, f"No slope can be estimated: {why_no_slope(slopes)}")
+    if no_within or slopes["detectable"].isna().all():
+        return Verdict(question, notebook, NOT, because(no_within or why_no_slope(slopes)))
     roles = data.query(
         "SELECT role, count(DISTINCT employee_id) AS n FROM linked WHERE has_cx AND role IS NOT NULL "
         "GROUP BY 1 ORDER BY 1"

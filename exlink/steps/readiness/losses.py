@@ -9,7 +9,7 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.warehouse import name_of
-from exlink.data.wording import signed
+from exlink.data.wording import in_words, signed
 from exlink.stats.balance import Difference, Side, of_category, of_number, standardised_difference
 from exlink.stats.multiplicity import benjamini_hochberg
 
@@ -157,10 +157,16 @@ def stages_sentence(frame: pd.DataFrame, min_group: int) -> str:
     )
 
 
-def difference_sentence(frame: pd.DataFrame, min_group: int) -> str:
+def difference_sentence(frame: pd.DataFrame, whole: pd.DataFrame, min_group: int) -> str:
     """Say whether what is lost looks like what is linked; groups too small to be shown stay out of it.
 
     Empty where nothing can be compared.
+
+    Parameters
+    ----------
+    frame : what :func:`by_level` returned, each level of a category by itself.
+    whole : what :func:`differences` returned, all levels of a category together: these can differ although no single
+        level does.
     """
     frame = frame[frame["n_units"] >= min_group]
     if frame.empty:
@@ -168,15 +174,25 @@ def difference_sentence(frame: pd.DataFrame, min_group: int) -> str:
     found = frame[frame["noticeable"]]
     if found.empty:
         worst = frame.iloc[0]
+        more = _together(whole, min_group)
         return (
-            f"**None of {len(frame)} characteristics tells linked interactions from lost ones**: the largest "
-            f"standardised difference is {signed(worst.difference)} ({worst.characteristic})."
+            f"**No single level, of {len(frame)} compared, tells linked interactions from lost ones**: the largest "
+            f"standardised difference is {signed(worst.difference)} ({worst.characteristic}).{more}"
         )
     names = ", ".join(f"{r.characteristic} ({signed(r.difference)})" for r in found.head(4).itertuples())
     return (
-        f"**{len(found)} of {len(frame)} characteristics differ noticeably** between linked and lost interactions: "
+        f"**{len(found)} of {len(frame)} levels and numbers differ noticeably** between linked and lost interactions: "
         f"{names}. Results speak first of the kind that is linked."
     )
+
+
+def _together(whole: pd.DataFrame, min_group: int) -> str:
+    """Say which categories differ over all their levels together, though no level does by itself."""
+    seen = whole[(whole["stage"] == OVERALL) & (whole["n_units"] >= min_group) & whole["noticeable"]]
+    seen = seen[seen["characteristic"].isin(_LABELS.values())]
+    told = [f"{r.characteristic} ({r.difference:.2f}{'' if r.clear else ', no more than chance'})"
+            for r in seen.itertuples()]  # fmt: skip
+    return f" Over all levels together more adds up: {in_words(told)}, as in the figure above." if told else ""
 
 
 def _known(data: StudyData, column: str) -> bool:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from exlink.data.answers import cx_kpi_scales, ex_kpi_scales
+from exlink.data.answers import ex_kpi_scales
+from exlink.data.customer_paths import GAP_DAYS, too_short
 from exlink.data.dataset import StudyData
+from exlink.data.effort import effort_reason
+from exlink.data.handoffs import handoff_reason
+from exlink.data.relationship import contact_and_overall, few_pairs_reason, priorities_reason, relationship_kpi
 from exlink.steps.readiness.question import (
     FEW_ANSWERED,
     FEW_REPEATS,
@@ -13,6 +17,7 @@ from exlink.steps.readiness.question import (
     READY,
     WEAK,
     Verdict,
+    because,
     listed,
     needs,
     ready_from,
@@ -64,21 +69,26 @@ def paths(data: StudyData) -> Verdict:
     again = _count(data, "SELECT count(*) AS n FROM customers WHERE first_at < last_at ORDER BY n")
     if not again:
         return Verdict(question, notebook, NOT, "No customer was met at two different times.")
+    if short := too_short(data, GAP_DAYS):
+        return Verdict(question, notebook, NOT, because(short))
     why = f"{again:,} customers were met more than once."
     return Verdict(question, notebook, ready_from(again >= FEW_REPEATS), why)
 
 
-def delay(data: StudyData) -> Verdict:
-    """Return whether the weeks between EX and CX differ enough to tell how long it takes."""
+def delay(data: StudyData, no_within: str) -> Verdict:
+    """Return whether the weeks between EX and CX differ enough to tell how long it takes.
+
+    ``no_within``: why effects within units cannot be assessed, or ''.
+    """
     question, notebook = "After how many weeks does a change in EX show?", "01"
+    if no_within:
+        return Verdict(question, notebook, NOT, because(no_within))
     days = data.query("SELECT max(days_since_ex) - min(days_since_ex) AS d FROM linked WHERE has_cx ORDER BY d")["d"]
     weeks, waves = int(days.iloc[0]) // 7, _waves(data)
     if weeks < WEEKS_APART:
         return Verdict(
             question, notebook, NOT, "Contacts lie at like distances from the EX answer: no delay can be told."
         )
-    if waves < 2:
-        return Verdict(question, notebook, NOT, "There is one EX wave, so nothing changes.")
     return Verdict(
         question, notebook, ready_from(waves >= FEW_WAVES), f"Contacts follow over {weeks} weeks, in {waves} EX waves."
     )
@@ -106,13 +116,16 @@ def kpis(data: StudyData, cx_rate: float, rate: str) -> Verdict:
 
 
 def trend(data: StudyData) -> Verdict:
-    """Return whether there are waves enough to see a movement."""
+    """Return whether there are periods enough on each side to see a movement."""
     question, notebook = "Does it move over time?", "02"
-    waves = _waves(data)
-    if waves < 2:
-        return Verdict(question, notebook, NOT, "There is one EX wave.")
-    word = READY if waves >= FEW_WAVES else WEAK
-    return Verdict(question, notebook, word, f"{waves} EX waves" + ("." if word == READY else ", too few for a trend."))
+    sql = "SELECT count(DISTINCT date_trunc('month', started_at)) AS n FROM interactions WHERE has_cx ORDER BY n"
+    waves, months = _waves(data), _count(data, sql)
+    enough = [waves >= FEW_WAVES, months >= FEW_WAVES]
+    counted = f"{waves} EX wave{'s' * (waves != 1)}, {months} month{'s' * (months != 1)} with customers' answers"
+    why = f"{counted}."
+    if not all(enough):
+        why = f"{counted}; a movement needs {FEW_WAVES} of each."
+    return Verdict(question, notebook, READY if all(enough) else WEAK if any(enough) else NOT, why)
 
 
 def reliability(data: StudyData) -> Verdict:
@@ -184,10 +197,8 @@ def frankness(data: StudyData) -> Verdict:
 def effort(data: StudyData) -> Verdict:
     """Return whether the desktop tells where effort goes."""
     question, notebook = "Where does the effort of work come from?", "02"
-    if data.unit == "team_id":
-        return Verdict(question, notebook, NOT, "The study is at team grain: it holds no employees.")
-    if missing := data.missing("desktop_activity"):
-        return Verdict(question, notebook, NOT, f"It {needs(missing)}.")
+    if reason := effort_reason(data):
+        return Verdict(question, notebook, NOT, because(reason))
     people = _count(data, "SELECT count(DISTINCT employee_id) AS n FROM desktop_activity ORDER BY n")
     return Verdict(question, notebook, ready_from(people >= FEW_ANSWERED), f"Desktop records of {people:,} people.")
 
@@ -195,8 +206,8 @@ def effort(data: StudyData) -> Verdict:
 def handoffs(data: StudyData) -> Verdict:
     """Return whether hand-offs can be laid beside first-contact resolution."""
     question, notebook = "Do hand-offs cost resolution at first contact?", "02"
-    if missing := data.missing("interactions.transfers", "interactions.resolved_first_contact"):
-        return Verdict(question, notebook, NOT, f"It {needs(missing)}.")
+    if reason := handoff_reason(data):
+        return Verdict(question, notebook, NOT, because(reason))
     handed = _count(data, "SELECT count(*) AS n FROM interactions WHERE transfers > 0 ORDER BY n")
     if not handed:
         return Verdict(question, notebook, NOT, "No contact was handed on.")
@@ -206,12 +217,16 @@ def handoffs(data: StudyData) -> Verdict:
 def priorities(data: StudyData) -> Verdict:
     """Return whether touchpoints can be set in order of importance and performance."""
     question, notebook = "Which touchpoints should be improved first?", "02"
-    if not cx_kpi_scales(data):
-        return Verdict(question, notebook, NOT, "Customers gave no score.")
-    stages = _count(data, "SELECT count(DISTINCT touchpoint) AS n FROM interactions WHERE has_cx ORDER BY n")
-    if stages < 2:
-        return Verdict(question, notebook, NOT, "All customers' answers are about one touchpoint.")
-    return Verdict(question, notebook, READY, f"Customers answered at {stages} touchpoints.")
+    kpi = relationship_kpi(data)
+    if (reason := priorities_reason(data)) or kpi is None:
+        return Verdict(question, notebook, NOT, because(reason))
+    sums = contact_and_overall(data, kpi)
+    if few := few_pairs_reason(sums):
+        return Verdict(question, notebook, NOT, because(few))
+    why = (
+        f"{sums['n'].sum():,.0f} overall answers follow a rated contact, at {sums['touchpoint'].nunique()} touchpoints."
+    )
+    return Verdict(question, notebook, READY, why)
 
 
 def _count(data: StudyData, sql: str) -> int:

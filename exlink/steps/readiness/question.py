@@ -12,7 +12,7 @@ FEW_ANSWERED = 100  # people who answered, below which loadings of a questionnai
 LOW_RESPONSE = 0.30
 PAGES = {
     "01": "01 Journey mapping", "02": "02 Touchpoint KPIs", "03": "03 Individual linkage", "04": "04 Mixed effects",
-    "05": "05 Business roll-up",
+    "05": "05 Business roll-up", "06": "06 Misalignment audit",
 }  # fmt: skip
 _NO_SIZE = "–"
 
@@ -37,6 +37,13 @@ def listed(names: Sequence[str]) -> str:
 def needs(missing: str) -> str:
     """Return ``not assessed: needs `x``` as words inside a sentence."""
     return missing.removeprefix("not assessed: ").replace("`", "")
+
+
+def because(reason: str) -> str:
+    """Return a reason of another page (``not assessed: …``) as a sentence of its own."""
+    words = needs(reason).rstrip(".")
+    lead = "It " if words.startswith("needs ") else ""
+    return f"{lead}{words[:1] if lead else words[:1].upper()}{words[1:]}."
 
 
 def ready_from(enough: bool) -> str:

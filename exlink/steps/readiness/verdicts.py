@@ -8,8 +8,9 @@ from dataclasses import asdict
 import pandas as pd
 
 from exlink.data.dataset import StudyData
+from exlink.data.panel import within_reason
 from exlink.errors import EstimationError
-from exlink.steps.readiness import linked, measured
+from exlink.steps.readiness import linked, measured, signs
 from exlink.steps.readiness.question import NOT, PAGES, READY, WEAK
 
 __all__ = ["NOT", "READY", "WEAK", "verdict_sentence", "verdicts"]
@@ -34,12 +35,13 @@ def verdicts(
     said = {side: f"{rate:.0%}" for side, rate in coverage.items()} | dict(said or {})
     if not smallest_slope > 0:
         raise EstimationError(f"smallest_slope is {smallest_slope}; it must be a positive share of the scale, in %.")
+    no_within = within_reason(data)
     rows = [
         measured.journey(data, coverage["ex"], said["ex"]),
         measured.influence(data),
         measured.one_track(data),
         measured.paths(data),
-        measured.delay(data),
+        measured.delay(data, no_within),
         measured.kpis(data, coverage["cx"], said["cx"]),
         measured.priorities(data),
         measured.trend(data),
@@ -50,14 +52,19 @@ def verdicts(
         measured.effort(data),
         measured.handoffs(data),
         linked.between(data),
-        linked.within(slopes, smallest_slope, data.people),
+        linked.within(slopes, smallest_slope, data.people, no_within),
         linked.direction(data),
-        linked.overall(data, slopes),
-        linked.importance(data, slopes, smallest_slope),
+        linked.both_directions(data, no_within),
+        linked.overall(data, no_within),
+        linked.importance(data, slopes, smallest_slope, no_within),
         linked.shares(data),
-        linked.alike(data, slopes),
+        linked.alike(data, slopes, no_within),
         linked.money(data),
         linked.attrition(data),
+        signs.flight(data),
+        signs.drift(data),
+        signs.shadow(data),
+        signs.echo(data),
     ]
     frame = pd.DataFrame([asdict(row) for row in rows])
     return frame.assign(page=[", ".join(PAGES[stem] for stem in pages.split(", ")) for pages in frame["notebook"]])

@@ -9,19 +9,28 @@ import pandas as pd
 from exlink.data.answers import cx_answer_cells, cx_kpi_scales, ex_aspect_scales, headline_kpi, percent_of_scale
 from exlink.data.dataset import StudyData
 from exlink.data.panel import aspect_columns, column_label, overall_columns
-from exlink.data.relationship import WITHIN_DAYS, contact_and_overall, relationship_kpi
+from exlink.data.relationship import (
+    FEWEST_PAIRS,
+    WITHIN_DAYS,
+    contact_and_overall,
+    few_pairs_reason,
+    priorities_reason,
+    relationship_kpi,
+)
 from exlink.data.wording import in_words
 from exlink.errors import EstimationError
 from exlink.stats.composite import composite
 from exlink.stats.importance import JOHNSON, LMG, importance, places
-from exlink.stats.intervals import group_means
+from exlink.stats.intervals import group_means, mean_interval
 from exlink.stats.moments import row_moments, within_moments
 from exlink.stats.slope_ranks import slope_ranks
 
 REPS, SEED = 500, 1010
-FEWEST_PAIRS = 100  # overall answers with a rated contact before them; fewer give no slope worth a place
-COLUMNS = ["what", "importance", "importance_low", "importance_high", "performance", "rank", "ranks", "first", "urgent",
-           "n", "n_units"]  # fmt: skip
+COLUMNS = ["what", "importance", "importance_low", "importance_high", "performance", "performance_low",
+           "performance_high", "rank", "ranks", "first", "urgent", "unsure", "n", "n_units"]  # fmt: skip
+QUARTERS = ("weighs more, scores lower", "weighs more, scores higher", "weighs less, scores lower",
+            "weighs less, scores higher")  # fmt: skip
+LEVEL = {"estimate": "performance", "conf_low": "performance_low", "conf_high": "performance_high"}
 
 
 def employees(data: StudyData) -> tuple[str, pd.DataFrame]:
@@ -57,8 +66,10 @@ def employees(data: StudyData) -> tuple[str, pd.DataFrame]:
     known = table[table["share"].notna()]
     chosen = known[known["method"] == (LMG if (known["method"] == LMG).any() else JOHNSON)].set_index("term")
     scales = ex_aspect_scales(data)
-    level = pd.Series({x: float(percent_of_scale(rows[[x]].mean(), scales[x]).iloc[0]) for x in xs})
-    out = chosen.assign(importance=chosen["share"] * 100, performance=level)
+    out = chosen.assign(importance=chosen["share"] * 100)
+    means = {x: mean_interval(rows[x], cluster=rows[data.unit]).iloc[0] for x in xs}
+    for bound, name in LEVEL.items():
+        out[name] = pd.Series({x: float(percent_of_scale(pd.Series([means[x][bound]]), scales[x])[0]) for x in xs})
     out[["importance_low", "importance_high"]] = chosen[["conf_low", "conf_high"]] * 100
     out["what"] = [column_label(data, x) for x in out.index]
     return "", _finished(out)
@@ -76,26 +87,24 @@ def customers(data: StudyData, without: Sequence[str] = ()) -> tuple[str, pd.Dat
         together), performance in per cent of the scale; n overall answers, n_units units that served the contacts.
     """
     empty = pd.DataFrame(columns=COLUMNS)
-    if missing := data.missing("customer_relationship"):
-        return missing, empty
     kpi = relationship_kpi(data)
-    if kpi is None:
-        return "not assessed: needs the same KPI in `cx_responses` and `customer_relationship`", empty
+    if (why := priorities_reason(data)) or kpi is None:
+        return why, empty
     sums = contact_and_overall(data, kpi)
     sums = sums[~sums["touchpoint"].isin(list(without))]
     sizes = sums.groupby("touchpoint")["n"].sum()
     sums = sums[sums["touchpoint"].map(sizes) >= FEWEST_PAIRS]
-    few = f"not assessed: needs two touchpoints with {FEWEST_PAIRS} overall answers after a rated contact"
-    if sums["touchpoint"].nunique() < 2:
+    if few := few_pairs_reason(sums):
         return few, empty
     try:
         table = slope_ranks(sums, "touchpoint", data.unit, reps=REPS, seed=SEED)
     except EstimationError as error:
         return f"not assessed: {error}", empty
-    level = group_means(cx_answer_cells(data), kpi, ["touchpoint"]).set_index("touchpoint")["estimate"]
+    level = group_means(cx_answer_cells(data), kpi, ["touchpoint"], cluster=data.unit).set_index("touchpoint")
     out = table.rename(columns={"estimate": "importance", "conf_low": "importance_low", "conf_high": "importance_high",
                                 "touchpoint": "what", "n_clusters": "n_units"})  # fmt: skip
-    out["performance"] = percent_of_scale(out["what"].map(level), cx_kpi_scales(data)[kpi])
+    for bound, name in LEVEL.items():
+        out[name] = percent_of_scale(out["what"].map(level[bound]), cx_kpi_scales(data)[kpi])
     return "", _finished(out)
 
 
@@ -107,19 +116,25 @@ def split_at(frame: pd.DataFrame) -> tuple[float, float]:
 
 
 def priorities_sentence(frame: pd.DataFrame, what: str, small: int) -> str:
-    """Say what weighs more and scores lower than the rest, and how sure the order is."""
+    """Say what certainly weighs more and scores lower than the rest, what lies on a line, and how sure the order is."""
     shown = frame[frame["n_units"] >= small]
     if len(shown) < 2:
         return ""
     first = shown[shown["urgent"]].sort_values("rank")
     top = shown.sort_values("rank").iloc[0]
-    said = f"**Weighs more and scores lower than the other {what}: {in_words(list(first['what']))}.** "
+    said = f"**Weighs more and scores lower than {what} do on average: {in_words(list(first['what']))}.** "
     if first.empty:
-        said = f"**No {what[:-1]} both weighs more and scores lower than the others.** "
+        said = f"**No {what[:-1]} is shown both to weigh more and to score lower than {what} do on average.** "
     said += f"{str(top['what']).capitalize()} weighs most (place {top['ranks']} of {len(shown)})."
     certain = shown["first"].sum()
     if not certain:
         said += " That place is not certain: other draws of people put another one first."
+    lowest = shown.loc[shown["performance"].idxmin()]
+    said += f" The lowest level is that of {lowest['what']} ({lowest['performance']:.0f} % of the scale)."
+    if shown["unsure"].any():
+        open_yet = list(shown.loc[shown["unsure"], "what"])
+        names = "any other" if len(open_yet) == len(shown) - 1 else in_words(open_yet)
+        said += f" No quarter can be named for {names}: an interval crosses a line."
     return said
 
 
@@ -133,11 +148,20 @@ def _finished(frame: pd.DataFrame) -> pd.DataFrame:
         ranks=[places(r.rank_low, r.rank_high) for r in frame.itertuples()],
         first=(frame["rank"] == 1) & (frame["rank_high"] == 1),
         urgent=_urgent(frame),
+        unsure=_unsure(frame),
     )
     return frame.sort_values(["rank", "what"], ignore_index=True)[COLUMNS]
 
 
 def _urgent(frame: pd.DataFrame) -> pd.Series:
-    """Return which rows weigh more and score lower than the mean of all."""
+    """Return which rows weigh more and score lower than the mean of all, with both intervals."""
     low, heavy = split_at(frame)
-    return (frame["importance"] > heavy) & (frame["performance"] < low)
+    return (frame["importance_low"] > heavy) & (frame["performance_high"] < low)
+
+
+def _unsure(frame: pd.DataFrame) -> pd.Series:
+    """Return which rows have an interval that crosses one of the two lines, or none."""
+    sure = pd.Series(True, index=frame.index)
+    for name, line in zip(("performance", "importance"), split_at(frame), strict=True):
+        sure &= (frame[f"{name}_low"] > line) | (frame[f"{name}_high"] < line)
+    return ~sure
