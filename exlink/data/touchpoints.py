@@ -29,6 +29,14 @@ def people_at_touchpoints(data: StudyData) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def journey_order(data: StudyData) -> list[str]:
+    """Return the customer touchpoints by how long after a customer's first recorded contact they come on average."""
+    return data.query("""
+        SELECT touchpoint, avg(date_diff('second', first_at, started_at)) AS after
+        FROM interactions JOIN customers USING (customer_id)
+        GROUP BY touchpoint ORDER BY after, touchpoint""")["touchpoint"].tolist()
+
+
 def units_on_either_side(asked: pd.DataFrame, by: list[str], unit: str) -> pd.DataFrame:
     """Return, per ``by``, how many units answered some invitation (n_yes) and left some unanswered (n_no).
 

@@ -8,7 +8,7 @@ from linkage_world import Plan, judged, open_study
 from exlink.data.panel import panel_cells
 from exlink.errors import ParameterError
 from exlink.steps import individual_linkage as step
-from exlink.steps.individual_linkage import overall, ranking, shares, truth, words
+from exlink.steps.individual_linkage import overall, overall_words, ranking, shares, truth, words
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +93,17 @@ def test_where_nothing_acts_nothing_is_clear(silent):
 def test_the_overall_score_sends_you_to_what_weighs_in_it(rated):
     assert overall.overall_reason(rated) == ""
     joint = step.slopes(rated, smallest_share=0.05, kind="joint")
-    ranks = overall.two_rankings(rated, joint, "satisfaction")
+    ranks = overall.two_rankings(rated, joint, judged(rated, 0.05), "satisfaction", reps=200, seed=1)
     assert ranks["aspect"].tolist() == ["recognition", "tools"]  # planted weights 0.8 and 0.2
     assert ranks["weight"].to_numpy() == pytest.approx([0.8, 0.2], abs=0.1)
     assert ranks["rank_cx"].tolist() == [2, 1]
-    said = overall.advice_sentence(ranks, "satisfaction")
-    assert said.startswith("The overall score alone would have sent you to **recognition and tools**")
-    assert "What clearly moves with customers' satisfaction is **tools**." in said
-    assert said.endswith("With recognition, nothing that matters moves in customers' satisfaction.")
+    said = overall_words.advice_sentence(ranks, "satisfaction")
+    assert ranks["places_overall"].tolist() == ["1", "2"]
+    assert said == (
+        "The overall score alone would have sent you to **recognition**, which weighs most in it. What clearly moves "
+        "with customers' satisfaction is **tools**. With recognition, nothing that matters moves in customers' "
+        "satisfaction. This is about customers; who stays is another matter (step 05)."
+    )
 
 
 def test_an_overall_score_that_is_a_sum_of_the_aspects_is_not_explained_by_them(planted):
@@ -128,45 +131,67 @@ def test_the_overall_score_accounts_for_less_than_the_aspects(sample):
     fits = overall.explained(sample, "satisfaction", seed=1).set_index("model")["rsquared_cv"]
     assert fits["all aspects"] > 5 * fits["overall score alone"]
     joint = step.slopes(sample, smallest_share=0.0125, kind="joint")
-    ranks = overall.two_rankings(sample, joint, "satisfaction").set_index("aspect")
+    within = judged(sample)
+    ranks = overall.two_rankings(sample, joint, within, "satisfaction", reps=200, seed=1).set_index("aspect")
     assert list(ranks.index[:2]) == ["recognition", "workload"]  # planted: they weigh most there and do nothing
+    of_both = within[within["outcome"] == "satisfaction"].set_index("aspect")["verdict"]
+    assert ranks["verdict"].equals(of_both.loc[ranks.index])  # one page, one verdict per aspect and KPI
+    assert ranks.loc["creativity", "verdict"] == "inconclusive"
     # an interval clear of zero is not enough among 27 tests: the sentence and the heat map say the same
     assert ranks.loc["workload", "conf_low"] > 0
     assert ranks.loc["workload", "p_adjusted"] > 0.05
-    said = overall.advice_sentence(ranks.reset_index(), "satisfaction")
-    assert "Whether anything moves for customers with workload is inconclusive." in said
+    said = overall_words.advice_sentence(ranks.reset_index(), "satisfaction")
     assert "With recognition, nothing that matters moves" in said
+    assert "workload" not in said  # second by a hair: its place is anywhere behind the first
+    assert ranks.loc["recognition", "places_overall"] == "1"
+    assert ranks["rank_overall_high"].iloc[1:].min() >= 8
+    assert "the places of the others (2 to 9) overlap and are no order" in said
+    assert "is **tools, knowledge and empowerment**." in said
     assert "money" not in said
 
 
 def ranked(**verdicts):
     """Return aspects with their verdicts, in the order of the overall score; slopes fall in the order given."""
     names = list(verdicts)
+    low = [min(k + 1, 3) for k in range(len(names))]  # the first two places are clear, those behind overlap
     return pd.DataFrame({"aspect": names, "verdict": list(verdicts.values()), "rank_overall": range(1, len(names) + 1),
+                         "rank_overall_low": low, "rank_overall_high": [1, 2, *[len(names)] * (len(names) - 2)],
                          "rank_cx": range(len(names), 0, -1)})  # fmt: skip
+
+
+CUSTOMERS_ONLY = "This is about customers; who stays is another matter (step 05)."
 
 
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [
-        ({"a": "higher", "b": "higher"}, "in it; these also go most with customers' ease."),
+        ({"a": "higher", "b": "higher", "c": "inconclusive"},
+         "in it. Customers' ease clearly moves with them too."),
         ({"a": "inconclusive", "b": "inconclusive", "c": "inconclusive"},
-         "in it; no aspect clearly goes with customers' ease within the same people. Whether anything moves "
-         "for customers with a and b is inconclusive."),
+         "in it. No aspect clearly goes with customers' ease within the same people. Whether anything moves "
+         f"for customers with a and b is inconclusive. {CUSTOMERS_ONLY}"),
         ({"a": "inconclusive", "b": "no meaningful association", "c": "higher"},
          "in it. What clearly moves with customers' ease is **c**. With b, nothing that matters moves in customers' "
-         "ease. Whether anything moves for customers with a is inconclusive."),
+         f"ease. Whether anything moves for customers with a is inconclusive. {CUSTOMERS_ONLY}"),
         ({"a": "higher", "b": "inconclusive", "c": "higher", "d": "higher"},
-         "in it. What clearly moves with customers' ease is **d and c**. By less, it also goes with a. Whether "
-         "anything moves for customers with b is inconclusive."),
+         "in it; the places of the others (3 to 4) overlap and are no order. What clearly moves with customers' ease "
+         f"is **d, c and a**. Whether anything moves for customers with b is inconclusive. {CUSTOMERS_ONLY}"),
         ({"a": "lower", "b": "lower", "c": "higher"},
          "in it. What clearly moves with customers' ease is **c**. Customers' ease moves *against* a and b: more of it "
-         "goes with less."),
+         f"goes with less. {CUSTOMERS_ONLY}"),
     ],
 )  # fmt: skip
 def test_only_what_is_known_not_to_matter_is_said_not_to_matter(verdicts, said):
-    whole = overall.advice_sentence(ranked(**verdicts), "ease")
+    whole = overall_words.advice_sentence(ranked(**verdicts), "ease")
     assert whole == f"The overall score alone would have sent you to **a and b**, which weigh most {said}"
+
+
+def test_without_clear_places_the_overall_score_sends_nowhere():
+    unclear = ranked(a="higher", b="inconclusive", c="inconclusive").assign(rank_overall_low=1, rank_overall_high=3)
+    assert overall_words.advice_sentence(unclear, "ease") == (
+        "The overall score alone would not have told you where to begin: the places of all aspects (1 to 3) overlap "
+        "and are no order. What clearly moves with customers' ease is **a**."
+    )
 
 
 def test_an_overall_score_with_little_of_its_own_is_warned_of(rated):
@@ -184,8 +209,10 @@ def test_an_overall_score_with_little_of_its_own_is_warned_of(rated):
     said = overall.caution(Near())
     assert said.startswith("Employees' overall satisfaction score is nearly made of the aspects (R² 0.9")
     assert overall.tautology(Near()) == ""
-    ranks = ranked(a="higher", b="higher")
-    assert overall.trap_sentence(ranks, "not assessed: x", "ease", said).startswith(f"{said} The overall score alone")
+    ranks = ranked(a="higher", b="higher", c="higher")
+    assert overall_words.trap_sentence(ranks, "not assessed: x", "ease", said).startswith(
+        f"{said} The overall score alone"
+    )
 
 
 def test_an_aspect_that_borrows_its_slope_is_not_called_clear(sample):
@@ -344,7 +371,9 @@ def test_touchpoint_correlations_count_each_unit_once(teams):
 def test_what_a_study_lacks_costs_one_line(teams):
     assert overall.overall_reason(teams).startswith("not assessed: employees' overall satisfaction score is a weighted")
     joint = step.slopes(teams, smallest_share=0.05, kind="joint")
-    assert overall.two_rankings(teams, joint, "satisfaction").startswith("not assessed:")
+    assert overall.two_rankings(teams, joint, judged(teams, 0.05), "satisfaction", reps=50, seed=1).startswith(
+        "not assessed:"
+    )
     assert step.focus_outcome(teams, "") == "satisfaction"
     with pytest.raises(ParameterError, match=r"focus is 'recommend'; it must be one of satisfaction\."):
         step.focus_outcome(teams, "recommend")
@@ -405,7 +434,7 @@ def test_every_part_works_or_says_why_not(study, request):
     together = step.judged_together(within, joint)
     assert (together["verdict"] == "not assessed").equals(within["verdict"] == "not assessed")
     assert words.slopes_sentence(together, outcome, data.people)
-    trap = overall.two_rankings(data, joint, outcome)
+    trap = overall.two_rankings(data, joint, together, outcome, reps=50, seed=1)
     for found in (trap, overall.explained(data, outcome, seed=1), shares.shares(data)):
         assert not isinstance(found, str) or found.startswith("not assessed: ")
     said = words.linked_sentence(step.panel_facts(data), step.stages(data))
@@ -432,8 +461,9 @@ def test_in_a_reversed_world_the_sentences_say_the_opposite(sample, reversed_sam
     assert "have happier customers" in words.readings_sentence(
         step.readings(within, between), "satisfaction", "employees")  # fmt: skip
     joint = step.slopes(reversed_sample, smallest_share=0.0125, kind="joint")
-    advice = overall.advice_sentence(overall.two_rankings(reversed_sample, joint, "satisfaction"), "satisfaction")
-    assert "no aspect clearly goes with" in advice
+    trap = overall.two_rankings(reversed_sample, joint, turned, "satisfaction", reps=50, seed=1)
+    advice = overall_words.advice_sentence(trap, "satisfaction")
+    assert "No aspect clearly goes with" in advice
     assert "moves *against* " in advice
 
 

@@ -53,6 +53,11 @@ def test_the_sample_s_first_year_is_found(sample):
     by = part[(part["dimension"] == "tenure") & (part["kind"] == "pooled in part")].set_index("who")["estimate"]
     assert list(by.index) == ["under 1 year", "1 to 3 years", "3 years or more"]
     assert by.idxmax() == "under 1 year"
+    said = roles.differences_sentence(found, "ex_knowledge", "recommend", 8)
+    assert "A point more of knowledge goes with these points of recommend: under 1 year +" in said
+    assert roles.planted_sentence(sample, "ex_knowledge").endswith("knowledge: first year 1.5 and later 1.")
+    assert roles.planted_sentence(sample, "ex_workload") == ""
+    assert "under 1 year" not in roles.differences_sentence(found, "ex_knowledge", "recommend", 1000)
 
 
 def test_one_role_or_teams_cost_one_line(tmp_path_factory):

@@ -14,6 +14,7 @@ from exlink.steps.individual_linkage.associations import (
     judged_together,
     panel_facts,
     readings,
+    said_above,
     side_by_side,
     slopes,
     touchpoint_correlations,
@@ -21,5 +22,5 @@ from exlink.steps.individual_linkage.associations import (
 
 __all__ = [
     "correlations", "few_reason", "focus_outcome", "judged_together", "panel_facts", "readings", "recovery",
-    "side_by_side", "slopes", "stages", "touchpoint_correlations", "within_reason",
+    "said_above", "side_by_side", "slopes", "stages", "touchpoint_correlations", "within_reason",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, overall_columns, panel_cells, smallest_slopes
 from exlink.data.planted import with_planted
+from exlink.data.touchpoints import journey_order
 from exlink.errors import EstimationError
 from exlink.stats.correlation import between_correlation, correlation_matrix
 from exlink.stats.multiplicity import benjamini_hochberg
@@ -19,6 +20,8 @@ from exlink.stats.tidy import TIDY
 
 FORMS = {"within": "marginal", "between": "between", "joint": "joint"}  # what was planted, by kind of slope
 CLEAR = ("higher", "lower")
+UNCLEAR_BETWEEN = "nothing within that matters; between inconclusive"
+NOTHING = "nothing that matters, within or between"
 
 
 def panel_facts(data: StudyData) -> dict[str, Any]:
@@ -35,6 +38,7 @@ def panel_facts(data: StudyData) -> dict[str, Any]:
     waves = cells.groupby("who")["wave"].size()
     return {
         "unit": data.people,
+        "no_moves": "" if data.unit == "team_id" else data.missing("assignments"),
         "n_units": int(cells["who"].nunique()),
         "n_waves": int(cells["wave"].nunique()),
         "unit_waves": len(cells),
@@ -126,6 +130,11 @@ def judged_together(alone: pd.DataFrame, joint: pd.DataFrame) -> pd.DataFrame:
     return both.assign(verdict=verdict, clear=verdict.isin(CLEAR))
 
 
+def said_above(reason: str, where: str) -> str:
+    """Return the line that sends back to where a reason was told in full; ``""`` where there is none."""
+    return reason and f"not assessed: see “{where}” above"
+
+
 def few_reason(data: StudyData) -> str:
     """Return why no slope at all is shown: too few units for any."""
     return f"not assessed: slopes need at least {MIN_UNITS} {data.people} with EX and customers' answers"
@@ -157,7 +166,9 @@ def _reading(within: str, between: str) -> str:
         return "moves against customers' answers"
     # the sign between must not get lost: "only between" against expectation is another finding than with it
     if within == "no meaningful association":
-        return {"higher": "only between", "lower": "only between, against"}.get(between, "no association")
+        return {
+            "higher": "only between", "lower": "only between, against", "inconclusive": UNCLEAR_BETWEEN,
+        }.get(between, NOTHING)  # fmt: skip
     return {"higher": "between, unclear within", "lower": "between against, unclear within"}.get(
         between, "inconclusive"
     )
@@ -169,7 +180,7 @@ def touchpoint_correlations(data: StudyData, *, reps: int, seed: int) -> pd.Data
     Returns
     -------
     DataFrame: aspect (label), term, touchpoint, outcome, estimate … n, n_units, p_adjusted
-    (Benjamini–Hochberg over all rows), clear.
+    (Benjamini–Hochberg over all rows), clear; touchpoints in the order of the journey.
     Pairs with too few units are left out.
     """
     cells = panel_cells(data, ["touchpoint"])
@@ -187,9 +198,9 @@ def touchpoint_correlations(data: StudyData, *, reps: int, seed: int) -> pd.Data
         return pd.DataFrame(columns=[*columns, "p_adjusted", "clear"])
     out = pd.concat(rows, ignore_index=True)[columns]
     out["p_adjusted"] = benjamini_hochberg(out["p_value"])
-    return out.assign(clear=out["p_adjusted"] < 0.05).sort_values(
-        ["outcome", "touchpoint", "aspect"], ignore_index=True
-    )
+    places = {name: k for k, name in enumerate(journey_order(data))}
+    out = out.assign(clear=out["p_adjusted"] < 0.05, place=out["touchpoint"].map(places))
+    return out.sort_values(["outcome", "place", "aspect"], ignore_index=True).drop(columns="place")
 
 
 def side_by_side(within: pd.DataFrame, between: pd.DataFrame, outcome: str) -> pd.DataFrame:

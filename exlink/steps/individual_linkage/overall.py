@@ -7,11 +7,11 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.panel import aspect_columns, column_label, overall_columns, panel_cells
-from exlink.data.wording import in_words
 from exlink.errors import EstimationError
 from exlink.stats.bootstrap import bootstrap
 from exlink.stats.composite import Composite, composite
 from exlink.stats.correlation import collapse
+from exlink.stats.importance import places, ranks_of
 from exlink.stats.moments import UnitMoments, within_moments
 from exlink.stats.tidy import TIDY, draws_frame, t_quantile
 from exlink.stats.within_between import within_slope
@@ -38,7 +38,7 @@ def overall_reason(data: StudyData) -> str:
 
 def tautology(data: StudyData) -> str:
     """Return why the overall score cannot be explained by the aspects (it is made of them), or ``""``."""
-    found = _made_of_aspects(data)
+    found = made_of_aspects(data)
     if found is None or not found.found:
         return ""
     made = found.reason(_own_score(data), "the aspects")
@@ -47,14 +47,15 @@ def tautology(data: StudyData) -> str:
 
 def caution(data: StudyData) -> str:
     """Return the sentence that warns of an overall score with little of its own, or ``""``."""
-    found = _made_of_aspects(data)
+    found = made_of_aspects(data)
     if found is None or not found.nearly:
         return ""
     made = found.reason(_own_score(data), "the aspects")
     return f"{made[0].upper()}{made[1:]}: read what weighs in it as arithmetic, not as what employees care for."
 
 
-def _made_of_aspects(data: StudyData) -> Composite | None:
+def made_of_aspects(data: StudyData) -> Composite | None:
+    """Return how far the aspects make the overall score; None where too few answers tell."""
     try:
         return composite(data.exposures(), overall_score(data), aspect_columns(data))
     except EstimationError:
@@ -65,19 +66,25 @@ def _own_score(data: StudyData) -> str:
     return f"employees' {column_label(data, overall_score(data))} score"
 
 
-def two_rankings(data: StudyData, joint: pd.DataFrame, outcome: str) -> pd.DataFrame | str:
+def two_rankings(
+    data: StudyData, joint: pd.DataFrame, within: pd.DataFrame, outcome: str, *, reps: int, seed: int
+) -> pd.DataFrame | str:
     """Return what each aspect weighs in employees' overall score and what it does for customers, both within units.
 
     Parameters
     ----------
     joint : DataFrame
-        Slopes of all aspects in one model, with verdicts: `slopes` of kind 'joint'.
+        Slopes of all aspects in one model: `slopes` of kind 'joint'.
+    within : DataFrame
+        `judged_together`: the verdicts this page gives, of the slope alone and beside all others.
 
     Returns
     -------
     DataFrame: aspect (label), weight (points of the overall score per point of the aspect, all aspects in one
     model), weight_low, weight_high, rank_overall, tidy columns for the CX ``outcome``, p_adjusted (over all KPIs and
-    aspects), verdict, rank_cx, n_units; in the order of the overall score. A string says why it cannot be assessed.
+    aspects), verdict (of both), rank_cx, n_units; for either rank its 95 % interval over resampled units (_low, _high)
+    and in words (places_overall, places_cx); in the order of the overall score. A string says why it cannot be
+    assessed.
     """
     overall, xs = overall_score(data), aspect_columns(data)
     exposures = data.exposures()
@@ -88,14 +95,35 @@ def two_rankings(data: StudyData, joint: pd.DataFrame, outcome: str) -> pd.DataF
         return f"not assessed: {effects.loc[effects['estimate'].isna(), 'note'].iloc[0]}"
     try:
         weights = within_slope(asked, "overall", xs, data.unit, "wave").table
+        sides = {
+            "overall": within_moments(asked, "overall", xs, data.unit, "wave"),
+            "cx": within_moments(collapse(panel_cells(data), outcome, xs, [data.unit, "wave"]), outcome, xs, data.unit,
+                                 "wave"),
+        }  # fmt: skip
+        ranks = {side: _rank_bounds(moments, reps, seed) for side, moments in sides.items()}
     except EstimationError as error:
         return f"not assessed: {error}"
-    table = effects[["aspect", *TIDY, "p_adjusted", "verdict", "n_units"]].assign(
-        weight=weights["estimate"], weight_low=weights["conf_low"], weight_high=weights["conf_high"]
-    )
-    table["rank_overall"] = table["weight"].rank(ascending=False, method="first").astype(int)
-    table["rank_cx"] = table["estimate"].rank(ascending=False, method="first").astype(int)
+    agreed = within[within["outcome"] == outcome].set_index("term")["verdict"]
+    table = effects[["aspect", *TIDY, "p_adjusted", "n_units"]].assign(
+        verdict=effects["term"].map(agreed),
+        weight=weights["estimate"], weight_low=weights["conf_low"], weight_high=weights["conf_high"],
+    )  # fmt: skip
+    for side, column in (("overall", "weight"), ("cx", "estimate")):
+        low, high = ranks[side]
+        table[f"rank_{side}"] = table[column].rank(ascending=False, method="first").astype(int)
+        table[f"rank_{side}_low"], table[f"rank_{side}_high"] = low, high
+        table[f"places_{side}"] = [places(a, b) for a, b in zip(low, high, strict=True)]
     return table.sort_values("rank_overall", ignore_index=True)
+
+
+def _rank_bounds(moments: UnitMoments, reps: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and highest place of every slope, all in one model, in 95 % of the draws of units."""
+    chosen = list(range(len(moments.names)))
+    draws = bootstrap(lambda weights: _solved(moments.reduced(weights), chosen), len(moments.units), reps=reps,
+                      seed=seed)  # fmt: skip
+    ranks = ranks_of(draws[np.isfinite(draws).all(axis=1)])
+    low, high = (np.quantile(ranks, tail, axis=0, method=to) for tail, to in ((0.025, "lower"), (0.975, "higher")))
+    return low, high
 
 
 def explained(data: StudyData, outcome: str, *, seed: int) -> pd.DataFrame | str:
@@ -161,71 +189,6 @@ def _moments(data: StudyData, outcome: str) -> UnitMoments | str:
         return within_moments(cells, outcome, names, data.unit, "wave")
     except EstimationError as error:
         return f"not assessed: {error}"
-
-
-def advice(rankings: pd.DataFrame, top: int = 2) -> tuple[list[str], list[str], list[str]]:
-    """Return where the overall score would have sent you, and what clearly goes with and against customers' answers."""
-    by_overall = rankings.sort_values("rank_overall")["aspect"].head(top)
-    clear = rankings[rankings["verdict"] == "higher"].sort_values("rank_cx")["aspect"].head(top)
-    against = rankings[rankings["verdict"] == "lower"].sort_values("rank_cx", ascending=False)["aspect"]
-    return list(by_overall), list(clear), list(against)
-
-
-def advice_sentence(rankings: pd.DataFrame, outcome: str) -> str:
-    """Return what the overall score alone would have told you to do, and what is known of that; verdicts adjusted."""
-    sent, right, against = advice(rankings)
-    first = f"The overall score alone would have sent you to **{' and '.join(sent)}**, which weigh most in it"
-    missed = [aspect for aspect in sent if aspect not in right]
-    if not missed:
-        said = f"{first}; these also go most with customers' {outcome}."
-    elif right:
-        said = f"{first}. What clearly moves with customers' {outcome} is **{' and '.join(right)}**."
-    else:
-        said = f"{first}; no aspect clearly goes with customers' {outcome} within the same people."
-    warned = f"Customers' {outcome} moves *against* {in_words(against)}: more of it goes with less." if against else ""
-    told = rankings.set_index("aspect")["verdict"].loc[missed]
-    return " ".join(filter(None, [said, *_of_missed(told, outcome), warned]))
-
-
-def _of_missed(told: pd.Series, outcome: str) -> list[str]:
-    """Return what is known of aspects that weigh most in the overall score and do not lead for customers."""
-    names = {word: in_words(list(told.index[told == word])) for word in told.unique()}
-    sentences = {
-        "higher": "By less, it also goes with {}.",
-        "no meaningful association": f"With {{}}, nothing that matters moves in customers' {outcome}.",
-        "inconclusive": "Whether anything moves for customers with {} is inconclusive.",
-    }
-    return [sentence.format(names[word]) for word, sentence in sentences.items() if word in names]
-
-
-def trap_sentence(rankings: pd.DataFrame, fits: pd.DataFrame | str, outcome: str, caution: str = "") -> str:
-    """Return the advice of the overall score and how much it and the aspects account for, behind any caution."""
-    said = f"{caution} {advice_sentence(rankings, outcome)}".lstrip()
-    if isinstance(fits, str):
-        return f"{said} How much of the movement each accounts for is {fits.rstrip('.')}."
-    alone, aspects = (fits.set_index("model").loc[m] for m in (ALONE, ASPECTS))
-    return (
-        f"{said} Of the movement of customers' average {outcome} within the same people, the overall score accounts "
-        f"for {alone['rsquared']:.1%}, the aspects for {aspects['rsquared']:.1%}; for people the model has not seen it "
-        f"is {max(alone['rsquared_cv'], 0):.1%} and {max(aspects['rsquared_cv'], 0):.1%}."
-    )
-
-
-def beyond_sentence(added: pd.DataFrame, fits: pd.DataFrame, outcome: str, people: str) -> str:
-    """Return what each side knows that the other does not, and what that is worth for people not seen before."""
-    aspects, score = added.iloc[0], added.iloc[1]
-    gain = fits.set_index("model").loc[ASPECTS]
-    saves = "save" if gain["saved"] > 0 else "cost"
-    sure = "" if gain["conf_low"] > 0 or gain["conf_high"] < 0 else "; that may be chance"
-    return (
-        f"Among {int(aspects['n']):,} answers on contacts of {int(aspects['n_units']):,} {people}: beyond the overall "
-        f"score, the aspects account for a further **{aspects['estimate']:.1%}** of the movement of "
-        f"customers' {outcome} (ΔR²; 95 % interval {aspects['conf_low']:.1%} to {aspects['conf_high']:.1%}); beyond "
-        f"the aspects, the overall score for {score['estimate']:.1%} ({score['conf_low']:.1%} to "
-        f"{score['conf_high']:.1%}). "
-        f"For people left out of the estimate, the aspects {saves} {abs(gain['saved']):.0%} of the overall score's "
-        f"squared misses ({gain['conf_low']:.0%} to {gain['conf_high']:.0%}{sure})."
-    )
 
 
 def share(moments: UnitMoments, chosen: list[int]) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, panel_cells
+from exlink.data.planted import planted_factors
 from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
 from exlink.stats.group_slopes import group_slopes
@@ -104,8 +106,13 @@ def of_aspect(found: Differences, term: str, outcome: str) -> pd.DataFrame:
     )
 
 
-def differences_sentence(found: Differences, term: str, outcome: str) -> str:
-    """Return whether slopes differ between roles and tenures, and what could have gone unseen for one of them."""
+def differences_sentence(found: Differences, term: str, outcome: str, min_group: int = 1) -> str:
+    """Return whether slopes differ between roles and tenures, for whom, and what could have gone unseen for one.
+
+    Parameters
+    ----------
+    min_group : groups of fewer people are not told of.
+    """
     if found.tests.empty:
         return ". ".join(found.lines)
     differing = found.tests[found.tests["p_adjusted"] < 0.05]
@@ -126,7 +133,38 @@ def differences_sentence(found: Differences, term: str, outcome: str) -> str:
         f"{r.n:,} answers)."
         for r in part.itertuples()
     ]
-    return " ".join([head, *seen, *(f"{line[0].upper()}{line[1:]}." for line in found.lines)])
+    if len(part) > 1:
+        seen.append(
+            "The averages need not agree: each counts its groups by how surely their slopes are known, and where true "
+            "slopes differ, small groups count nearly as much as large ones."
+        )
+    whom = [_for_whom(found, r, min_group) for r in differing[differing["outcome"] == outcome].itertuples()]
+    return " ".join([head, *filter(None, whom), *seen, *(f"{line[0].upper()}{line[1:]}." for line in found.lines)])
+
+
+def _for_whom(found: Differences, test: Any, min_group: int) -> str:
+    """Return the slopes of one aspect group by group, the strongest first."""
+    rows = found.slopes[
+        (found.slopes["dimension"] == test.dimension) & (found.slopes["term"] == test.term)
+        & (found.slopes["outcome"] == test.outcome) & (found.slopes["kind"] == RAW)
+        & (found.slopes["n_units"] >= min_group)
+    ].sort_values("estimate", ascending=False, kind="stable")  # fmt: skip
+    if len(rows) < 2:
+        return ""
+    said = [f"{r.who} {signed(r.estimate)} ({signed(r.conf_low)} to {signed(r.conf_high)})" for r in rows.itertuples()]
+    return f"A point more of {test.aspect} goes with these points of {test.outcome}: {', '.join(said)}."
+
+
+def planted_sentence(data: StudyData, term: str) -> str:
+    """Return by what an aspect was made to act more in some groups; ``""`` for real data and where nothing differs."""
+    said = []
+    for dimension in (ROLE, TENURE):
+        factors = planted_factors(data, dimension, term.removeprefix("ex_"))
+        if len(set(factors.values())) > 1:
+            said.append(in_words([f"{who} {factor:g}" for who, factor in factors.items()]))
+    if not said:
+        return ""
+    return f"Planted in these simulated data, times the usual slope of {column_label(data, term)}: {'; '.join(said)}."
 
 
 def _by_tenure(data: StudyData) -> pd.DataFrame | str:

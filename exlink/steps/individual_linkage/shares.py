@@ -79,6 +79,13 @@ def shares_sentence(found: pd.DataFrame | str, unit: str, outcome: str, people: 
     )
 
 
+def shares_columns(found: pd.DataFrame | str) -> dict[str, str]:
+    """Return the columns of the table with their headings; what was planted stands only where something was."""
+    known = not isinstance(found, str) and found["planted"].notna().any()
+    planted = {"planted": "Planted"} if known else {}
+    return {"source": "Where", "estimate": "Share (95 % interval)", **planted, "levels": "Levels", "n": "Answers"}
+
+
 def rows_note(found: pd.DataFrame | str) -> str:
     """Return from which rows the shares come."""
     if isinstance(found, str):

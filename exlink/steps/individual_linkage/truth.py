@@ -50,6 +50,12 @@ def truth_sentence(found: pd.DataFrame | None, outcome: str) -> str:
     acts = found["what"] == WORDS["within"]
     called = found["verdict"].isin(["higher", "lower"])
     held = {column: int((found[column] == "yes").sum()) for column in ("held", "held_joint")}
+    if not acts.any():
+        return (
+            f"Nothing acts on {outcome} in these simulated data. {int(called.sum())} of the {len(found)} aspects are "
+            f"called clear; the interval within the same people holds the planted slope for **{held['held']}** taken "
+            f"one at a time and for **{held['held_joint']}** with all in one model."
+        )
     return (
         f"Of {len(found)} aspects, the interval within the same people holds the planted slope on {outcome} for "
         f"**{held['held']}** taken one at a time and for **{held['held_joint']}** with all in one model. "

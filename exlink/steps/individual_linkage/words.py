@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.wording import in_words, signed
+from exlink.steps.individual_linkage.associations import NOTHING, UNCLEAR_BETWEEN
+
+HALF_A_POINT = 0.5  # up to here, points are told as one customer in so many
 
 
 def linked_sentence(facts: dict[str, Any], losses: pd.DataFrame) -> str:
-    """Return what the linked panel is made of, in two sentences."""
-    several = facts["n_waves"] > 1
+    """Return what the linked panel is made of, in a few sentences."""
+    several, no_moves = facts["n_waves"] > 1, facts["no_moves"]
     waves = f"{facts['n_waves']} EX waves" if several else "1 EX wave"
     each = (
         f"Half of the {facts['unit']} have {facts['waves_per_unit']:.0f} waves or more; the usual wave is followed by "
@@ -24,6 +27,7 @@ def linked_sentence(facts: dict[str, Any], losses: pd.DataFrame) -> str:
         f"**{facts['answered']:,} customer answers of {facts['n_units']:,} {facts['unit']} over {waves} are linked**, "
         f"{losses['share'].iloc[-1]:.0%} of all interactions. {each} "
         f"{direction_sentence(facts)}"
+        + (f" Moves between teams are {no_moves}; everybody counts where `employees` has them." if no_moves else "")
     )
 
 
@@ -59,6 +63,41 @@ def correlations_sentence(pairs: pd.DataFrame, kind: str, people: str) -> str:
         f"{signed(top['estimate'])}** (95 % interval {signed(top['conf_low'])} to {signed(top['conf_high'])}; "
         f"{top['n_units']:,} {people}). The intervals of {clear} of {len(part)} pairs leave out zero; "
         f"they are not adjusted for looking at so many. {behind(part, people)}"
+    )
+
+
+def touchpoints_sentence(found: pd.DataFrame, outcome: str, hidden: pd.Series) -> str:
+    """Return at which touchpoints an aspect shows clearly, and how wide intervals are where they are widest.
+
+    Parameters
+    ----------
+    found : DataFrame
+        `touchpoint_correlations`.
+    hidden : Series of bool
+        Rows of ``found`` that may not be shown.
+    """
+    part = found[(found["outcome"] == outcome) & ~hidden & found["estimate"].notna()]
+    if part.empty:
+        return f"not assessed: no touchpoint has enough answers on {outcome}"
+    clear = part[part["clear"].astype(bool)]
+    where = [
+        f"{name} ({in_words([f'{r.aspect} {signed(r.estimate)}' for r in rows.itertuples()])})"
+        for name, rows in clear.groupby("touchpoint", sort=False)
+    ]
+    rest = "" if len(clear) == len(part) else " No other pair is clear, which is not the same as nothing there."
+    first = (
+        f"**Clear, after adjustment for many tests: {'; '.join(where)}.**{rest}"
+        if where
+        else f"**No aspect's correlation with {outcome} is clear at any touchpoint** after adjustment for many tests, "
+        "which is not the same as nothing there."
+    )
+    reach = ((part["conf_high"] - part["conf_low"]) / 2).groupby(part["touchpoint"], sort=False).median()
+    if reach.nunique() < 2:
+        return first
+    chance = "" if reach.idxmax() in set(clear["touchpoint"]) else ": dark cells there may be chance"
+    return (
+        f"{first} An interval reaches about {reach.min():.2f} to either side at {reach.idxmin()}, and "
+        f"{reach.max():.2f} at {reach.idxmax()}{chance}."
     )
 
 
@@ -105,6 +144,20 @@ def slopes_sentence(within: pd.DataFrame, outcome: str, people: str) -> str:
 def borrowed(within: pd.DataFrame) -> pd.DataFrame:
     """Return the slopes that are clear alone, and not as soon as all aspects stand in one model."""
     return within[within["alone_verdict"].isin(["higher", "lower"]) & ~within["clear"]]
+
+
+def matters_sentence(within: pd.DataFrame, smallest_share: float) -> str:
+    """Return what was set as the smallest slope that matters, in points and in customers."""
+    rows = within.drop_duplicates("outcome")
+    small = in_words([f"{r.smallest:.3g} points of {r.outcome}" for r in rows.itertuples()])
+    said = f"A slope matters here from {smallest_share:.2%} of a KPI's scale per point of the aspect: {small}."
+    first = rows.iloc[0]
+    if first["smallest"] > HALF_A_POINT:
+        return said
+    return (
+        f"{said} For {first['outcome']} that is as if one customer in {1 / first['smallest']:.0f} answered a point "
+        "higher."
+    )
 
 
 def _borrowed_words(within: pd.DataFrame) -> str:
@@ -182,9 +235,13 @@ def readings_sentence(both: pd.DataFrame, outcome: str, people: str) -> str:
                 f"Only between {people} does it {goes} **{in_words(only)}**: those who rate it higher have {customers} "
                 "customers, but when it changes for somebody, nothing that matters changes for the customers."
             )
-    if left := [a for r, names in groups.items() if "unclear" in r or r == "inconclusive" for a in names]:
+    if unclear := groups.get(UNCLEAR_BETWEEN):
+        said.append(f"Within, nothing that matters moves with {in_words(unclear)}; between, that is inconclusive.")
+    if nothing := groups.get(NOTHING):
+        said.append(f"Neither within nor between does anything that matters go with {in_words(nothing)}.")
+    if left := [a for r, names in groups.items() if r.endswith("unclear within") or r == "inconclusive" for a in names]:
         said.append(f"Inconclusive within: {in_words(left)}.")
-    return " ".join(said) or f"No aspect shows an association with {outcome} either way."
+    return " ".join(said) or f"What goes with {outcome} is not assessed."
 
 
 def strongest(within: pd.DataFrame, outcome: str, verdict: str = "higher") -> pd.DataFrame:

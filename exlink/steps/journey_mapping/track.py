@@ -15,6 +15,7 @@ from exlink.data.answers import (
     percent_of_scale,
 )
 from exlink.data.dataset import StudyData
+from exlink.data.touchpoints import journey_order
 from exlink.errors import ParameterError, did_you_mean, listed
 from exlink.stats.intervals import group_means
 
@@ -29,10 +30,7 @@ def stage_order(data: StudyData, wanted: Sequence[str] = ()) -> list[str]:
     The order is ``wanted``, or else by how long after a customer's first recorded contact they come on average.
     Raises ParameterError when ``wanted`` does not name exactly the study's touchpoints.
     """
-    found = data.query("""
-        SELECT touchpoint, avg(date_diff('second', first_at, started_at)) AS after
-        FROM interactions JOIN customers USING (customer_id)
-        GROUP BY touchpoint ORDER BY after, touchpoint""")["touchpoint"].tolist()
+    found = journey_order(data)
     if not wanted:
         return found
     unknown = [w for w in wanted if w not in found]
