@@ -48,7 +48,7 @@ class Drift:
     people: int
 
 
-def drift(data: StudyData, *, kpi: str, sure: float, harmless: float, matters: float) -> Drift | str:
+def assess_drift(data: StudyData, *, kpi: str, sure: float, harmless: float, matters: float) -> Drift | str:
     """Return the trends of teams, or why they cannot be assessed.
 
     Parameters

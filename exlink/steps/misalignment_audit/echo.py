@@ -26,8 +26,8 @@ class Echo:
 
     shares : DataFrame    what ('no action', 'acted on', 'told back'), estimate, conf_low, conf_high, n: of all feedback
                           that was due
-    themes : DataFrame    theme, source, label, estimate, conf_low, conf_high (share acted on), received, n_people (pieces
-                          of feedback that were due), n_acted, n_left
+    themes : DataFrame    theme, source, label, estimate, conf_low, conf_high (share acted on), received, n_people
+                          (pieces of feedback that were due), n_acted, n_left
     trends : DataFrame    group, estimate, conf_low, conf_high (% a quarter), n_themes, n_people; or empty
     apart : Series or None    how much more the log of a theme's volume changes a quarter where all of it was acted on
                           than where nothing was: tidy
@@ -47,7 +47,7 @@ class Echo:
     quarters: int
 
 
-def echo(data: StudyData, *, act_days: int) -> Echo | str:
+def assess_echo(data: StudyData, *, act_days: int) -> Echo | str:
     """Return what became of feedback, or why it cannot be assessed."""
     if missing := data.missing("voc_feedback", "voc_feedback.acted_on"):
         return missing
@@ -85,6 +85,12 @@ def _themes(cells: pd.DataFrame) -> pd.DataFrame:
     twice = rows["theme"].duplicated(keep=False)
     rows["label"] = rows["theme"].where(~twice, rows["theme"] + " (" + rows["source"] + "s)")
     return rows.sort_values(["received", "theme"], ascending=[False, True], kind="stable", ignore_index=True)
+
+
+def told_by_few(themes: pd.DataFrame, min_group: int) -> pd.Series:
+    """Return whether only few pieces of a theme's feedback are on one side of its share; nobody is no small group."""
+    few = [themes[c].between(1, min_group - 1) for c in ("n_acted", "n_left")]
+    return few[0] | few[1]
 
 
 def _trends(cells: pd.DataFrame, themes: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:

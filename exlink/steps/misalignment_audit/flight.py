@@ -69,7 +69,7 @@ class Flight:
         return self._draws[0]
 
 
-def flight(data: StudyData) -> Flight | str:
+def assess_flight(data: StudyData) -> Flight | str:
     """Return the hazard of leaving, or why it cannot be assessed."""
     if data.unit == "team_id":
         return "not assessed: needs EX and exits of employees; this study links at the level of teams"

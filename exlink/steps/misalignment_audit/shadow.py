@@ -48,7 +48,7 @@ class Shadow:
     days: int
 
 
-def shadow(data: StudyData, *, hours_a_year: float, days_a_year: float) -> Shadow | str:
+def assess_shadow(data: StudyData, *, hours_a_year: float, days_a_year: float) -> Shadow | str:
     """Return work off the systems, or why it cannot be assessed.
 
     Parameters
