@@ -58,6 +58,9 @@ def test_touchpoints_stand_in_journey_order_and_dark_cells_are_not_findings(samp
     assert "at field visit: dark cells there may be chance." in said  # 28 people
     nothing = words.touchpoints_sentence(found.assign(clear=False), "satisfaction", shown)
     assert nothing.startswith("**No aspect's correlation with satisfaction is clear at any touchpoint**")
+    many = words.touchpoints_sentence(found.assign(clear=True), "satisfaction", shown)
+    assert many.startswith("**63 of 63 pairs of aspect and touchpoint are clear**")
+    assert "No other pair" not in many
     hidden = found["touchpoint"] == "field visit"
     assert "field visit" not in words.touchpoints_sentence(found, "satisfaction", hidden)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from exlink.data.wording import in_words, signed
 from exlink.steps.individual_linkage.associations import NOTHING, UNCLEAR_BETWEEN
 
+MOST_NAMED = 10  # clear pairs that a sentence can name
 HALF_A_POINT = 0.5  # up to here, points are told as one customer in so many
 
 
@@ -80,17 +81,7 @@ def touchpoints_sentence(found: pd.DataFrame, outcome: str, hidden: pd.Series) -
     if part.empty:
         return f"not assessed: no touchpoint has enough answers on {outcome}"
     clear = part[part["clear"].astype(bool)]
-    where = [
-        f"{name} ({in_words([f'{r.aspect} {signed(r.estimate)}' for r in rows.itertuples()])})"
-        for name, rows in clear.groupby("touchpoint", sort=False)
-    ]
-    rest = "" if len(clear) == len(part) else " No other pair is clear, which is not the same as nothing there."
-    first = (
-        f"**Clear, after adjustment for many tests: {'; '.join(where)}.**{rest}"
-        if where
-        else f"**No aspect's correlation with {outcome} is clear at any touchpoint** after adjustment for many tests, "
-        "which is not the same as nothing there."
-    )
+    first = _clear_pairs(clear, len(part), outcome)
     reach = ((part["conf_high"] - part["conf_low"]) / 2).groupby(part["touchpoint"], sort=False).median()
     if reach.nunique() < 2:
         return first
@@ -99,6 +90,28 @@ def touchpoints_sentence(found: pd.DataFrame, outcome: str, hidden: pd.Series) -
         f"{first} An interval reaches about {reach.min():.2f} to either side at {reach.idxmin()}, and "
         f"{reach.max():.2f} at {reach.idxmax()}{chance}."
     )
+
+
+def _clear_pairs(clear: pd.DataFrame, tried: int, outcome: str) -> str:
+    """Return which pairs of aspect and touchpoint are clear: by name where they are few, else how many."""
+    rest = "" if len(clear) == tried else " No other pair is clear, which is not the same as nothing there."
+    if clear.empty:
+        return (
+            f"**No aspect's correlation with {outcome} is clear at any touchpoint** after adjustment for many tests, "
+            "which is not the same as nothing there."
+        )
+    if len(clear) > MOST_NAMED:
+        top = clear.loc[clear["estimate"].abs().idxmax()]
+        return (
+            f"**{len(clear)} of {tried} pairs of aspect and touchpoint are clear** after adjustment for many tests; "
+            f"the strongest is {top['aspect']} at {top['touchpoint']}, {signed(top['estimate'])} "
+            f"({signed(top['conf_low'])} to {signed(top['conf_high'])}).{rest}"
+        )
+    where = [
+        f"{name} ({in_words([f'{r.aspect} {signed(r.estimate)}' for r in rows.itertuples()])})"
+        for name, rows in clear.groupby("touchpoint", sort=False)
+    ]
+    return f"**Clear, after adjustment for many tests: {'; '.join(where)}.**{rest}"
 
 
 def behind(pairs: pd.DataFrame, people: str, by: str = "outcome") -> str:
