@@ -301,3 +301,24 @@ def test_many_alarms_of_a_series_are_counted_and_few_are_named():
     assert "claim (2025-01: outside the limits, 2025-02: outside the limits)" in trend.trend_sentence(few, "x", 8)
     many = frame.assign(alarm=True, rule="outside the limits")
     assert "claim (8 points, the first 2025-01: outside the limits)" in trend.trend_sentence(many, "x", 8)
+
+
+def test_lowest_and_highest_are_said_with_those_they_cannot_be_told_from(sample):
+    table = scores.kpi_table(sample)
+    said = scores.touchpoint_sentence(table.loc[scores.at_touchpoints(table, scores.CX)], scores.CX, 8)
+    assert "NPS of customers is lowest at cancellation" in said
+    assert "overlaps with claim" in said
+    for name in ("enquiry", "onboarding"):
+        assert name in said.split("that of the highest")[1]
+
+
+def test_ease_has_rows_of_its_own_unless_means_are_shown_already(sample):
+    table = scores.kpi_table(sample)
+    for side, kpi in ((scores.CX, "CES"), (scores.EX, "Employee ease")):
+        ease = table.loc[scores.ease_at_touchpoints(table, side)]
+        assert set(ease["kpi"]) == {kpi}
+        assert ease["estimate"].is_monotonic_increasing
+        assert "all" not in set(ease["touchpoint"])
+    assert scores.ease_at_touchpoints(table[table["unit"] == "score"], scores.CX) == []
+    said = scores.touchpoint_sentence(table.loc[scores.ease_at_touchpoints(table, scores.EX)], scores.EX, 8)
+    assert "Employee ease of employees" not in said

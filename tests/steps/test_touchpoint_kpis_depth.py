@@ -8,6 +8,7 @@ from exlink.data.answering import ex_sheets
 from exlink.data.effort import COUNTS, PARTS, TOTAL, effort_by_quarter, effort_by_wave
 from exlink.data.handoffs import handoff_cells
 from exlink.errors import ParameterError
+from exlink.publish.disclosure import Policy, release
 from exlink.stats.cfa import compare, fit_cfa
 from exlink.steps.touchpoint_kpis import (
     agreement,
@@ -458,3 +459,54 @@ def test_touchpoints_have_no_sure_order_where_none_was_planted(sample, required_
     assert reason == "not assessed: needs `customer_relationship`"
     assert frame.empty
     assert priorities.split_at(frame) == (0.0, 0.0)
+
+
+def test_a_quarter_is_named_only_where_both_intervals_keep_to_it(sample):
+    frame = priorities.customers(sample)[1]
+    claim = frame.set_index("what").loc["claim"]
+    across, up = priorities.split_at(frame)
+    assert claim["importance_low"] < up < claim["importance_high"]
+    assert claim["unsure"]
+    assert not claim["urgent"]
+    assert claim["performance"] == frame["performance"].min()
+    said = priorities.priorities_sentence(frame, "touchpoints", 8)
+    assert "lowest level is that of claim" in said
+    assert "No quarter can be named for any other" in said
+    near = frame.assign(performance_low=across - 5, performance_high=across + 5)
+    assert not priorities._urgent(near).any(), "a level that may lie on either side names no quarter"
+    assert priorities._unsure(near).all()
+    exact = {f"{name}_{bound}": frame[name] for name in ("importance", "performance") for bound in ("low", "high")}
+    sure = frame.assign(**exact)
+    assert not priorities._unsure(sure).any()
+
+
+def test_reliability_of_teams_is_judged_by_the_interval():
+    row = {"rwg": 0.8, "n_teams": 20, "n_units": 200, "icc1": 0.1, "icc1_low": 0.02, "icc1_high": 0.2}
+    frame = pd.DataFrame([
+        row | {"aspect": "safety", "icc2": 0.75, "icc2_low": 0.2, "icc2_high": 0.9},
+        row | {"aspect": "tools", "icc2": -0.4, "icc2_low": -1.5, "icc2_high": 0.4, "icc1_low": -0.06},
+    ])  # fmt: skip
+    said = agreement.agreement_sentence(frame, 8)
+    assert "For no aspect are the means of teams shown" in said
+    assert "from −0.40 to 0.75" in said, "the sentence says what the table says"
+    assert "leaves it open for safety." in said
+    assert "is shown for safety." in said
+    assert "told apart for safety" in agreement.agreement_sentence(frame.assign(icc2_low=0.71), 8)
+
+
+def test_where_few_answered_alike_no_team_is_shown_and_the_page_says_so(sample):
+    shares = answering.by_team(answering.answering(sample))
+    alike = shares[shares["measure"] == answering.STRAIGHT].set_index("team")
+    assert alike.loc["all", "n_yes"] == 8
+    assert alike["n_yes"].between(1, 7).sum() == 2, "two teams hold them all: zeros elsewhere would say so"
+    released = release(
+        shares, policy=Policy(8), people="n_units", by=["measure", "team"], over=["team"], sides=["n_yes", "n_no"],
+        reason="both measures repeat the same people",
+    )  # fmt: skip
+    left = released.frame[released.frame["measure"] == answering.STRAIGHT].set_index("team")
+    assert left["estimate"].notna()[lambda shown: shown].index.tolist() == ["all"]
+    assert answering.rows_of(released.frame, answering.STRAIGHT).empty
+    assert len(answering.rows_of(released.frame, answering.MISSING)) == 21
+    assert "is shown for no team" in answering.hidden_sentence(released.frame, 8)
+    open_yet = released.frame.assign(n_units=20)
+    assert answering.hidden_sentence(open_yet, 8) == ""

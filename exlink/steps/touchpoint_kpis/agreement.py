@@ -7,7 +7,7 @@ import pandas as pd
 from exlink.data.answers import ex_aspect_scales
 from exlink.data.dataset import StudyData
 from exlink.data.exposures import slug
-from exlink.data.wording import in_words
+from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
 from exlink.stats.agreement import rwg
 from exlink.stats.reliability import icc1, icc2
@@ -61,17 +61,23 @@ def team_agreement(data: StudyData) -> tuple[str, pd.DataFrame]:
 
 
 def agreement_sentence(frame: pd.DataFrame, min_group: int) -> str:
-    """Say of which aspects a team's mean can be told from another's, and whether members agree."""
+    """Say for which aspects the whole interval of ICC(2) bears out that teams' means can be told apart."""
     shown = frame[frame["n_units"] >= min_group]
     if shown.empty:
         return ""
-    apart = shown.loc[shown["icc2"] >= RELIABLE, "aspect"].tolist()
-    said = f"**Means of teams can be told apart for {in_words(apart)}.** " if apart else (
-        "**For no aspect can the means of teams be told apart reliably**: persons inside a team differ more. "
-    )  # fmt: skip
-    return said + (
-        f"ICC(1) runs from {shown['icc1'].min():.2f} to {shown['icc1'].max():.2f}, ICC(2) from "
-        f"{max(shown['icc2'].min(), 0):.2f} to {shown['icc2'].max():.2f} ({RELIABLE} is the usual demand); the "
-        f"median team's rwg(j) from {shown['rwg'].min():.2f} to {shown['rwg'].max():.2f}, over "
+    apart = shown.loc[shown["icc2_low"] >= RELIABLE, "aspect"].tolist()
+    open_yet = shown.loc[(shown["icc2_low"] < RELIABLE) & (shown["icc2_high"] >= RELIABLE), "aspect"].tolist()
+    differ = shown.loc[shown["icc1_low"].round(2) > 0, "aspect"].tolist()
+    said = (
+        f"**Means of teams are reliable enough to be told apart for {in_words(apart)}.** "
+        if apart
+        else "**For no aspect are the means of teams shown to be reliable enough to be told apart.** "
+    )
+    said += f"ICC(2) runs from {signed(shown['icc2'].min()).lstrip('+')} to {signed(shown['icc2'].max()).lstrip('+')}; "
+    said += f"the usual demand is {RELIABLE}, and the interval leaves it open for {in_words(open_yet)}. "
+    said += (
+        f"That teams differ at all, ICC(1) above zero, is shown for {in_words(differ)}. "
+        f"The median team's rwg(j) runs from {shown['rwg'].min():.2f} to {shown['rwg'].max():.2f}, over "
         f"{int(shown['n_teams'].max())} teams."
     )
+    return said

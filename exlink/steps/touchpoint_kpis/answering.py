@@ -83,6 +83,25 @@ def overall_sentence(table: pd.DataFrame, min_group: int) -> str:
     return f"{' and '.join(said)}; {behind}." if said else ""
 
 
+def rows_of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the rows of one measure of a released table; none where all that is shown is the total."""
+    own = table[(table["measure"] == measure) & table["n_units"].notna()]
+    return own if (own["team"] != "all").any() else own.iloc[:0]
+
+
+def hidden_sentence(table: pd.DataFrame, min_group: int) -> str:
+    """Say of how many teams a released table hides the share of sheets answered alike, and why; '' for none."""
+    teams = table[(table["measure"] == STRAIGHT) & (table["team"] != "all")]
+    hidden = int(teams["n_units"].isna().sum())
+    if not hidden:
+        return ""
+    which = "no team" if hidden == len(teams) else f"{len(teams) - hidden} of {len(teams)} teams"
+    return (
+        f"How many sheets were answered alike is shown for {which}: where fewer than {min_group} people of a team "
+        "answered so, or nobody, that would point at who did."
+    )
+
+
 def planted_sentence(data: StudyData, found: Answering, min_group: int) -> str:
     """Say what was planted in simulated data, and what was found there; '' for real data."""
     planted = (data.truth or {}).get("unsafe_teams")

@@ -11,6 +11,7 @@ from exlink.data.answers import EVERYWHERE, cx_answer_cells, cx_kpi_scales, ex_a
 from exlink.data.coarse import in_steps, off_either_end, one_sided, rare_answers, told_coarsely
 from exlink.data.dataset import StudyData
 from exlink.data.kpis import KPIS, Kpi
+from exlink.data.wording import in_words
 from exlink.stats.intervals import group_means
 from exlink.stats.proportions import group_nps, group_shares, widest_nps
 from exlink.steps.touchpoint_kpis.dictionary import CX, EX, SIDES, measured
@@ -138,7 +139,18 @@ def at_touchpoints(table: pd.DataFrame, side: str) -> list[int]:
     """
     own = table[(table["side"] == side) & (table["touchpoint"] != EVERYWHERE)]
     on_axis = own[own["unit"].isin(["%", "points"])]
-    own = on_axis if len(on_axis) else own
+    return _lowest_first(on_axis if len(on_axis) else own)
+
+
+def ease_at_touchpoints(table: pd.DataFrame, side: str) -> list[int]:
+    """Return the same for a side's ease, a mean with an axis of its own; none where :func:`at_touchpoints` has it."""
+    own = table[(table["side"] == side) & (table["touchpoint"] != EVERYWHERE)]
+    if not own["unit"].isin(["%", "points"]).any():
+        return []
+    return _lowest_first(own[(own["concept"] == "ease") & (own["unit"] == "score")])
+
+
+def _lowest_first(own: pd.DataFrame) -> list[int]:
     if own.empty:
         return []
     first = own[own["kpi"] == own["kpi"].iloc[0]].sort_values(["estimate", "touchpoint"])["touchpoint"]
@@ -165,7 +177,7 @@ def axis_spec(frame: pd.DataFrame) -> str:
 
 
 def touchpoint_sentence(frame: pd.DataFrame, side: str, min_group: int) -> str:
-    """Say at which touchpoint a side's first KPI is lowest, and whether that is certain."""
+    """Say at which touchpoint a side's first KPI is lowest and highest, and which their intervals do not tell apart."""
     shown = frame[frame["n_units"] >= min_group]
     if len(shown) == 0:
         return ""
@@ -174,8 +186,22 @@ def touchpoint_sentence(frame: pd.DataFrame, side: str, min_group: int) -> str:
         return f"{side.capitalize()} were asked at one touchpoint only, so there is nothing to compare."
     low, high = shown.loc[shown["estimate"].idxmin()], shown.loc[shown["estimate"].idxmax()]
     worst, best = (format(row.estimate, axis_spec(frame)) for row in (low, high))
-    said = f"**{low.kpi} of {side} is lowest at {low.touchpoint} ({worst}) and highest at {high.touchpoint} ({best})**"
-    return said + ("." if low.conf_high < high.conf_low else "; their intervals overlap: inconclusive.")
+    name = low.kpi if low.kpi.casefold().startswith(side.removesuffix("s")) else f"{low.kpi} of {side}"
+    said = f"**{name} is lowest at {low.touchpoint} ({worst}) and highest at {high.touchpoint} ({best})**"
+    if low.conf_high >= high.conf_low:
+        return f"{said}; their intervals overlap: inconclusive."
+    near_low = shown.loc[(shown["conf_low"] <= low.conf_high) & (shown["touchpoint"] != low.touchpoint), "touchpoint"]
+    near_high = shown.loc[
+        (shown["conf_high"] >= high.conf_low) & (shown["touchpoint"] != high.touchpoint), "touchpoint"
+    ]
+    return (
+        f"{said}. These two are clearly apart; the interval of the lowest overlaps {_those_of(near_low)}, that of the "
+        f"highest {_those_of(near_high)}."
+    )
+
+
+def _those_of(names: pd.Series) -> str:
+    return f"with {in_words(list(names))}" if len(names) else "with no other"
 
 
 def _cells_of(kpi: Kpi, cx: pd.DataFrame, ex: pd.DataFrame) -> pd.DataFrame:
