@@ -11,6 +11,8 @@ from exlink.publish.style import money
 from exlink.steps import business_rollup as rollup
 from exlink.steps import executive_summary as step
 from exlink.steps.business_rollup import words
+from exlink.steps.executive_summary.warning_signs import SIGNS
+from exlink.steps.misalignment_audit import drift_words, echo_words, flight_words, shadow_words
 
 POINTS, RAISE, PERSON = 0.1, 0.3, 150.0
 
@@ -75,7 +77,7 @@ def page(e):
         cards.decision(**step.decision(e)), cards.tiles([cards.Tile(**t) for t in step.tiles(e)]),
         cards.chain([cards.Link(**x) for x in step.chain(e)]),
         cards.changes([cards.Change(**c) for c in step.changes(e)]), cards.note(step.others(e)),
-        cards.badges([cards.Badge(**b) for b in step.badges()]),
+        cards.badges([cards.Badge(**b) for b in step.badges(e)]),
         cards.certainty([cards.Certainty(**c) for c in step.certainty(e)]), cards.not_assessed(step.gaps(e)),
         cards.mind_changers(step.mind_changers(e)), cards.glossary(step.glossary(e)),
         cards.provenance(step.provenance(e, "A study", "2026Q3", "employee", 8)),
@@ -320,3 +322,35 @@ def test_collect_loads_what_is_there_and_names_what_is_not():
     assert e.level == "effects"
     assert "Readiness of the data" in e.missing
     assert "Individual linkage" not in e.missing
+
+
+# -- warning signs ---------------------------------------------------------------------------------------
+
+
+def sign(verdict, brief="Found 3 of 20."):
+    return {"verdict": verdict, "brief": brief}
+
+
+def test_the_signs_are_those_that_the_audit_names():
+    names = {flight_words.NAME, drift_words.NAME, shadow_words.NAME, echo_words.NAME}
+    assert set(SIGNS) == names
+
+
+def test_badges_say_the_verdicts_of_the_audit(effects_only):
+    words = ["fail", "pass", "watch", "not assessable"]
+    found = {name: sign(word) for name, word in zip(SIGNS, words, strict=True)}
+    found[list(SIGNS)[3]] = sign("not assessable", "not assessed: needs `voc_feedback`")
+    e = replace(effects_only, facts={**effects_only.facts, "signs": found})
+    badges = step.badges(e)
+    assert [b["verdict"] for b in badges] == ["misaligned", "aligned", "watch", "not assessed"]
+    assert badges[0]["meaning"] == "Found 3 of 20."
+    assert badges[3]["meaning"].endswith("told back. Needs voc_feedback.")
+    said = step.signs_note(e)
+    assert said.startswith("One of the four signs shows")
+    assert "1 to be watched" in said
+    assert "1 cannot be assessed, which is no verdict in favour" in said
+
+
+def test_without_the_audit_no_sign_has_a_verdict(effects_only):
+    assert {b["verdict"] for b in step.badges(effects_only)} == {"not assessed"}
+    assert "is not part of this run" in step.signs_note(effects_only)

@@ -4,15 +4,14 @@ from exlink.steps.executive_summary.action import changes, mind_changers, misuse
 from exlink.steps.executive_summary.evidence import Evidence, collect
 from exlink.steps.executive_summary.headline import chain, tiles
 from exlink.steps.executive_summary.trust import (
-    badges,
     certainty,
     certainty_note,
     gaps,
     glossary,
     provenance,
-    signs_note,
 )
 from exlink.steps.executive_summary.verdict import decision
+from exlink.steps.executive_summary.warning_signs import badges, signs_note
 
 __all__ = [
     "Evidence", "badges", "certainty", "certainty_note", "chain", "changes", "collect", "decision", "gaps",

@@ -6,24 +6,8 @@ from exlink.steps.executive_summary.evidence import Evidence, capital, listed, n
 from exlink.steps.executive_summary.signs import LINKS, Expected
 from exlink.steps.executive_summary.verdict import jointly
 
-SIGNS = {  # the four warning signs of the misalignment audit
-    "Do the best people become the flight risk?": "Exits of top performers after unresolved cases and workarounds.",
-    "Do employees and customers drift apart?": "Customers' ratings rise while employees' engagement falls.",
-    "Is work done beside the systems?": "Hours in private spreadsheets and unofficial tools.",
-    "Does feedback lead to change?": "Feedback that was acted on, and told back.",
-}
 WITHIN, BETWEEN = "moderate", "weak"  # no more, until which comes first and what else lies behind both are tested
 SAME_SURVEY = "Both are asked in the same survey: which comes first cannot be read, and a good day lifts both."
-
-
-def badges() -> list[dict[str, str]]:
-    """Return the four warning signs; their audit is not part of this report yet."""
-    return [{"area": area, "verdict": "not assessed", "meaning": meaning} for area, meaning in SIGNS.items()]
-
-
-def signs_note() -> str:
-    """Return why no warning sign has a verdict."""
-    return "This version of exlink does not compute them yet; they come with the misalignment audit."
 
 
 def certainty_note(e: Evidence) -> str:

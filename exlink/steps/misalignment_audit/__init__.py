@@ -14,7 +14,7 @@ from exlink.steps.misalignment_audit.shadow import shown_teams as shadow_teams
 from exlink.steps.misalignment_audit.shadow_words import shadow_check
 
 __all__ = [
-    "Check", "assess_drift", "assess_echo", "assess_flight", "assess_shadow", "came_true", "consequences", "drift_check",
-    "drift_teams", "echo_check", "facts", "flight_check", "group_risks", "not_assessable", "overview", "risk_profile",
-    "shadow_check", "shadow_links", "shadow_teams", "straight_shares", "told_by_few",
+    "Check", "assess_drift", "assess_echo", "assess_flight", "assess_shadow", "came_true", "consequences",
+    "drift_check", "drift_teams", "echo_check", "facts", "flight_check", "group_risks", "not_assessable", "overview",
+    "risk_profile", "shadow_check", "shadow_links", "shadow_teams", "straight_shares", "told_by_few",
 ]  # fmt: skip

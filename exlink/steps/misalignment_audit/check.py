@@ -23,6 +23,7 @@ class Check:
     sentence : str      what was found, with its interval, n and number of groups; of a check that could not be made,
                         why: 'not assessed: needs `table.column`', or which numbers are too small
     table : DataFrame   the numbers behind the verdict, to be released by whoever shows them; may be empty
+    brief : str         the same for a page that has one line for it, in plain words; the sentence when left out
     numbers : dict      what the verdict rests on, without people: estimate, conf_low, conf_high, harmless, matters …
     """
 
@@ -32,6 +33,7 @@ class Check:
     sentence: str
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     numbers: dict[str, float] = field(default_factory=dict)
+    brief: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a verdict that is none, and one without words."""
@@ -66,6 +68,6 @@ def facts(checks: Iterable[Check]) -> dict[str, dict]:
     """Return per name the verdict, its meaning, the sentence and the numbers, as other steps load them."""
     return {
         c.name: {"area": c.area, "verdict": c.verdict, "meaning": MEANING[c.verdict], "sentence": c.sentence,
-                 "numbers": dict(c.numbers)}
+                 "brief": c.brief or c.sentence, "numbers": dict(c.numbers)}
         for c in checks
     }  # fmt: skip

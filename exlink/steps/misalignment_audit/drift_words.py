@@ -51,7 +51,11 @@ def drift_check(found: Drift | str, *, sure: float, harmless: float, matters: fl
         )
     numbers = {"teams": len(teams), "diverging": n, "most_likely": likely, "sure": sure, "matters": matters,
                "harmless": harmless, "months": found.months[0] if found.months else float("nan")}  # fmt: skip
-    return Check(SIGNS, NAME, verdict, said, teams, {k: float(v) for k, v in numbers.items()})
+    clear = f"{n} {out_of}" if n else f"none {out_of}"
+    brief = f"Customers' {found.kpi} clearly rises while the same employees' engagement falls in {clear}."
+    if not n:
+        brief += f" The most likely one has a probability of {likely:.0%}."
+    return Check(SIGNS, NAME, verdict, said, teams, {k: float(v) for k, v in numbers.items()}, brief)
 
 
 def company_sentence(found: Drift | str) -> str:

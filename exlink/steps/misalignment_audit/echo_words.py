@@ -45,7 +45,11 @@ def echo_check(found: Echo | str, *, harmless: float, matters: float, act_days: 
         said += f" Nothing at all was done about {themes} {never['n_people'].sum() / found.due:.0%} of it."
     numbers = {"estimate": left["estimate"], "conf_low": left["conf_low"], "conf_high": left["conf_high"],
                "harmless": harmless, "matters": matters, "acted": acted["estimate"]}  # fmt: skip
-    return Check(SIGNS, NAME, verdict, said, found.themes, {k: float(v) for k, v in numbers.items()})
+    brief = (
+        f"Nothing was done within {act_days} days about {share} of what customers and employees said "
+        f"({left['conf_low']:.0%} to {left['conf_high']:.0%})."
+    )
+    return Check(SIGNS, NAME, verdict, said, found.themes, {k: float(v) for k, v in numbers.items()}, brief)
 
 
 def told_sentence(found: Echo | str, min_group: int) -> str:

@@ -59,7 +59,9 @@ def flight_check(found: Flight | str, matters: float) -> Check:
     )
     if worn:
         said += f" Each hour a day off the systems goes with {beside['estimate']:.1f} times the odds."
-    return Check(SIGNS, NAME, verdict, said, found.table, {k: float(v) for k, v in numbers.items()})
+    times = f"{row['estimate']:.1f} times the odds of leaving ({row['conf_low']:.1f} to {row['conf_high']:.1f})"
+    brief = f"For top performers each case left open in 100 contacts goes with {times} in the next quarter."
+    return Check(SIGNS, NAME, verdict, said, found.table, {k: float(v) for k, v in numbers.items()}, brief)
 
 
 def others_sentence(found: Flight | str) -> str:

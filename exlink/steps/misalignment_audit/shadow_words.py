@@ -49,7 +49,11 @@ def shadow_check(found: Shadow | str, *, harmless: float, matters: float, times:
     else:
         said += f" Teams cannot be compared: {found.few_teams.removeprefix('not assessed: ')}."
     verdict = next(word for word in (FAIL, WATCH, OPEN, PASS) if word in words)
-    return Check(SIGNS, NAME, verdict, said, found.amounts, {k: float(v) for k, v in numbers.items()})
+    brief = (
+        f"{share['estimate']:.0%} of the time at the desktop goes to applications that the company does not manage "
+        f"({share['conf_low']:.0%} to {share['conf_high']:.0%})."
+    )
+    return Check(SIGNS, NAME, verdict, said, found.amounts, {k: float(v) for k, v in numbers.items()}, brief)
 
 
 def cost_sentence(found: Shadow | str, money: Callable[[float], str], hours_a_year: float, days_a_year: float) -> str:
