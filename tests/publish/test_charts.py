@@ -79,6 +79,14 @@ def test_forest_dot_is_hollow_when_its_interval_holds_the_reference():
     assert any("+0.20  (+0.10 to +0.30)" in t for t in texts(ax.figure))
 
 
+def test_forest_says_where_there_is_no_interval():
+    frame = pd.DataFrame({"a": ["x", "y"], "e": [0.2, 0.1], "lo": [0.1, np.nan], "hi": [0.3, np.nan]})
+    fig = charts.forest(showcase.given(frame, ["a"]), label="a", estimate="e", low="lo", high="hi", xlabel="points")
+    assert any("+0.10  (no interval)" in t for t in texts(fig))
+    assert not any("(–)" in t for t in texts(fig))
+    assert sum(line.get_linewidth() == 2.2 for line in fig.axes[0].lines) == 1
+
+
 def test_heatmap_holds_the_grid_and_hatches_hidden_cells(drawn):
     released, ax = showcase.cells(), drawn["heatmap"].axes[0]
     mesh = next(c for c in ax.collections if isinstance(c, QuadMesh))

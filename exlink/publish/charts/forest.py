@@ -48,7 +48,8 @@ def forest(
 ) -> Figure:
     """Draw one row per label: a dot is the estimate, the line through it its interval.
 
-    A filled dot has an interval that leaves out ``reference``, a hollow one an interval that holds it.
+    A filled dot has an interval that leaves out ``reference``, a hollow one an interval that holds it; a row without
+    bounds is a filled dot that says so.
     ``group`` puts several estimates of the same label under each other, told apart by colour and shape;
     a hollow grey diamond is ``target``, a value known from elsewhere. The numbers stand on the right.
     """
@@ -72,11 +73,12 @@ def forest(
             if hidden[i] or np.isnan(row[estimate]):
                 beside(ax, y, HIDDEN if hidden[i] else "–", color=style.MUTED)
                 continue
-            bounds = (row[low], row[high]) if low and high else None
+            known = bool(low and high) and not np.isnan([row[low], row[high]]).any()
+            bounds = (row[low], row[high]) if known else None
             _dot(ax, row[estimate], y, bounds, reference, color, marker)
             words = style.number(row[estimate], spec)
-            if bounds:
-                words += f"  ({style.interval(*bounds, spec)})"
+            if low and high:
+                words += f"  ({style.interval(*bounds, spec) if bounds else 'no interval'})"
             beside(ax, y, words, color=color if group else style.INK)
             if target and not np.isnan(row[target]):
                 ax.plot(

@@ -3,6 +3,7 @@
 from exlink.steps.executive_summary.action import changes, mind_changers, misuse, others, ranking
 from exlink.steps.executive_summary.evidence import Evidence, collect
 from exlink.steps.executive_summary.headline import chain, tiles
+from exlink.steps.executive_summary.plans import own_plans
 from exlink.steps.executive_summary.trust import (
     certainty,
     certainty_note,
@@ -15,5 +16,5 @@ from exlink.steps.executive_summary.warning_signs import badges, signs_note
 
 __all__ = [
     "Evidence", "badges", "certainty", "certainty_note", "chain", "changes", "collect", "decision", "gaps",
-    "glossary", "mind_changers", "misuse", "others", "provenance", "ranking", "signs_note", "tiles",
+    "glossary", "mind_changers", "misuse", "others", "own_plans", "provenance", "ranking", "signs_note", "tiles",
 ]  # fmt: skip

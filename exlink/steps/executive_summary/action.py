@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from exlink.steps.executive_summary.evidence import Evidence, Lever, capital, listed, points
+from exlink.steps.executive_summary.evidence import NOTHING, Evidence, Lever, capital, listed, points
 
 MOST = 4  # changes a board can take up at once
 ALL = 0.95  # response rate from which on those who did not answer cannot turn the result
@@ -18,7 +18,8 @@ def changes(e: Evidence) -> list[dict[str, str]]:
     clear = e.slopes[e.slopes["verdict"] == "higher"].head(MOST) if len(e.slopes) else pd.DataFrame()
     return [{"action": f"Improve {r['aspect']}", "gain": f"{points(r['estimate'])} points",
              "interval": f"{points(r['conf_low'])} to {points(r['conf_high'])}",
-             "why": f"Customers' {e.kpi} per point, in the same {e.people.rstrip('s')}. Worth in money: not assessed."}
+             "why": f"Customers' {e.kpi} per point, in the same {e.people.rstrip('s')}{e.beside}. Worth in money: not "
+                    "assessed."}
             for _, r in clear.iterrows()]  # fmt: skip
 
 
@@ -29,7 +30,9 @@ def _lever(e: Evidence, row: pd.Series) -> dict[str, str]:
     parts = [f"{e.money(row['estimate'])} {words}" for row, words in ways if row["verdict"] == "higher"]
     parts += [f"a loss of {e.money(-row['estimate'])} {words.replace('fewer', 'more')}" for row, words in ways
               if row["verdict"] == "lower"]  # fmt: skip
-    parts += [f"{words} inconclusive" for row, words in ways if row["verdict"] not in ("higher", "lower")]
+    idle = e.for_customers(str(row["label"])) == NOTHING
+    parts += [f"{words} {'nothing that matters in their ratings' if idle and way is through else 'inconclusive'}"
+              for way, words in ways if way["verdict"] not in ("higher", "lower")]  # fmt: skip
     weak = stays is not None and (through is None or through["verdict"] != "higher")
     rests = " The weaker evidence of the two ways." if weak else ""
     plan = e.plans[e.plans["aspect"] == row["aspect"]]
@@ -59,9 +62,10 @@ def others(e: Evidence) -> str:
         return "No lever is ranked: nothing here tells what a change would bring."
     rows = rows[~rows[name].isin(clear[name])] if len(clear) else rows
     worse = "a clear loss" if e.level == "money" else f"customers' lower {e.kpi}"
+    small = "Too small to matter" if e.level == "money" else f"Nothing that matters moves in customers' {e.kpi}"
     said = {
         "higher": "Not ranked, because a link on the way to money runs the other way than expected",
-        "lower": f"Better ratings go with {worse}", "no meaningful association": "Too small to matter",
+        "lower": f"Better ratings go with {worse}", NOTHING: small,
         "inconclusive": "Inconclusive, neither shown to help nor shown not to",
     }  # fmt: skip
     text = [f"Clear but smaller: {', '.join(clear[name].iloc[MOST:])}."] if len(clear) > MOST else []

@@ -16,9 +16,10 @@ READ = {
     "02_touchpoint_kpis": ((), ()),
     "03_individual_linkage": (("slopes", "slopes_between", "variance_shares"), ("linkage",)),
     "04_mixed_effects": (("effects",), ()),
-    "05_business_rollup": (("chain", "value", "attrition", "scenarios", "tornado"), ("money",)),
+    "05_business_rollup": (("chain", "value", "attrition", "scenarios", "study_scenarios", "tornado"), ("money",)),
     "06_misalignment_audit": ((), ("signs",)),
 }
+NOTHING = "no meaningful association"  # a verdict: the whole interval is closer to zero than what matters
 TITLES = {
     "00_readiness": "Readiness of the data", "01_journey_mapping": "Journey mapping",
     "02_touchpoint_kpis": "Touchpoint KPIs", "03_individual_linkage": "Individual linkage",
@@ -73,8 +74,27 @@ class Evidence:
 
     @property
     def slopes(self) -> pd.DataFrame:
-        """Effects within the same employee or unit on the page's KPI, strongest first; empty when not assessed."""
-        return self._of_kpi("slopes")
+        """Effects within the same employee or unit on the page's KPI, strongest first; empty when not assessed.
+
+        Beside all other aspects where step 03 has that, as in the chain of step 05: one number for one thing.
+        """
+        rows = self._of_kpi("slopes")
+        if not {"joint", "joint_low", "joint_high"} <= set(rows) or rows["joint"].isna().any():
+            return rows
+        names = {"joint": "estimate", "joint_low": "conf_low", "joint_high": "conf_high"}
+        rows = rows.drop(columns=list(names.values())).rename(columns=names).assign(beside=True)
+        return rows.sort_values("estimate", ascending=False, kind="stable", ignore_index=True)
+
+    @property
+    def beside(self) -> str:
+        """What a slope of this page is net of, in words; ``""`` where aspects were taken one at a time."""
+        return ", beside all other aspects" if "beside" in self.slopes else ""
+
+    def for_customers(self, label: str) -> str:
+        """Return step 03's verdict on an aspect and customers' ratings; ``""`` where there is none."""
+        rows = self.slopes
+        rows = rows[rows["aspect"] == label] if len(rows) else rows
+        return str(rows["verdict"].iloc[0]) if len(rows) else ""
 
     @property
     def between(self) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from exlink.steps.executive_summary.evidence import Evidence, Lever, capital, minus, points
+from exlink.steps.executive_summary.evidence import NOTHING, Evidence, Lever, capital, minus, points
 from exlink.steps.executive_summary.signs import LINKS, doubt
 
 JOINT = " With all aspects in one model it points the other way."
@@ -42,7 +42,14 @@ def _through_customers(e: Evidence, label: str, row: pd.Series) -> dict[str, str
     return {"label": label, "value": f"{e.money(row['estimate'])} a year",
             "interval": _range(e, row["conf_low"], row["conf_high"]),
             "meaning": f"{capital(e.benefit)} from customers who spend more and stay longer, {IF_CAUSES}.{e.recorded}"
-                       f"{_doubt(row['verdict'])}"}  # fmt: skip
+                       f"{_without_customers(e, row) or _doubt(row['verdict'])}"}  # fmt: skip
+
+
+def _without_customers(e: Evidence, row: pd.Series) -> str:
+    """Return the doubt on money through customers whose ratings do not move, in the verdict of step 03."""
+    if row["verdict"] != "inconclusive" or e.for_customers(str(row["label"])) != NOTHING:
+        return ""
+    return " Inconclusive: zero is not ruled out, and nothing that matters moves in customers' ratings."
 
 
 def _chance_tile(e: Evidence, lever: Lever) -> dict[str, str]:
@@ -122,8 +129,8 @@ def _slope_tiles(e: Evidence) -> list[dict[str, str]]:
     }
     return [{"label": f"{capital(r['aspect'])}", "value": f"{points(r['estimate'])} points",
              "interval": _points_range(r),
-             "meaning": f"Customers' {e.kpi} per point of {r['aspect']}, {how}."
-                        f"{_doubt(r['verdict'], ' Clearly lower.')}"
+             "meaning": f"Customers' {e.kpi} per point of {r['aspect']}, {how}{e.beside if same else ''}."
+                        f"{_doubt(r['verdict'], ' Clearly lower.', ' Nothing that matters moves.')}"
                         f"{JOINT if r['aspect'] in turned else ''}"}
             for r in ends]  # fmt: skip
 
@@ -220,6 +227,5 @@ def _points_range(row: pd.Series) -> str:
     return f"{points(row['conf_low'])} to {points(row['conf_high'])}"
 
 
-def _doubt(word: str, lower: str = " A loss, clear of zero.") -> str:
-    return {"inconclusive": " Inconclusive: zero is not ruled out.",
-            "lower": lower, "no meaningful association": " Too small to matter."}.get(word, "")  # fmt: skip
+def _doubt(word: str, lower: str = " A loss, clear of zero.", small: str = " Too small to matter.") -> str:
+    return {"inconclusive": " Inconclusive: zero is not ruled out.", "lower": lower, NOTHING: small}.get(word, "")

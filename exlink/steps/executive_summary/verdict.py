@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from exlink.steps.executive_summary.evidence import Evidence, Lever, capital, listed, named
+from exlink.steps.executive_summary.evidence import NOTHING, Evidence, Lever, capital, listed, named
 from exlink.steps.executive_summary.signs import clauses
 
 SURE, LIKELY, TOSS_UP = 0.90, 0.60, 0.40  # chance that it pays, and what a board should make of it
@@ -48,7 +48,8 @@ def _priced(e: Evidence, lever: Lever) -> dict[str, str]:
                    "less than it costs."  # fmt: skip
     because = (
         f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(plan['cost'])}, spent once, pays "
-        f"back within a year with a chance of {chance:.0%}. {_where_from(e, lever.aspect)}{_for_customers(e, label)}"
+        f"back within a year with a chance of {chance:.0%}. {_where_from(e, lever.aspect)}{_ratings(e, label)}"
+        f"{_for_customers(e, label)}"
     )
     return {"verdict": verdict, "sentence": sentence, "because": because.strip()}
 
@@ -127,6 +128,13 @@ def _unpriced(e: Evidence) -> dict[str, str]:
     }
 
 
+def _ratings(e: Evidence, label: str) -> str:
+    """Say so where customers' ratings are not shown to move with a lever that is worth its money otherwise."""
+    said = {NOTHING: "nothing that matters moves", "inconclusive": "whether anything moves is inconclusive"}
+    what = said.get(e.for_customers(label))
+    return f" In customers' ratings {what} with {label} (see Individual linkage)." if what else ""
+
+
 def _for_customers(e: Evidence, label: str) -> str:
     """Name the lever that customers alone would choose, where it is another one."""
     rows = e.clear("customers")
@@ -170,13 +178,16 @@ def _effects(e: Evidence) -> dict[str, str]:
             "because": _detectable(e),
             "sentence": "No aspect of work shows a clear effect on customers: no case for acting, none against.",
         }
-    rate = "are more satisfied" if e.kpi == "satisfaction" else f"give a better {e.kpi} score"
+    rate = "tend to be more satisfied" if e.kpi == "satisfaction" else f"tend to give a better {e.kpi} score"
     when = " afterwards" if e.fact("linkage").get("ex_before_cx") else ""
-    priced = "What that is worth cannot be said yet: this study does not record what customers bring in."
+    priced = (
+        "Whether the one brings about the other is not shown. What that is worth cannot be said yet: this study does "
+        "not record what customers bring in."
+    )
     return {
         "verdict": "Act on what is clear, price it next",
-        "sentence": f"Improve {listed(clear)}: when it gets better for {e.someone}, the customers served"
-                    f"{when} {rate}.",
+        "sentence": f"Improve {listed(clear)}: when {e.someone} rates {'it' if len(clear) == 1 else 'one of them'} "
+                    f"better than usual, the customers served{when} {rate}.",
         "because": f"{against} {priced}".strip(),
     }  # fmt: skip
 

@@ -1,0 +1,128 @@
+"""The executive page says what step 03 says of customers, in one number, and tells the plans a study declares."""
+
+import pandas as pd
+import pytest
+
+from exlink.publish.style import money
+from exlink.steps import executive_summary as step
+
+KINDS = ("higher", "no meaningful association", "inconclusive")
+
+
+def euros(value):
+    return money(value, "EUR")
+
+
+def row(aspect, verdict, estimate=0.15, joint=0.14):
+    return {"aspect": aspect, "outcome": "satisfaction", "verdict": verdict, "estimate": estimate,
+            "conf_low": estimate - 0.03, "conf_high": estimate + 0.03, "joint": joint, "joint_low": joint - 0.03,
+            "joint_high": joint + 0.03, "n": 900, "n_units": 90, "mde": 0.04}  # fmt: skip
+
+
+LINKAGE = {"unit": "employees", "outcome": "satisfaction", "ex_before_cx": True, "no_within": ""}
+
+
+def without_money():
+    """A study of four tables: slopes alone and beside all others, and the chain's link on the latter."""
+    slopes = pd.DataFrame([row("tools", "higher"), row("recognition", "no meaningful association", 0.01, 0.02)])
+    chain = pd.DataFrame(
+        [
+            {
+                "step": "EX → contact",
+                "link": a,
+                "label": a,
+                "estimate": j,
+                "conf_low": j - 0.03,
+                "conf_high": j + 0.03,
+                "n_people": 90,
+            }
+            for a, j in (("tools", 0.14), ("recognition", 0.02))
+        ]
+    )
+    return step.Evidence(euros, {"slopes": slopes, "chain": chain}, {"linkage": LINKAGE})
+
+
+def with_money(verdict):
+    """Recognition is worth its money through people who stay; ``verdict`` is step 03's on customers' ratings."""
+    amounts = {"total": (900.0, "higher"), "saved": (880.0, "higher"), "customers": (20.0, "inconclusive")}
+    value = [
+        {
+            "aspect": "recognition",
+            "label": "recognition",
+            "stream": s,
+            "estimate": x,
+            "std_error": 100.0,
+            "conf_low": x - 100,
+            "conf_high": x + 100,
+            "mde": 280.0,
+            "verdict": w,
+        }
+        for s, (x, w) in amounts.items()
+    ]
+    plan = {"lever": "raise recognition", "aspect": "recognition", "side": "employees", "benefit": 2700.0,
+            "benefit_low": 2400.0, "benefit_high": 3000.0, "p_pays": 0.95, "cost": 1000.0, "net": 1700.0,
+            "worth_paying": 2400.0, "n_people": 184}  # fmt: skip
+    tables = {"value": pd.DataFrame(value), "scenarios": pd.DataFrame([plan]),
+              "slopes": pd.DataFrame([row("recognition", verdict)])}  # fmt: skip
+    return step.Evidence(euros, tables, {"linkage": LINKAGE, "money": {"kpi": "satisfaction"}})
+
+
+def test_tile_change_and_chain_give_one_number_for_one_slope():
+    e = without_money()
+    shown = {step.tiles(e)[0]["value"], step.changes(e)[0]["gain"], step.chain(e)[0]["effect"]}
+    assert shown == {"+0.14 points"}
+    assert "beside all other aspects" in step.tiles(e)[0]["meaning"]
+
+
+def test_a_slope_is_not_said_to_be_an_effect():
+    said = step.decision(without_money())
+    assert said["sentence"] == (
+        "Improve tools: when an employee rates it better than usual, the customers served afterwards tend to be more "
+        "satisfied."
+    )
+    assert said["because"].startswith("Whether the one brings about the other is not shown.")
+    assert "when it gets better" not in said["sentence"]
+
+
+def test_what_does_not_move_customers_is_said_in_the_words_of_step_03():
+    e = without_money()
+    assert step.others(e) == "Nothing that matters moves in customers' satisfaction: recognition."
+    assert step.tiles(e)[1]["meaning"].endswith("Nothing that matters moves.")
+
+
+@pytest.mark.parametrize("verdict", KINDS)
+def test_a_lever_that_pays_otherwise_names_what_customers_show(verdict):
+    e = with_money(verdict)
+    said = step.decision(e)["because"]
+    assert ("In customers' ratings nothing that matters moves with recognition" in said) == (verdict == KINDS[1])
+    assert ("whether anything moves is inconclusive with recognition" in said) == (verdict == KINDS[2])
+    tile = next(t for t in step.tiles(e) if "through customers alone" in t["label"])
+    assert "Inconclusive: zero is not ruled out" in tile["meaning"]
+    assert ("nothing that matters moves in customers' ratings" in tile["meaning"]) == (verdict == KINDS[1])
+    why = step.changes(e)[0]["why"]
+    assert ("through customers nothing that matters in their ratings" in why) == (verdict == KINDS[1])
+
+
+PLAN = {"lever": "raise tools by 0.2 points", "side": "employees", "group": "everyone", "cost": 30_000.0,
+        "net": 6733.0, "net_low": -19_459.0, "net_high": 53_761.0, "months": 24.0, "p_pays": 0.592, "clear": True,
+        "n_people": 184.0}  # fmt: skip
+
+
+def test_the_study_s_own_plans_are_told_with_net_benefit_and_chance():
+    hidden = dict.fromkeys(PLAN, None) | {"lever": "raise tools, bank advisor", "n_people": float("nan")}
+    plans = pd.DataFrame([PLAN, PLAN | {"lever": "callback", "clear": False, "p_pays": 0.0}, hidden])
+    said = step.own_plans(step.Evidence(euros, {"study_scenarios": plans}))
+    assert "“raise tools by 0.2 points”, for everyone, at €30,000: €6,730 net in 24 months (−€19,500 to €53,800); " \
+           "it pays with a chance of 59%." in said.replace("\n", " ")  # fmt: skip
+    assert said.count("is inconclusive") == 1
+    assert "bank advisor" not in said
+    assert said.endswith("1 more for a group of too few people to be shown.")
+    assert step.own_plans(step.Evidence(euros)) == ""
+
+
+def test_no_plan_is_priced_over_a_link_that_runs_the_other_way():
+    chain = pd.DataFrame([{"step": "x", "link": "contact → overall", "estimate": -0.4, "conf_low": -0.5,
+                           "conf_high": -0.3, "n_people": 90}])  # fmt: skip
+    said = step.own_plans(step.Evidence(euros, {"study_scenarios": pd.DataFrame([PLAN]), "chain": chain}))
+    assert "not stated" in said
+    assert "€6,730" not in said
