@@ -12,6 +12,7 @@ import re
 import duckdb
 import pandas as pd
 
+from exlink.data.aspects import unusual
 from exlink.data.study import Study
 from exlink.errors import LinkageError, listed
 
@@ -68,7 +69,7 @@ def exposures(
     labels = {f"ex_{slug(a)}": a for a in sorted(means.loc[means["kpi"] == "driver", "measure"].unique())}
     _refuse_clashes(labels)
     rescaled = means.loc[means["rescaled"] > 0, "measure"].unique()
-    notes = []
+    notes = unusual(column.removeprefix("ex_") for column in labels)
     unnamed = con.execute(f"SELECT count(*) FROM ex_responses WHERE {withheld}").fetchall()[0][0]
     if unnamed:
         notes.append(

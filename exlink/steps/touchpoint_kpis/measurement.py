@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from exlink.data.aspects import BEHAVIOURAL_NORMS, WORK_COMPLEXITY
 from exlink.data.dataset import StudyData
 from exlink.data.exposures import slug
 from exlink.data.panel import aspect_columns, column_label
@@ -19,11 +20,7 @@ from exlink.stats.omega import mcdonald_omega
 from exlink.stats.tidy import tidy_frame
 
 COMPLEXITY, NORMS = "work complexity", "behavioural norms"
-# what MIT CISR counts as one or the other (Dery & Sebastian 2017), in the words studies use for it
-USUAL = {
-    COMPLEXITY: ("tools", "knowledge", "workload", "processes", "systems", "information", "workspace"),
-    NORMS: ("empowerment", "collaboration", "creativity", "psychological_safety", "autonomy", "leadership"),
-}
+USUAL = {COMPLEXITY: WORK_COMPLEXITY, NORMS: BEHAVIOURAL_NORMS}
 FEWEST_PEOPLE = 100  # below which loadings of a group are too loose to be compared
 GOOD_CFI, GOOD_RMSEA, GOOD_SRMR = 0.95, 0.06, 0.08  # Hu & Bentler 1999
 SMALL_CFI = 0.01  # a loss below this counts as invariance (Cheung & Rensvold 2002)
