@@ -11,6 +11,7 @@ from exlink.data.dataset import StudyData
 from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, overall_columns, panel_cells, smallest_slopes
 from exlink.data.planted import with_planted
 from exlink.data.touchpoints import journey_order
+from exlink.data.unanswered import told_in_tens
 from exlink.errors import EstimationError
 from exlink.stats.correlation import between_correlation, correlation_matrix
 from exlink.stats.multiplicity import benjamini_hochberg
@@ -200,6 +201,7 @@ def touchpoint_correlations(data: StudyData, *, reps: int, seed: int) -> pd.Data
     out["p_adjusted"] = benjamini_hochberg(out["p_value"])
     places = {name: k for k, name in enumerate(journey_order(data))}
     out = out.assign(clear=out["p_adjusted"] < 0.05, place=out["touchpoint"].map(places))
+    out = told_in_tens(data, out, touchpoint="touchpoint", kpi="outcome")
     return out.sort_values(["outcome", "place", "aspect"], ignore_index=True).drop(columns="place")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exlink.data.unanswered import tens_sentence as tens_sentence
 from exlink.data.wording import in_words, signed
 from exlink.steps.individual_linkage.associations import NOTHING, UNCLEAR_BETWEEN
 

@@ -16,6 +16,8 @@ from exlink.data.answers import (
 )
 from exlink.data.dataset import StudyData
 from exlink.data.touchpoints import journey_order
+from exlink.data.unanswered import tens_sentence as tens_sentence
+from exlink.data.unanswered import told_in_tens
 from exlink.errors import ParameterError, did_you_mean, listed
 from exlink.stats.intervals import group_means
 
@@ -101,7 +103,7 @@ def _customers(data: StudyData) -> pd.DataFrame:
         parts.append(_on_scale(means, scale).assign(series=kpi, lane=CUSTOMERS))
     frame = pd.concat(parts, ignore_index=True)
     frame["volume"] = frame.groupby("stage")["n"].transform("max")
-    return frame
+    return told_in_tens(data, frame, touchpoint="stage", kpi="series")
 
 
 def _employees(data: StudyData) -> pd.DataFrame:

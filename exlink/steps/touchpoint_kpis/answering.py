@@ -113,8 +113,10 @@ def planted_sentence(data: StudyData, found: Answering, min_group: int) -> str:
     table = _shares(cells, STRAIGHT, ["inside"]).join(_sides(cells, STRAIGHT, ["inside"])).set_index("inside")
     if len(table) < 2 or (table[["n_yes", "n_no"]].replace(0, min_group) < min_group).any(axis=None):
         return ""
-    inside, elsewhere = (
+    inside, elsewhere = (  # nobody at all is not said of single people either
         f"{row.estimate:.1f} % ({row.conf_low:.1f} to {row.conf_high:.1f})"
+        if row.n_yes
+        else f"at most {row.conf_high:.1f} %"
         for row in table.sort_index(ascending=False).itertuples()
     )
     return (

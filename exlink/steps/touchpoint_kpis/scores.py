@@ -11,6 +11,7 @@ from exlink.data.answers import EVERYWHERE, cx_answer_cells, cx_kpi_scales, ex_a
 from exlink.data.coarse import in_steps, off_either_end, one_sided, rare_answers, told_coarsely
 from exlink.data.dataset import StudyData
 from exlink.data.kpis import KPIS, Kpi
+from exlink.data.unanswered import told_in_tens
 from exlink.data.wording import in_words
 from exlink.stats.intervals import group_means
 from exlink.stats.proportions import group_nps, group_shares, widest_nps
@@ -64,10 +65,14 @@ def kpi_table(data: StudyData) -> pd.DataFrame:
                 frame = _coarsely(data, kpi, frame, cells, list(by), few)
             frame = frame.join(_sides(data, kpi, cells, list(by)))
             frame = frame if by else frame.assign(touchpoint=EVERYWHERE)
-            parts.append(frame.assign(side=SIDES[kpi.side], kpi=kpi.name, concept=kpi.concept, unit=kpi.unit))
+            frame = frame.assign(side=SIDES[kpi.side], kpi=kpi.name, concept=kpi.concept, unit=kpi.unit)
+            frame = frame.rename(columns={"n_clusters": "n_units"})
+            parts.append(
+                told_in_tens(data, frame, touchpoint="touchpoint", kpi="concept") if kpi.side == "cx" else frame
+            )
     if not parts:
         return pd.DataFrame(columns=_COLUMNS)
-    return pd.concat(parts, ignore_index=True).rename(columns={"n_clusters": "n_units"})[_COLUMNS]
+    return pd.concat(parts, ignore_index=True)[_COLUMNS]
 
 
 def reason_not_assessed(data: StudyData, kpi: Kpi) -> str:
