@@ -191,6 +191,11 @@ class StudyData:
             self._kept[sql] = found
         return self._kept[sql].copy()
 
+    def noted(self, name: str, sql: str) -> nw.LazyFrame:
+        """Return what a query gives as a table of the engine, written down when first asked for, lazily."""
+        self._con.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} AS {sql}")
+        return nw.from_native(self._con.table(name))
+
     def exposures(self) -> pd.DataFrame:
         """Return one row per unit and wave: when its EX is in force, and its aspects and KPIs."""
         return self.query(f"SELECT * FROM exposures ORDER BY {self.unit}, valid_from")
