@@ -115,6 +115,7 @@ def test_the_study_s_own_plans_are_told_with_net_benefit_and_chance():
     assert "“raise tools by 0.2 points”, for everyone, at €30,000: €6,730 net in 24 months (−€19,500 to €53,800); " \
            "it pays with a chance of 59%." in said.replace("\n", " ")  # fmt: skip
     assert said.count("is inconclusive") == 1
+    assert "it pays with a chance below 1%" in said
     assert "bank advisor" not in said
     assert said.endswith("1 more for a group of too few people to be shown.")
     assert step.own_plans(step.Evidence(euros)) == ""

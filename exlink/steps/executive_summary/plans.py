@@ -20,11 +20,17 @@ def own_plans(e: Evidence) -> str:
 
 
 def _line(e: Evidence, row: pd.Series) -> str:
-    what = f"“{row['lever']}”, for {row['group']}, at {e.money(row['cost'])}"
+    whom = "" if str(row["group"]) in str(row["lever"]) else f" for {row['group']},"
+    what = f"“{row['lever']}”,{whom} at {e.money(row['cost'])}"
     if e.against("customers" if row["side"] == "customers" else "total"):
         return f"{what}: not stated, because a link on the way to money runs the other way than expected."
     unsure = "" if row["clear"] else " That it brings anything at all is inconclusive."
     return (
         f"{what}: {e.money(row['net'])} net in {row['months']:.0f} months ({e.money(row['net_low'])} to "
-        f"{e.money(row['net_high'])}); it pays with a chance of {row['p_pays']:.0%}.{unsure}"
+        f"{e.money(row['net_high'])}); it pays with a chance {_chance(row['p_pays'])}.{unsure}"
     )
+
+
+def _chance(share: float) -> str:
+    """Return a share of draws in words: no number of draws shows a chance of nothing, or certainty."""
+    return "below 1%" if share < 0.01 else "above 99%" if share > 0.99 else f"of {share:.0%}"
