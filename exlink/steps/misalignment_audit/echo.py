@@ -49,7 +49,7 @@ class Echo:
 
 def assess_echo(data: StudyData, *, act_days: int) -> Echo | str:
     """Return what became of feedback, or why it cannot be assessed."""
-    if missing := data.missing("voc_feedback", "voc_feedback.acted_on"):
+    if missing := data.missing("voc_feedback") or data.missing("voc_feedback.acted_on"):
         return missing
     cells = voice_cells(data, act_days)
     due, few = int(cells["due"].sum()), data.study.privacy.min_group
@@ -88,9 +88,11 @@ def _themes(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def told_by_few(themes: pd.DataFrame, min_group: int) -> pd.Series:
-    """Return whether only few pieces of a theme's feedback are on one side of its share; nobody is no small group."""
-    few = [themes[c].between(1, min_group - 1) for c in ("n_acted", "n_left")]
-    return few[0] | few[1]
+    """Return whether only few people or pieces of feedback are on one side of a share; nobody is no small group.
+
+    ``themes`` holds ``n_acted`` and ``n_left``, the counts on either side.
+    """
+    return themes["n_acted"].between(1, min_group - 1) | themes["n_left"].between(1, min_group - 1)
 
 
 def _trends(cells: pd.DataFrame, themes: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
@@ -152,7 +154,7 @@ def consequences(data: StudyData, found: Echo | str) -> pd.DataFrame | str:
 
     Returns
     -------
-    DataFrame: quarter, what, estimate, conf_low, conf_high (in %), n_people.
+    DataFrame: quarter, what, estimate, conf_low, conf_high (in %), n_people, n_acted and n_left (on either side).
     """
     if isinstance(found, str):
         return found
@@ -171,8 +173,12 @@ def consequences(data: StudyData, found: Echo | str) -> pd.DataFrame | str:
     both = set(rates["quarter"]) & set(later)
     table = pd.concat(parts, ignore_index=True)
     table = table[table["quarter"].isin(both)].sort_values(["quarter", "what"], ignore_index=True)
+    inside = (table["estimate"] * table["n"]).round().astype(int)
+    table = table.assign(n_acted=inside, n_left=table["n"].astype(int) - inside)
     share = ["estimate", "conf_low", "conf_high"]
-    return table.assign(**{c: 100 * table[c] for c in share})[["quarter", "what", *share, "n_people"]]
+    return table.assign(**{c: 100 * table[c] for c in share})[
+        ["quarter", "what", *share, "n_people", "n_acted", "n_left"]
+    ]
 
 
 def straight_shares(data: StudyData) -> pd.DataFrame | None:

@@ -57,7 +57,8 @@ def assess_shadow(data: StudyData, *, hours_a_year: float, days_a_year: float) -
     """
     if data.unit == "team_id":
         return "not assessed: needs `desktop_activity` of employees; this study links at the level of teams"
-    if missing := data.missing("desktop_activity", "desktop_activity.managed", "desktop_activity.minutes"):
+    columns = ("desktop_activity.managed", "desktop_activity.minutes")
+    if missing := data.missing("desktop_activity") or data.missing(*columns):
         return missing
     seen = off_system_days(data)
     people, few = int(seen["employee_id"].nunique()), data.study.privacy.min_group

@@ -1,0 +1,67 @@
+"""Counts over time: against statsmodels' Poisson and weighted least squares, and by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exlink.errors import EstimationError
+from exlink.stats.count_trends import after_against_before, count_trends, trend_by
+
+
+@pytest.fixture
+def counts():
+    rng = np.random.default_rng(4)
+    rows = []
+    for g, slope in enumerate((-0.2, 0.0, 0.1, -0.1)):
+        mean = 20 * np.exp(slope * np.arange(8)) * rng.gamma(4, 0.25, 8)
+        rows.append(pd.DataFrame({"group": f"g{g}", "at": np.arange(8), "n": rng.poisson(mean)}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def test_trends_are_those_of_statsmodels(counts):
+    import statsmodels.api as sm
+
+    found = count_trends(counts, "n", "group", "at").set_index("term")
+    for name, part in counts.groupby("group"):
+        fit = sm.GLM(part["n"], sm.add_constant(part["at"]), family=sm.families.Poisson()).fit(scale="X2")
+        error = fit.bse["at"] / np.sqrt(min(fit.scale, 1.0))  # no less than Poisson's
+        assert found.loc[name, "estimate"] == pytest.approx(fit.params["at"], rel=1e-6)
+        assert found.loc[name, "std_error"] == pytest.approx(error, rel=1e-6)
+
+
+def test_how_trends_go_along_is_weighted_least_squares(counts):
+    import statsmodels.api as sm
+
+    slopes, x = count_trends(counts, "n", "group", "at"), np.array([0.9, 0.1, 0.0, 0.5])
+    fit = sm.WLS(slopes["estimate"], sm.add_constant(x), weights=1 / slopes["std_error"] ** 2).fit()
+    row = trend_by(slopes, x).iloc[0]
+    assert row["estimate"] == pytest.approx(fit.params["x1"], rel=1e-9)
+    assert row["std_error"] == pytest.approx(fit.bse["x1"] / np.sqrt(min(fit.scale, 1.0)), rel=1e-9)
+    with pytest.raises(EstimationError, match="at least 3 that differ"):
+        trend_by(slopes, np.ones(4))
+
+
+def test_short_and_empty_groups_are_left_out(counts):
+    empty = pd.DataFrame({"group": "none", "at": np.arange(8), "n": 0})
+    short = pd.DataFrame({"group": "short", "at": np.arange(3), "n": 5})
+    both = pd.concat([counts, empty, short], ignore_index=True)
+    assert count_trends(both, "n", "group", "at")["term"].tolist() == ["g0", "g1", "g2", "g3"]
+    with pytest.raises(EstimationError, match="no value of group"):
+        count_trends(pd.concat([empty, short]), "n", "group", "at")
+
+
+def test_after_against_before_by_hand():
+    row = after_against_before(40, 20, 100, 100).iloc[0]
+    assert row["estimate"] == pytest.approx(np.log(20.5 / 40.5))
+    assert row["std_error"] == pytest.approx(np.sqrt(1 / 20.5 + 1 / 40.5 + 2 / 100.5))
+    assert after_against_before(0, 0, 10, 10).iloc[0]["estimate"] == pytest.approx(0.0)
+
+
+def test_no_change_is_no_change():
+    # 400 events in groups that both double: about 5 % of intervals leave out zero
+    rng = np.random.default_rng(9)
+    clear = [
+        not row["conf_low"] <= 0 <= row["conf_high"]
+        for row in (after_against_before(*rng.poisson([30, 60, 80, 160])).iloc[0] for _ in range(400))
+    ]
+    assert 0.02 <= np.mean(clear) <= 0.08
