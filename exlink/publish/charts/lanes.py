@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from exlink.publish.disclosure import Released
 
+NAME_GAP = 0.13  # of a lane's height between the names of series: less, and lines of words touch
 VOLUME_SHARE = 0.22  # of a lane's height, for the bars of volume
 
 
@@ -56,9 +57,11 @@ def dual_lane(
     reach = (ceiling - floor) or 1.0
     for k, (ax, name) in enumerate(zip((top, bottom), lanes, strict=False)):
         part = frame[frame[lane] == name]
-        _lane(ax, part, stages, names, (stage, series, value, low, high))
         pad = reach * (VOLUME_SHARE + 0.16) if volume else reach * 0.1
         ax.set_ylim((floor - pad, ceiling + 0.1 * reach) if k == 0 else (floor - 0.1 * reach, ceiling + pad))
+        _lane(
+            ax, part, stages, names, (stage, series, value, low, high)
+        )  # once its limits stand: names are spread in them
         ax.set_yticks([t for t in ax.get_yticks() if floor - 0.1 * reach <= t <= ceiling + 0.1 * reach])
         if volume:
             _volume(ax, part.groupby(stage, sort=False)[volume].max().reindex(stages), from_below=k == 0)
@@ -87,7 +90,7 @@ def _lane(ax: Axes, part: pd.DataFrame, stages: list, names: list, columns: tupl
         if len(seen):
             ends.append((seen.iloc[-1], str(name), color, style.MARKERS[k % 5]))
     if not (is_narrow() and ax.figure.legends):  # one key serves both lanes
-        name_series(ax, ends, gap=0.13, letters=14)
+        name_series(ax, ends, gap=NAME_GAP, letters=14)
     ax.spines[:].set_visible(False)
     ax.tick_params(axis="y", labelcolor=style.MUTED)
     ax.tick_params(axis="x", labelbottom=False)

@@ -128,7 +128,7 @@ def coverage(data: StudyData) -> pd.DataFrame:
 def coverage_unit(data: StudyData) -> tuple[str, str]:
     """Return what a cell of :func:`coverage` is, in words, and its format."""
     if data.has("ex_invitations"):
-        return "share of those who met it that answered; – means nobody asks", ".0%"
+        return "share of those who met it that answered (dash: nobody asks)", ".0%"
     return f"number of {data.people} who answered (invitations are not kept)", ",.0f"
 
 
