@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from exlink.publish.disclosure import Released
 
 ROUNDS = 6  # of placing labels
+ROOM = 3.0  # points around a label that other labels and points leave free, where all labels find a place so
 
 # where a label may stand beside its point: offset in points, then alignment
 _PLACES = (
@@ -125,7 +126,11 @@ def _labels(fig: Figure, ax: Axes, frame: pd.DataFrame, names: tuple[str, str, s
     own = {"fontsize": style.SMALL_PT, "color": style.INK, "zorder": 4}
     words = [wrapped(text, 18) for text in frame[label]]
     sizes = [_measured(ax, text, own, renderer) for text in words]
-    for i, (dx, dy, ha, va) in _placed(points, sizes, boxes, ax.get_window_extent(renderer), fig.dpi / 72).items():
+    field, pixels = ax.get_window_extent(renderer), fig.dpi / 72
+    places = _placed(points, sizes, boxes, field, pixels, ROOM)
+    if len(places) < len(points):
+        places = max(places, _placed(points, sizes, boxes, field, pixels), key=len)
+    for i, (dx, dy, ha, va) in places.items():
         at = tuple(frame[[x, y]].iloc[i])
         ax.annotate(words[i], at, xytext=(dx, dy), textcoords="offset points", ha=ha, va=va, **own)
         if (dx, dy, ha, va) in _FARTHER:
@@ -141,10 +146,13 @@ def _measured(ax: Axes, words: str, own: dict, renderer: object) -> tuple[float,
     return box.width, box.height
 
 
-def _placed(points: np.ndarray, sizes: list, taken: list[Bbox], field: Bbox, pixels: float) -> dict[int, tuple]:
+def _placed(
+    points: np.ndarray, sizes: list, taken: list[Bbox], field: Bbox, pixels: float, room: float = 0.0
+) -> dict[int, tuple]:
     """Return the place of every label that finds one; who found none goes first in the next of a few rounds.
 
-    ``points`` and ``sizes`` are in pixels, ``pixels`` is how many make a point of type.
+    ``points`` and ``sizes`` are in pixels, ``pixels`` is how many make a point of type; ``room``, in points of type,
+    stays free around each label.
     """
     fixed = [np.array(box.extents) for box in taken]
     order, best = list(range(len(points))), {}
@@ -155,10 +163,14 @@ def _placed(points: np.ndarray, sizes: list, taken: list[Bbox], field: Bbox, pix
                 anchor = points[i] + pixels * np.array(place[:2])
                 box = _box(anchor, sizes[i], place)
                 inside = box[0] >= field.x0 and box[1] >= field.y0 and box[2] <= field.x1 and box[3] <= field.y1
-                if not inside or _overlaps(box, fixed + boxes):
+                around = box + pixels * room * np.array([-1, -1, 1, 1])
+                if not inside or _overlaps(around, fixed + boxes):
                     continue
                 line = np.linspace(points[i], anchor, 12)
-                crosses = place in _FARTHER and any(_nearest(line, other) < 3 * pixels for other in leads)
+                others = [*leads, np.delete(points, i, axis=0)]
+                crosses = place in _FARTHER and any(
+                    _nearest(line, other) < 3 * pixels for other in others if len(other)
+                )
                 if not crosses and _apart([box], leads) and _apart(boxes, [line]):
                     found[i] = place
                     boxes.append(box)

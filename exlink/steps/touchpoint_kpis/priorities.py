@@ -28,8 +28,7 @@ from exlink.stats.slope_ranks import slope_ranks
 REPS, SEED = 500, 1010
 COLUMNS = ["what", "importance", "importance_low", "importance_high", "performance", "performance_low",
            "performance_high", "rank", "ranks", "first", "urgent", "unsure", "n", "n_units"]  # fmt: skip
-QUARTERS = ("weighs more, scores lower", "weighs more, scores higher", "weighs less, scores lower",
-            "weighs less, scores higher")  # fmt: skip
+QUARTERS = ("heavy, low", "heavy, high", "light, low", "light, high")
 LEVEL = {"estimate": "performance", "conf_low": "performance_low", "conf_high": "performance_high"}
 
 
