@@ -96,8 +96,8 @@ def assess_flight(data: StudyData) -> Flight | str:
     people = int(rows["employee_id"].nunique())
     top_people = int(rows.loc[rows["top"] == 1, "employee_id"].nunique())
     return Flight(
-        rows, columns, fit, _settled(rows, columns), _odds(fit.table, data, people, top_people), people, top_people,
-        exits, top_exits, "" if "off_system" in needed else data.missing("desktop_activity"),
+        rows, columns, fit, _settled(rows, columns, few), _odds(fit.table, data, people, top_people), people,
+        top_people, exits, top_exits, "" if "off_system" in needed else data.missing("desktop_activity"),
     )  # fmt: skip
 
 
@@ -121,12 +121,12 @@ def _design(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return out, [c for c in columns if np.ptp(out[c]) > 0]
 
 
-def _settled(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame | None:
+def _settled(rows: pd.DataFrame, columns: list[str], few: int) -> pd.DataFrame | None:
     """Return the same terms at equal satisfaction, which escalations may themselves wear down: no control, a check."""
     if "ex_satisfaction" not in rows:
         return None
     said = rows.dropna(subset=["ex_satisfaction"])
-    if said.loc[said["top"] == 1, "left"].sum() < 5:  # Firth's estimate is finite with fewer, and says nothing
+    if said.loc[said["top"] == 1, "left"].sum() < few:
         return None
     return fit_firth(said, "left", [*columns, "ex_satisfaction"], tested=["unresolved_top"]).table
 
