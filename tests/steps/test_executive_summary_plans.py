@@ -86,7 +86,7 @@ def test_a_slope_is_not_said_to_be_an_effect():
 
 def test_what_does_not_move_customers_is_said_in_the_words_of_step_03():
     e = without_money()
-    assert step.others(e) == "Nothing that matters moves in customers' satisfaction: recognition."
+    assert step.others(e) == "Nothing that matters moves in customers' satisfaction with: recognition."
     assert step.tiles(e)[1]["meaning"].endswith("Nothing that matters moves.")
 
 

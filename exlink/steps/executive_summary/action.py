@@ -62,7 +62,7 @@ def others(e: Evidence) -> str:
         return "No lever is ranked: nothing here tells what a change would bring."
     rows = rows[~rows[name].isin(clear[name])] if len(clear) else rows
     worse = "a clear loss" if e.level == "money" else f"customers' lower {e.kpi}"
-    small = "Too small to matter" if e.level == "money" else f"Nothing that matters moves in customers' {e.kpi}"
+    small = "Too small to matter" if e.level == "money" else f"Nothing that matters moves in customers' {e.kpi} with"
     said = {
         "higher": "Not ranked, because a link on the way to money runs the other way than expected",
         "lower": f"Better ratings go with {worse}", NOTHING: small,
