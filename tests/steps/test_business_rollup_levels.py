@@ -213,19 +213,44 @@ def test_a_site_where_few_met_customers_is_hidden_and_another_one_with_it():
 # -- who leaves ------------------------------------------------------------------------------------------
 
 
+def released_exits(table):
+    return release(table, policy=Policy(MINIMUM), people="n_left", by=["level", "unit"], margin=levels.ALL,
+                   over=["unit"], reason="two ways to cut the same people").frame  # fmt: skip
+
+
 def test_leavers_of_a_level_add_up_and_small_numbers_are_hidden(sample, rolled):
     table = levels.leavers(sample, rolled)
     for _, part in table.groupby("level"):
         whole, units = part[part["unit"] == levels.ALL].iloc[0], part[part["unit"] != levels.ALL]
-        for name in ("n_left", "n_stayed", "cost", "n_people"):
+        for name in ("n_left", "cost"):
             assert units[name].sum() == pytest.approx(whole[name])
     assert table["n_left"].max() == rolled.workforce.leavers
-    frame = release(
-        table, policy=Policy(MINIMUM), people="n_people", by=["level", "unit"], margin=levels.ALL, over=["unit"],
-        sides=["n_left", "n_stayed"], reason="two ways to cut the same people",
-    ).frame  # fmt: skip
+    frame = released_exits(table)
     assert frame["exits"].dropna().ge(MINIMUM).all()
     assert (frame.groupby("level")["exits"].apply(lambda c: c.isna().sum()) != 1).all()
+
+
+def test_exits_beside_the_rollup_do_not_tell_how_few_did_not_answer(sample, rolled, found):
+    """A column of who stayed, less the people of the roll-up, would be the silent ones of a role or a site."""
+    employed = sample.frame("employees").query("left_on.isna()").groupby("role").size()
+    answered = found.lattice[(found.lattice["site"] == levels.ALL) & (found.lattice["team"] == levels.ALL)]
+    silent = employed - answered.set_index("role")["n_people"].drop(levels.ALL)
+    assert silent.between(1, MINIMUM - 1).any()  # here there is something to give away
+    counts = released_exits(levels.leavers(sample, rolled)).select_dtypes("number").drop(columns=["n_left", "exits"])
+    assert set(counts) == {"cost", "cost_low", "cost_high"}
+
+
+def test_a_head_count_told_of_a_role_hides_it_where_nearly_all_answered(sample, found):
+    at = found.lattice["role"].eq("contact-centre agent") & levels._at(found.lattice, "role")
+    hide = np.array(levels.near_headcounts(sample, found, ["contact-centre agent", "everyone"]))
+    assert hide[at].all() and hide.sum() == 1
+    assert not any(levels.near_headcounts(sample, found, ["everyone"]))
+    got = release(
+        found.lattice, policy=Policy(MINIMUM), people="n_people", by=["role", "site", "team"], values=levels.SHOWN,
+        margin=levels.ALL, sides=["n_met"], may_be_empty=["n_met"], hide=hide, reason="known to colleagues",
+    ).frame  # fmt: skip
+    roles = got[levels._at(found.lattice, "role")]
+    assert roles["ex"].isna().sum() >= 2  # or the whole company would give it back
 
 
 # -- words, and less data --------------------------------------------------------------------------------

@@ -258,6 +258,14 @@ def test_years_that_left_are_counted(sample):
     assert found.iloc[0]["n_people"] == len(gone) == step.workforce(sample).leavers
 
 
+def test_every_row_of_beginners_speaks_of_the_same_people(sample):
+    """43 people in one row and 44 in the next would tell that one person has no customers' answers."""
+    table = step.knowledge_loss(sample, KPI).table
+    rows = table[table["item"].str.contains("first year less later")]
+    assert len(rows) == 2
+    assert rows["n_people"].nunique() == 1
+
+
 def test_beginners_are_compared_with_themselves(sample):
     """Nothing is planted; then .4 points are taken from every contact in the first year, and must come out."""
     item = "customers' satisfaction, first year less later"

@@ -42,6 +42,7 @@ def knowledge_loss(data: StudyData, kpi: str) -> Part:
         return Part(note=f"not assessed: fewer than {least} people left of their own accord in twelve months")
     rows, notes = [tenure], []
     headcount = int(leaving(data)["left_on"].isna().sum())
+    alike = _seen_both_ways(data, kpi)
     for outcome, item, unit in (
         (kpi, f"customers' {kpi}, first year less later", "points"),
         ("log_handle", "handling time, first year less later", "percent"),
@@ -50,7 +51,7 @@ def knowledge_loss(data: StudyData, kpi: str) -> Part:
             notes.append(gone)
             continue
         try:
-            found = _beginners(data, outcome)
+            found = _beginners(data, outcome, alike)
         except EstimationError as error:
             notes.append(f"not assessed: too few people passed their first year here ({str(error).rstrip('.')})")
             continue
@@ -88,22 +89,44 @@ def _tenure(data: StudyData) -> tuple[pd.DataFrame, int]:
     return pd.concat([total, *means], ignore_index=True).assign(unit="years", verdict="", mde=np.nan), n
 
 
-def _beginners(data: StudyData, outcome: str) -> pd.DataFrame:
-    """Return the difference of contacts in the first year from the same person's later ones; n_people: who has both."""
+def _seen_both_ways(data: StudyData, kpi: str) -> set[str]:
+    """Return who has the first year and a later one in each outcome that is there.
+
+    Rows of different people would tell the few by which they differ.
+    """
+    outcomes = [kpi, *(["log_handle"] if data.has("interactions", "handle_seconds") else [])]
+    seen = []
+    for outcome in outcomes:
+        years = _cells(data, outcome).groupby("employee_id")["novice"].nunique()
+        seen.append(set(years.index[years > 1]))
+    return set.intersection(*seen)
+
+
+def _cells(data: StudyData, outcome: str) -> pd.DataFrame:
+    """Return contacts by person, quarter and novice (in the first year), as moments of the outcome."""
     value = "ln(greatest(handle_seconds, 1))" if outcome == "log_handle" else f"{outcome}::DOUBLE"
-    cells = data.query(f"""
+    return data.query(f"""
         SELECT i.employee_id, year(started_at) * 4 + quarter(started_at) AS quarter,
                (date_diff('day', e.hired_on::DATE, started_at::DATE) < {YEAR})::INT AS novice,
                count({value}) AS n_y, sum({value}) AS sum_y, sum(({value}) * ({value})) AS sumsq_y
         FROM interactions i JOIN employees e USING (employee_id)
         WHERE e.hired_on IS NOT NULL AND started_at::DATE >= e.hired_on::DATE
         GROUP BY ALL HAVING count({value}) > 0 ORDER BY ALL""")
+
+
+def _beginners(data: StudyData, outcome: str, alike: set[str]) -> pd.DataFrame:
+    """Return the difference of contacts in the first year from the same person's later ones; n_people: who has both.
+
+    Of the people with both, only those in ``alike``; who has one of the two helps to tell what a quarter did.
+    """
+    cells = _cells(data, outcome)
+    both = cells.groupby("employee_id")["novice"].transform("nunique") > 1
+    cells = cells[~both | cells["employee_id"].isin(alike)].reset_index(drop=True)
     found = within_slope(cells, "y", "novice", "employee_id", "quarter").table
-    both = int((cells.groupby("employee_id")["novice"].nunique() > 1).sum())
     if outcome == "log_handle":
         moved = {c: 100 * np.expm1(found[c]) for c in ("estimate", "conf_low", "conf_high")}
         found = found.assign(std_error=100 * np.exp(found["estimate"]) * found["std_error"], **moved)
-    return found.drop(columns="n_units").assign(n_people=both)
+    return found.drop(columns="n_units").assign(n_people=len(alike))
 
 
 def _told(found: pd.DataFrame, item: str, unit: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -227,8 +228,10 @@ def leavers(data: StudyData, rollup: Rollup) -> pd.DataFrame | str:
 
     Returns
     -------
-    DataFrame: level ('role' | 'site'), unit (`ALL` for the whole), n_left, n_stayed, n_people (both), exits, cost and
-    cost_low, cost_high (in currency; NaN where salaries are not recorded). Units of a level add up to its whole.
+    DataFrame: level ('role' | 'site'), unit (`ALL` for the whole), n_left (also what a row is released by), exits (the
+    same, to be shown), cost and cost_low, cost_high (in currency; NaN where salaries are not recorded). Units of a
+    level add up to its whole. How many stayed is not in it: less those of `levels` it would tell how many of a role or
+    a site did not answer, which may be a handful.
     """
     if rollup.workforce is None or not data.has("employees", "left_on"):
         return data.missing("employees.left_on") or "not assessed: who leaves is known of persons only"
@@ -236,7 +239,7 @@ def leavers(data: StudyData, rollup: Rollup) -> pd.DataFrame | str:
     left = people["voluntary"] & (people["left_on"] > last - pd.DateOffset(years=1)) & (people["left_on"] <= last)
     if left.sum() < (least := data.study.privacy.min_group):
         return f"not assessed: fewer than {least} people left of their own accord in the last twelve months"
-    people = people.assign(left=left, stayed=people["left_on"].isna())
+    people = people.assign(left=left, counts=left | people["left_on"].isna())
     people["site"] = people["site"].fillna(NOT_RECORDED) if "site" in people else NOT_RECORDED
     people["salary"] = people["annual_salary"] if data.has("employees", "annual_salary") else np.nan
     shares = rollup.replacement / rollup.workforce.salary
@@ -247,10 +250,24 @@ def leavers(data: StudyData, rollup: Rollup) -> pd.DataFrame | str:
             paid = own.loc[own["left"], "salary"]
             total = float(paid.mean() * len(paid)) if len(paid) else 0.0
             rows.append({
-                "level": level, "unit": unit, "n_left": int(own["left"].sum()), "n_stayed": int(own["stayed"].sum()),
+                "level": level, "unit": unit, "n_left": int(own["left"].sum()), "n_counted": int(own["counts"].sum()),
                 "cost": total * middle, "cost_low": total * low, "cost_high": total * high,
             })  # fmt: skip
     out = pd.DataFrame(rows)
     several = out.groupby("level")["unit"].transform("size") > FEWEST
-    out = out[several & (out["n_left"] + out["n_stayed"] > 0)].reset_index(drop=True)
-    return out.assign(n_people=out["n_left"] + out["n_stayed"], exits=out["n_left"])
+    out = out[several & (out.pop("n_counted") > 0)].reset_index(drop=True)
+    return out.assign(exits=out["n_left"])
+
+
+def near_headcounts(data: StudyData, found: Levels | str, roles: Sequence[str]) -> list[bool]:
+    """Return which rows of the lattice to hide: roles whose head count is told elsewhere and nearly all answered.
+
+    A head count less the people who answered is how many did not; below the minimum group that speaks of a few.
+    """
+    if isinstance(found, str):
+        return []
+    gone = "WHERE left_on IS NULL" if data.has("employees", "left_on") else ""
+    here = data.query(f"SELECT role, count(*) AS n FROM employees {gone} GROUP BY role ORDER BY role").set_index("role")
+    silent = found.lattice["role"].map(here["n"]) - found.lattice["n_people"]
+    told = _at(found.lattice, "role") & found.lattice["role"].isin(roles)
+    return (told & silent.between(1, data.study.privacy.min_group - 1)).tolist()
