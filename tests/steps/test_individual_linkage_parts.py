@@ -7,7 +7,7 @@ from linkage_world import Plan, judged, open_study
 
 from exlink.data.planted import WORDS
 from exlink.steps import individual_linkage as step
-from exlink.steps.individual_linkage import corrected, drivers, overall, truth, words
+from exlink.steps.individual_linkage import corrected, drivers, overall, overall_words, truth, words
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_one_wave_has_nothing_to_correct_with(one_wave):
 def test_the_sentence_on_the_overall_score_says_what_the_aspects_save(sample):
     fits = overall.explained(sample, "satisfaction", seed=1)
     added = overall.beyond(sample, "satisfaction", reps=100, seed=1)
-    said = overall.beyond_sentence(added, fits, "satisfaction", "employees")
+    said = overall_words.beyond_sentence(added, fits, "satisfaction", "employees")
     assert "the aspects save" in said
     assert "may be chance" not in said
     assert added.iloc[0]["conf_low"] > 0.1 > added.iloc[1]["conf_high"]
