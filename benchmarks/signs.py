@@ -1,6 +1,6 @@
 """How often are the four warning signs raised? Forty simulated studies with the symptoms, and forty healthy twins.
 
-    python -m benchmarks.signs            benchmarks/results/signs.csv and .md; about ten minutes on one core
+    python -m benchmarks.signs            benchmarks/results/signs.csv and .md; about twelve minutes on one core
 
 Every study is judged as notebook 06 does, with its default bounds. A sign is raised where its verdict is 'fail'. In the
 twin that is a false alarm; in the study with the symptoms it is what should be found.
