@@ -42,6 +42,26 @@ def test_what_the_verdict_rests_on_is_told():
     assert (found.forward, found.backward, found.placebo_failed) == ("ruled out", "shown", True)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "forward"),
+    [
+        ((0.01, 0.15), "small"),
+        (DOWN, "against"),
+        (FLAT, "ruled out"),
+        ((0.01, 0.3), "shown"),
+        ((-0.4, 0.0), "ruled out"),
+    ],
+)
+def test_small_none_and_the_other_sign_are_told_apart(bounds, forward):
+    """All but the fourth contradict an effect of 0.2; only FLAT and its like say that there may be none."""
+    assert direction(interval(bounds), interval(FLAT), None, smallest=0.2).forward == forward
+
+
+def test_a_backward_slope_below_zero_is_told():
+    found = direction(interval(UP), interval(DOWN), FINE, smallest=0.2)
+    assert (found.verdict, found.backward) == ("forward", "against")
+
+
 def test_bounds_must_make_sense():
     with pytest.raises(EstimationError, match="not above zero"):
         direction(interval(UP), interval(UP), None, smallest=0)

@@ -1,5 +1,7 @@
 """Step 04, direction: right where the truth is known, cautious in small studies, silent where it is blind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from exlink.data.ex_index import INDEX, ex_index
 from exlink.data.simulate.study import simulate_study
 from exlink.data.study import load_study
 from exlink.errors import ParameterError
+from exlink.stats.direction import direction
 from exlink.steps.mixed_effects import direction_words as ways
 from exlink.steps.mixed_effects.direction import AHEAD, BACK, CORRECTED, INSTRUMENTED, PLACEBO, find_direction
 from exlink.steps.mixed_effects.direction_truth import planted_direction, with_planted_direction
@@ -146,3 +149,41 @@ def test_the_index_does_not_move_when_an_aspect_is_left_out(sample, monkeypatch)
 def test_a_lag_grid_that_makes_no_sense_is_refused(sample, lags):
     with pytest.raises(ParameterError, match="is no grid of whole waves"):
         found_in(sample, lags=lags)
+
+
+def told(data, found, **sides):
+    """Return the lines of a study in which slopes and verdicts of the sides are others."""
+    return ways.direction_lines(data, replace(found, **sides), "satisfaction")
+
+
+def test_a_verdict_for_experience_says_what_it_cannot_exclude(sample, on_sample):
+    lines = told(sample, on_sample)
+    assert "comes first" in lines[0] and "unless something else moved both in the same wave" in lines[0]
+    assert "within a wave it cannot exclude" in lines[3]
+    assert "as it should be" not in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ((0.02, 0.09), "It is there, but small"),
+        ((-0.3, -0.1), "runs against"),
+        ((-0.09, 0.09), "would matter, wherever"),
+    ],
+)
+def test_a_small_effect_and_one_of_the_other_sign_are_not_called_alike(sample, on_sample, bounds, words):
+    ahead = on_sample.ahead.copy()
+    ahead["conf_low"], ahead["conf_high"] = bounds
+    verdict = direction(ahead, on_sample.back, None, smallest=on_sample.smallest)
+    assert verdict.verdict == "contradicted"
+    line = told(sample, on_sample, ahead=ahead, verdict=verdict)[1]
+    assert words in line
+    assert ("runs against" in line) == (bounds[1] < 0)
+
+
+def test_experience_that_falls_after_good_contacts_is_told(sample, on_sample):
+    back = on_sample.back.copy()
+    back["estimate"], back["conf_low"], back["conf_high"] = -0.2, -0.3, -0.1
+    verdict = direction(on_sample.ahead, back, None, smallest=on_sample.smallest)
+    line = told(sample, on_sample, back=back, verdict=verdict)[2]
+    assert "runs against" in line and "not shown" not in line

@@ -68,11 +68,8 @@ def find_direction(data: StudyData, outcome: str, lags: Sequence[int], smallest_
     smallest = smallest_slopes(data, smallest_share)[outcome]
     reason = within_reason(data)
     panel = _panel(data) if not reason else pd.DataFrame()
-    grid = _grid(data, panel, outcome, lags) if not reason else _empty(["way", "direction", "lag"])
-    ahead, back = (_resting(grid, side) for side in (AHEAD, BACK))
-    placebo = next(
-        (row for _, row in grid[grid["way"] == PLACEBO].sort_values("lag", ascending=False).iterrows()), None
-    )
+    grid = lag_grid(panel, data.unit, outcome, lags) if not reason else _empty(["way", "direction", "lag"])
+    ahead, back, placebo = rests_on(grid)
     return DirectionFound(
         reason=reason,
         verdict=direction(ahead, back, placebo, smallest=smallest),
@@ -110,13 +107,14 @@ def _of(panel: pd.DataFrame, kpi: str) -> pd.DataFrame:
     return panel.rename(columns={f"{c}_{kpi}": c for c in ("after", "before", "n_after", "n_before")})
 
 
-def _grid(data: StudyData, panel: pd.DataFrame, outcome: str, lags: list[int]) -> pd.DataFrame:
+def lag_grid(panel: pd.DataFrame, unit: str, outcome: str, lags: list[int]) -> pd.DataFrame:
+    """Return both directions over the lag grid, from rows of unit and wave (``DirectionFound.panel``)."""
     names = {FORWARD: AHEAD, BACKWARD: BACK, LEAD: AHEAD}
-    found = cross_lagged(_of(panel, outcome), INDEX, data.unit, "order", lags=lags)
+    found = cross_lagged(_of(panel, outcome), INDEX, unit, "order", lags=lags)
     ways = np.where(found["direction"] == LEAD, PLACEBO, INSTRUMENTED)
     found.loc[found["strength"] < STRONG, [*TIDY[1:-1], "mde"]] = np.nan
     rows = found.assign(way=ways, direction=found["direction"].map(names))
-    both = _both(_of(panel, outcome), INDEX, data.unit).assign(lag=0, way=CORRECTED)
+    both = _both(_of(panel, outcome), INDEX, unit).assign(lag=0, way=CORRECTED)
     rows = pd.concat([both, rows], ignore_index=True)[["way", "direction", "lag", "term", *NUMBERS]]
     return judged(rows.astype({"n": int, "n_units": int}))
 
@@ -129,6 +127,13 @@ def _both(panel: pd.DataFrame, state: str, unit: str) -> pd.DataFrame:
     except EstimationError:  # told as an estimate that is missing: the instrumented one stands beside it
         rows = pd.DataFrame(np.nan, index=range(2), columns=[*TIDY[1:], "n_units"]).assign(n=0, n_units=0)
     return rows.assign(direction=[AHEAD, BACK], term=state, mde=minimum_detectable(rows["std_error"].to_numpy(float)))
+
+
+def rests_on(grid: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series | None]:
+    """Return the rows of the grid on which a verdict rests: EX on CX, CX on EX, and the nearest placebo if any."""
+    placebos = grid[grid["way"] == PLACEBO].sort_values("lag", ascending=False)
+    nearest = placebos.iloc[0] if len(placebos) else None
+    return _resting(grid, AHEAD), _resting(grid, BACK), nearest
 
 
 def _resting(grid: pd.DataFrame, side: str) -> pd.Series:

@@ -12,7 +12,17 @@ from exlink.data.dataset import StudyData
 from exlink.data.ex_index import INDEX
 from exlink.data.panel import aspect_columns
 from exlink.data.wording import in_words, signed
-from exlink.stats.direction import BACKWARD_ONLY, BOTH, CONTRADICTED, FORWARD_ONLY, INCONCLUSIVE, RULED_OUT, SHOWN
+from exlink.stats.direction import (
+    AGAINST,
+    BACKWARD_ONLY,
+    BOTH,
+    CONTRADICTED,
+    FORWARD_ONLY,
+    INCONCLUSIVE,
+    RULED_OUT,
+    SHOWN,
+    SMALL,
+)
 from exlink.stats.power import p_in_words
 from exlink.stats.predetermined import MIN_UNITS
 from exlink.steps.mixed_effects.direction import AHEAD, CORRECTED, INSTRUMENTED, PLACEBO, DirectionFound
@@ -27,13 +37,19 @@ VERDICTS = {
 }
 NOT_ASSESSED = "not assessed"
 HEADLINES = {
-    FORWARD_ONLY: "Experience moves customers; that customers move experience is not shown.",
+    FORWARD_ONLY: "Experience comes first and customers' answers follow (supported), unless something else moved both "
+    "in the same wave; that customers move experience is not shown.",
     BACKWARD_ONLY: "Customers move experience; that experience moves customers is not shown.",
-    BOTH: "It runs both ways: experience moves customers, and customers move experience.",
-    CONTRADICTED: "That experience moves customers is contradicted here.",
+    BOTH: "It runs both ways (supported): experience moves customers, unless something else moved both in the same "
+    "wave, and customers move experience.",
+    CONTRADICTED: "That better experience raises customers' answers by as much as would matter is contradicted here.",
     INCONCLUSIVE: "Which way it runs is inconclusive.",
 }
 WAYS = {CORRECTED: "corrected", INSTRUMENTED: "by instruments", PLACEBO: "placebo"}
+UNSEEN = (
+    "This speaks against a cause of both that lasts into the next wave; one that comes and goes within a wave it "
+    "cannot exclude."
+)
 COUNT = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
@@ -63,8 +79,12 @@ def _ahead(data: StudyData, found: DirectionFound, outcome: str) -> str:
         f"EX → CX: a point better than usual in all aspects of the same {who} goes with {signed(row['estimate'])} "
         f"points of {outcome} in the contacts that follow ({_known(row, who)})"
     )
-    if found.verdict.forward == RULED_OUT:
-        return f"{said}: less than the {found.smallest:.2f} points that would matter, wherever in it the truth is."
+    if found.verdict.forward in (RULED_OUT, SMALL):
+        there = " It is there, but small." if found.verdict.forward == SMALL else ""
+        limit = f"less than the {found.smallest:.2f} points that would matter, wherever in it the truth is"
+        return f"{said}: {limit}.{there}"
+    if found.verdict.forward == AGAINST:
+        return f"{said}: it runs against what one would expect, the better the experience the lower the answers."
     if found.verdict.forward == SHOWN:
         return f"{said}."
     return f"{said}: inconclusive. {_seen(row)}"
@@ -83,6 +103,8 @@ def _back(data: StudyData, found: DirectionFound, outcome: str) -> str:
     )
     if found.verdict.backward == SHOWN:
         return f"{said}; averages of few answers measure what {data.people} met roughly, so the true one is larger."
+    if found.verdict.backward == AGAINST:
+        return f"{said}: it runs against what one would expect, EX falls after contacts that went well."
     return f"{said}: not shown, which does not say that it is absent. {_seen(row)}"
 
 
@@ -93,8 +115,8 @@ def _placebo(found: DirectionFound) -> str:
     p = p_in_words(row["p_value"])
     p = f"p {p.replace('<', '< ')}" if p.startswith("<") else f"p = {p}"
     if not found.verdict.placebo_failed:
-        fine = ", as it should be" if row["p_value"] >= 0.05 else "; one study in twenty comes to this by chance"
-        return f"Placebo: EX asked after the contacts does not clearly go with them ({p}){fine}."
+        chance = "" if row["p_value"] >= 0.05 else "; one study in twenty comes to this by chance"
+        return f"Placebo: EX asked after the contacts does not clearly go with them ({p}){chance}. {UNSEEN}"
     if found.verdict.backward == SHOWN:
         return f"Placebo: EX asked after the contacts goes with them ({p}): contacts that move EX do that."
     return (

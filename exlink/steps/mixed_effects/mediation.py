@@ -41,7 +41,7 @@ class Paths:
                            aspects of a path), clear (whether the aspect's total is), planted (simulated data)
     shares : DataFrame     one row per aspect: share of the total that is indirect, with its interval; only of
                            clear totals
-    through : DataFrame    one row per mediator: slope on the KPI, interval, rho
+    through : DataFrame    one row per mediator: slope on the KPI, interval, p_adjusted (Benjamini–Hochberg), rho
     lines : list of str    mediators that are not assessed
     reason : str           why nothing is, or ''
     """
@@ -90,7 +90,10 @@ def mediation_paths(
     paths = paths[COLUMNS]
     shares = fit.shares.assign(aspect=[column_label(data, t) for t in fit.shares["term"]])
     shares = shares[shares["term"].isin(clear)].reset_index(drop=True)
-    through = fit.through.assign(path=fit.through["mediator"], mediator=fit.through["mediator"].map(WORDS))
+    through = fit.through.assign(
+        path=fit.through["mediator"], mediator=fit.through["mediator"].map(WORDS),
+        p_adjusted=benjamini_hochberg(fit.through["p_value"].astype(float)),
+    )  # fmt: skip
     return Paths(paths, shares, through, lines, "")
 
 

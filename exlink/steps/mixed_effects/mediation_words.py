@@ -29,7 +29,7 @@ def paths_sentence(found: Paths, outcome: str, people: str) -> str:
         if parts.loc[(row.term, INDIRECT), "p_adjusted"] < 0.05 and row.estimate > 0:
             total = parts.loc[(row.term, TOTAL), "estimate"]
             through.append(
-                f"{row.estimate:.0%} ({max(row.conf_low, 0):.0%} to {row.conf_high:.0%}) of what a point of "
+                f"{row.estimate:.0%} ({row.conf_low:.0%} to {row.conf_high:.0%}) of what a point of "
                 f"{row.aspect} goes with ({signed(total)})"
             )
         else:
@@ -44,8 +44,8 @@ def paths_sentence(found: Paths, outcome: str, people: str) -> str:
 
 
 def _chiefly(found: Paths) -> str:
-    """Return the mediators that customers feel by themselves, with the others equal."""
-    felt = found.through[found.through["p_value"] < 0.05]
+    """Return the mediators that customers feel by themselves, with the others equal, after adjustment for their number."""
+    felt = found.through[found.through["p_adjusted"] < 0.05]
     return f", by way of {in_words(list(felt['mediator']))}" if len(felt) else ""
 
 

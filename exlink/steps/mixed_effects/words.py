@@ -127,7 +127,7 @@ def naive_sentence(effects: pd.DataFrame, outcome: str, people: str) -> str:
     ]
     return (
         f"**The naive model would also have credited {in_words(each)}** with an effect on {outcome} that "
-        f"is not there when the same {people} are compared with themselves."
+        f"is not shown when the same {people} are compared with themselves."
     )
 
 
