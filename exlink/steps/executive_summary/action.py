@@ -15,12 +15,17 @@ def changes(e: Evidence) -> list[dict[str, str]]:
     """Return the levers whose gain is clear of zero, the largest first; without money, the clear effects."""
     if e.level == "money":
         return [_lever(e, row) for _, row in e.gains.head(MOST).iterrows()]
-    clear = e.slopes[e.slopes["verdict"] == "higher"].head(MOST) if len(e.slopes) else pd.DataFrame()
+    clear = _clear_slopes(e).head(MOST)
     return [{"action": f"Improve {r['aspect']}", "gain": f"{points(r['estimate'])} points",
              "interval": f"{points(r['conf_low'])} to {points(r['conf_high'])}",
              "why": f"Customers' {e.kpi} per point, in the same {e.people.rstrip('s')}{e.beside}. Worth in money: not "
                     "assessed."}
             for _, r in clear.iterrows()]  # fmt: skip
+
+
+def _clear_slopes(e: Evidence) -> pd.DataFrame:
+    """Return the aspects that go with better ratings; none where experience is not what comes first."""
+    return e.slopes[e.slopes["verdict"] == "higher"] if len(e.slopes) and not e.order.against else pd.DataFrame()
 
 
 def _lever(e: Evidence, row: pd.Series) -> dict[str, str]:
@@ -57,14 +62,14 @@ def others(e: Evidence) -> str:
     if e.level == "money":
         rows, name, clear = e.stream("total"), "label", e.gains
     elif len(e.slopes):
-        rows, name, clear = e.slopes, "aspect", e.slopes[e.slopes["verdict"] == "higher"]
+        rows, name, clear = e.slopes, "aspect", _clear_slopes(e)
     else:
         return "No lever is ranked: nothing here tells what a change would bring."
     rows = rows[~rows[name].isin(clear[name])] if len(clear) else rows
     worse = "a clear loss" if e.level == "money" else f"customers' lower {e.kpi}"
     small = "Too small to matter" if e.level == "money" else f"Nothing that matters moves in customers' {e.kpi} with"
     said = {
-        "higher": "Not ranked, because a link on the way to money runs the other way than expected",
+        "higher": f"Not ranked, because {e.closed('total')}",
         "lower": f"Better ratings go with {worse}", NOTHING: small,
         "inconclusive": "Inconclusive, neither shown to help nor shown not to",
     }  # fmt: skip
@@ -103,7 +108,7 @@ def mind_changers(e: Evidence) -> list[str]:
     """Return findings that would overturn the decision, with their numbers where there are any."""
     lines = _about_money(e) if e.level == "money" else []
     if len(e.slopes):
-        lines.append("Customers' ratings turn out to come first, and employees' experience to follow them.")
+        lines += _about_order(e)
         lines.append("Something else changed in the same teams at the same time, such as a manager or the customers.")
     elif e.level == "associations":
         lines.append(f"The same {e.people} are asked again, and those that improved see no better customers' ratings.")
@@ -117,6 +122,15 @@ def mind_changers(e: Evidence) -> list[str]:
     return lines
 
 
+def _about_order(e: Evidence) -> list[str]:
+    """Say what would overturn what was found on which comes first."""
+    if e.order.against:
+        return ["A trial improves work in some teams, and customers' ratings rise there and not in the other teams."]
+    if e.order.shown:
+        return []
+    return ["Customers' ratings turn out to come first, and employees' experience to follow them."]
+
+
 def _about_money(e: Evidence) -> list[str]:
     """Return what would overturn a decision on money: on its own lever, or on there being none."""
     lever = e.lever
@@ -128,6 +142,8 @@ def _about_money(e: Evidence) -> list[str]:
             *_cheap_leavers(e, lever),
             f"A trial raises {lever.label} in some teams, and within four quarters {shown} from the other teams'.",
         ]
+    if e.order.against and not e.against("total"):
+        return []
     if e.against("total") or len(e.losses):
         names = listed(e.losses["label"]) if len(e.losses) else "an aspect of work"
         return [

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from exlink.data.which_way import WhichWay, which_way
 from exlink.steps.executive_summary.signs import LINKS, Expected
 
 READ = {
@@ -15,7 +16,7 @@ READ = {
     "01_journey_mapping": ((), ()),
     "02_touchpoint_kpis": ((), ()),
     "03_individual_linkage": (("slopes", "slopes_between", "variance_shares"), ("linkage",)),
-    "04_mixed_effects": (("effects",), ()),
+    "04_mixed_effects": (("effects",), ("direction",)),
     "05_business_rollup": (("chain", "value", "attrition", "scenarios", "study_scenarios", "tornado"), ("money",)),
     "06_misalignment_audit": ((), ("signs",)),
 }
@@ -129,10 +130,21 @@ class Evidence:
         rows = [(link, self.link(link.name)) for link in LINKS if link.stream in through]
         return [link for link, row in rows if row is not None and link.reads(row) == "opposite"]
 
+    @property
+    def order(self) -> WhichWay:
+        """What step 04 found on which comes first, experience or customers' ratings."""
+        return which_way(self.fact("direction"))
+
+    def closed(self, stream: str) -> str:
+        """Return why no gain of a stream of work's money is stated, as part of a sentence; ``""`` where it may be."""
+        if self.against(stream):
+            return "a link on the way to money runs the other way than expected"
+        return self.order.against if stream in ("customers", "total") else ""
+
     def clear(self, name: str) -> pd.DataFrame:
-        """Return the aspects of a stream with a gain clear of zero, the largest first; none where a link is against."""
+        """Return the aspects of a stream with a gain clear of zero, the largest first; none where that is closed."""
         rows = self.stream(name)
-        rows = rows[(rows["verdict"] == "higher") & (not self.against(name))] if len(rows) else rows
+        rows = rows[(rows["verdict"] == "higher") & (not self.closed(name))] if len(rows) else rows
         return rows.sort_values("estimate", ascending=False, kind="stable", ignore_index=True) if len(rows) else rows
 
     @property

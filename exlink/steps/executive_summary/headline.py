@@ -17,7 +17,12 @@ def tiles(e: Evidence) -> list[dict[str, str]]:
     if e.level != "money":
         found = [*_slope_tiles(e), _linked_tile(e), _leaving_tile(e)]
     elif e.lever is None:
-        found = [_loss_tile(e) if len(e.losses) else _none_tile(e), _leaving_tile(e), _slopes_tile(e), _linked_tile(e)]
+        found = [
+            _loss_tile(e) if len(e.losses) and not e.order.against else _none_tile(e),
+            _leaving_tile(e),
+            _slopes_tile(e),
+            _linked_tile(e),
+        ]
     else:
         found = [_worth_tile(e, e.lever), _chance_tile(e, e.lever), _other_way_tile(e, e.lever), _leaving_tile(e)]
     return [tile for tile in found if tile][:4]
@@ -53,8 +58,8 @@ def _without_customers(e: Evidence, row: pd.Series) -> str:
 
 
 def _chance_tile(e: Evidence, lever: Lever) -> dict[str, str]:
-    within = "a year, all in all" if lever.stream == "customers" else "a year"
-    return {"label": f"Chance that {lever.label} pays within {within}", "value": f"{lever.plan['p_pays']:.0%}",
+    whole = ", all in all" if lever.stream == "customers" else ""
+    return {"label": f"Chance that a year of better {lever.label} pays{whole}", "value": f"{lever.plan['p_pays']:.0%}",
             "interval": f"if it costs {e.money(lever.plan['cost'])}",
             "meaning": "Counts chance in the samples and the range of replacement cost only, not other causes nor that "
                        "the change may fail."}  # fmt: skip
@@ -82,8 +87,8 @@ def _loss_tile(e: Evidence) -> dict[str, str]:
 def _none_tile(e: Evidence) -> dict[str, str]:
     rows = e.stream("total")
     why = (
-        "A link on the way to money runs the other way than expected."
-        if e.against("total")
+        f"{capital(e.closed('total'))}."
+        if e.closed("total")
         else f"Gains below about {e.money(float(rows['mde'].median()))} a year for {e.step} would go unnoticed."
     )
     return {"label": "Aspects of work shown to pay", "value": f"0 of {len(rows)}", "interval": "", "meaning": why}
@@ -182,13 +187,13 @@ def chain(e: Evidence) -> list[dict[str, str]]:
             }
         )
     row = e.way(contact.iloc[0]["link"], "customers") if len(contact) else None
-    if row is not None and e.against("customers"):
+    if row is not None and (why := e.closed("customers")):
         stations.append(
             {
                 "name": "All together",
                 "effect": "not stated",
                 "interval": "",
-                "meaning": "A link runs the other way than expected: a product of all of them would mislead.",
+                "meaning": f"{capital(why)}: a product of all links would mislead.",
             }
         )
     elif row is not None:

@@ -22,13 +22,20 @@ def own_plans(e: Evidence) -> str:
 def _line(e: Evidence, row: pd.Series) -> str:
     whom = "" if str(row["group"]) in str(row["lever"]) else f" for {row['group']},"
     what = f"“{row['lever']}”,{whom} at {e.money(row['cost'])}"
-    if e.against("customers" if row["side"] == "customers" else "total"):
-        return f"{what}: not stated, because a link on the way to money runs the other way than expected."
+    if why := _closed(e, row):
+        return f"{what}: not stated, because {why}."
     unsure = "" if row["clear"] else " That it brings anything at all is inconclusive."
     return (
         f"{what}: {e.money(row['net'])} net in {row['months']:.0f} months ({e.money(row['net_low'])} to "
         f"{e.money(row['net_high'])}); it pays with a chance {_chance(row['p_pays'])}.{unsure}"
     )
+
+
+def _closed(e: Evidence, row: pd.Series) -> str:
+    """Return why no gain of a plan is stated; one on customers' side does not rest on employees' experience."""
+    if row["side"] != "customers":
+        return e.closed("total")
+    return "a link on the way to money runs the other way than expected" if e.against("customers") else ""
 
 
 def _chance(share: float) -> str:

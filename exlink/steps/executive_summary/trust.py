@@ -6,15 +6,16 @@ from exlink.steps.executive_summary.evidence import Evidence, capital, listed, n
 from exlink.steps.executive_summary.signs import LINKS, Expected
 from exlink.steps.executive_summary.verdict import jointly
 
-WITHIN, BETWEEN = "moderate", "weak"  # no more, until which comes first and what else lies behind both are tested
+WITHIN, BETWEEN = "moderate", "weak"  # no more: what else may lie behind both, only a trial can rule out
 SAME_SURVEY = "Both are asked in the same survey: which comes first cannot be read, and a good day lifts both."
 
 
 def certainty_note(e: Evidence) -> str:
     """Return why no statement is called strong."""
-    return (
-        "No statement is called strong: whether one thing drives the other, or something else both, is not tested yet."
-    )
+    if e.order.shown:
+        return f"No statement is called strong: {e.order.found} (Mixed effects), and that only a trial can rule out."
+    so = ", so no gain through customers is stated" if e.order.against else ""
+    return f"No statement is called strong: {e.order.found}{so}. Something else may drive both as well."
 
 
 def certainty(e: Evidence) -> list[dict[str, str]]:
@@ -53,7 +54,9 @@ def _work_to_contact(e: Evidence) -> dict[str, str]:
     against = f", {len(worse)} of them the opposite of what was expected" if len(worse) else ""
     why = f"{len(better) + len(worse)} of {len(rows)} aspects are clear{against}, in {n:,} answers about {units:,} " \
           f"{e.people}, each compared with themselves. {when}{_models(e)}"  # fmt: skip
-    return _line(statement, WITHIN if parts and before else BETWEEN, why)
+    if e.order.against:
+        why += f" Yet {e.order.against}: experience is not shown to bring the ratings about."
+    return _line(statement, WITHIN if parts and before and not e.order.against else BETWEEN, why)
 
 
 def _go(part: str) -> str:

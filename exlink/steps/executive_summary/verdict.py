@@ -23,6 +23,8 @@ def _money(e: Evidence) -> dict[str, str]:
         return _priced(e, lever) if lever.stream == "total" else _customers_only(e, lever)
     if e.against("total"):
         return _contrary(e)
+    if e.order.against:
+        return _customers_first(e)
     return _losing(e) if len(e.losses) else _unpriced(e)
 
 
@@ -47,8 +49,8 @@ def _priced(e: Evidence, lever: Lever) -> dict[str, str]:
         sentence = f"Do not spend this much on {label}: done everywhere it would be worth about {worth}, probably " \
                    "less than it costs."  # fmt: skip
     because = (
-        f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(plan['cost'])}, spent once, pays "
-        f"back within a year with a chance of {chance:.0%}. {_where_from(e, lever.aspect)}{_ratings(e, label)}"
+        f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(plan['cost'])}, spent once, "
+        f"brings more in a year of effect than it costs with a chance of {chance:.0%}. {_where_from(e, lever.aspect)}{_ratings(e, label)}"
         f"{_for_customers(e, label)}"
     )
     return {"verdict": verdict, "sentence": sentence, "because": because.strip()}
@@ -90,13 +92,29 @@ def _contrary(e: Evidence) -> dict[str, str]:
     links = e.against("total")
     ways = [words for stream, words in (("customers", "through customers"), ("saved", "from fewer people leaving"))
             if e.against(stream)]  # fmt: skip
-    left = e.clear("saved")
-    other = "" if not len(left) else (
-        f" Fewer people leaving alone would make {left['label'].iloc[0]} worth {e.money(left['estimate'].iloc[0])} a "
-        "year, on weak evidence.")  # fmt: skip
     return {"verdict": "Hold", "sentence": f"Do not spend on these numbers: here {clauses(links)}.", "because": (
         f"That is the opposite of what the way to money rests on, so no gain {' or '.join(ways)} is stated. "
-        f"{CODING}{other}{_loss(e)}")}  # fmt: skip
+        f"{CODING}{_staying_alone(e)}{_loss(e)}")}  # fmt: skip
+
+
+def _customers_first(e: Evidence) -> dict[str, str]:
+    """Return the decision where step 04 found that experience does not come first, or does not matter."""
+    return {
+        "verdict": "Hold",
+        "sentence": f"Do not spend on employees' experience to raise customers' ratings: here {e.order.against}.",
+        "because": f"So no gain through customers is stated, however clearly the two go together (see Mixed effects)."
+                   f"{_staying_alone(e)}",
+    }  # fmt: skip
+
+
+def _staying_alone(e: Evidence) -> str:
+    """Say what the first lever is worth through people who stay, where money through customers is not stated."""
+    left = e.clear("saved")
+    if not len(left):
+        return ""
+    row = left.iloc[0]
+    return f" Fewer people leaving alone would make {row['label']} worth {e.money(row['estimate'])} a year, on weak " \
+           "evidence."  # fmt: skip
 
 
 def _losing(e: Evidence) -> dict[str, str]:
@@ -166,6 +184,8 @@ def _where_from(e: Evidence, aspect: str) -> str:
 
 
 def _effects(e: Evidence) -> dict[str, str]:
+    if e.order.against:
+        return _customers_first(e)
     clear, worse = (named(e.slopes, word) for word in ("higher", "lower"))
     against = f"The customers of those who rate {listed(worse)} better than usual are less content." \
         if len(worse) else ""  # fmt: skip
@@ -180,10 +200,9 @@ def _effects(e: Evidence) -> dict[str, str]:
         }
     rate = "tend to be more satisfied" if e.kpi == "satisfaction" else f"tend to give a better {e.kpi} score"
     when = " afterwards" if e.fact("linkage").get("ex_before_cx") else ""
-    priced = (
-        "Whether the one brings about the other is not shown. What that is worth cannot be said yet: this study does "
-        "not record what customers bring in."
-    )
+    shown = "Whether the one brings about the other is not shown" if not e.order.shown else \
+        f"Tested in time, {e.order.found}"  # fmt: skip
+    priced = f"{shown}. What that is worth cannot be said yet: this study does not record what customers bring in."
     return {
         "verdict": "Act on what is clear, price it next",
         "sentence": f"Improve {listed(clear)}: when {e.someone} rates {'it' if len(clear) == 1 else 'one of them'} "
