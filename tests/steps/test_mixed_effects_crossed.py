@@ -288,22 +288,24 @@ def test_singular_on_both_sides_is_told(planted):
     assert "boundary (singular) fit" in words.check_sentence(found, "employees")
 
 
-def test_slopes_of_many_units_are_tested_without_customers(planted, monkeypatch):
+def test_slopes_are_tested_beside_levels_of_waves_and_of_many_units_in_a_fixed_sample(planted, monkeypatch):
     given = step.design(planted, CONTROLS, max_rows=60_000)
     fits = step.fit_all(planted, given, reml=True, smallest_share=0.05)
-    assert step.random_slopes(given, "satisfaction", fits, reml=True).table["crossed"].all()
-    monkeypatch.setattr(slopes, "MANY", 10)
     found = step.random_slopes(given, "satisfaction", fits, reml=True)
-    alone = step.first_slope(found)
-    assert not alone["crossed"]
     formula = f"satisfaction ~ {' + '.join(given.terms)}"
     plain, varied = (
-        fit_lmm(formula, given.fetched("satisfaction"), {"employee_id": effects})
+        fit_lmm(formula, given.rows.collect().to_pandas(), {"employee_id": effects, "employee_id:wave": "1"})
         for effects in ("1", "1 + ex_tools_within")
     )
     gain = 2 * (varied.loglik - plain.loglik)
-    assert alone["p_value"] == pytest.approx((stats.chi2.sf(gain, 1) + stats.chi2.sf(gain, 2)) / 2, abs=1e-9)
-    assert "Customers have no effect of their own in this test" in step.slopes_sentence(found, "satisfaction", "people")
+    expected = (stats.chi2.sf(gain, 1) + stats.chi2.sf(gain, 2)) / 2
+    assert step.first_slope(found)["p_value"] == pytest.approx(expected, abs=1e-6)
+    in_engine = step.random_slopes(replace(given, answers=10**6), "satisfaction", fits, reml=True)
+    assert in_engine.table["p_value"].to_numpy() == pytest.approx(found.table["p_value"].to_numpy(), abs=1e-6)
+    monkeypatch.setattr(slopes, "MANY", 20)
+    few = step.random_slopes(given, "satisfaction", fits, reml=True)
+    assert set(few.table["n_units"]) == {20}
+    assert "on a fixed sample of 20 people" in step.slopes_sentence(few, "satisfaction", "people")
 
 
 def test_averages_count_by_the_number_of_customers_behind_them(planted):

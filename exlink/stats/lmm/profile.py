@@ -20,8 +20,13 @@ MOST_PARAMETERS = 6  # of a model, the residual variance counted: two searches f
 LIMITS = {"sd": (0.0, np.inf), "correlation": (-1.0, 1.0)}
 
 
-def profile_intervals(fit: LmmFit, level: float | None = None) -> pd.DataFrame:
+def profile_intervals(fit: LmmFit, level: float | None = None, *, term: str | None = None) -> pd.DataFrame:
     """Return SDs and correlations with profile intervals, of the criterion that was fitted (lme4 profiles ML).
+
+    Parameters
+    ----------
+    term : str, optional
+        Only the SD of this random effect is profiled, which takes a part of the time.
 
     Returns
     -------
@@ -46,8 +51,12 @@ def profile_intervals(fit: LmmFit, level: float | None = None) -> pd.DataFrame:
     spreads = spreads_of(w.products, w.units, w.entries, fit.sigma)
     with one_thread():
         region = Region(fit, rise)
+        asked = np.arange(len(table))
+        if term is not None:
+            asked = np.flatnonzero((table["kind"] == "sd") & (table["term1"] == term))
         bounds = [
             [region.furthest(lambda at, i=i: spreads(at[:-1], at[-1])[i], sign, LIMITS[kind]) for sign in (-1, 1)]
-            for i, kind in enumerate(table["kind"])
+            for i, kind in zip(asked, table["kind"].iloc[asked], strict=True)
         ]
-    return table.assign(conf_low=[b[0] for b in bounds], conf_high=[b[1] for b in bounds])
+    profiled = table.iloc[asked].reset_index(drop=True)
+    return profiled.assign(conf_low=[b[0] for b in bounds], conf_high=[b[1] for b in bounds])

@@ -33,6 +33,7 @@ from exlink.steps.mixed_effects.outcomes import PERCENT, POINTS, fit_work
 from exlink.steps.mixed_effects.rows import Design, design, mediator_lines
 from exlink.steps.mixed_effects.scripts import scripts, scripts_words, turns_planted, turns_sentence
 from exlink.steps.mixed_effects.slopes import first_slope, main_aspects, random_slopes, slopes_sentence
+from exlink.steps.mixed_effects.slopes_truth import slopes_truth
 from exlink.steps.mixed_effects.specifications import specifications, specifications_sentence, specifications_words
 from exlink.steps.mixed_effects.struggle import struggle_effects, struggle_notes, struggle_sentence, struggle_words
 from exlink.steps.mixed_effects.teams import team_sentence, team_variances, with_team
@@ -48,6 +49,7 @@ __all__ = [
     "group_words", "ignorability_sentence", "lanes", "main_aspects", "mediation_paths", "mediator_lines",
     "nothing_planted", "of_aspects", "paths_alt", "paths_sentence", "quantiles_words", "questions", "random_slopes",
     "residuals_words", "scripts", "scripts_words", "selection_sentence", "single_paths", "slopes_sentence",
+    "slopes_truth",
     "specifications", "specifications_sentence", "specifications_words", "strongest", "struggle_effects",
     "struggle_notes", "struggle_sentence", "struggle_words", "team_sentence", "team_variances", "turns_planted",
     "turns_sentence", "variance_reason", "variances", "variances_found", "with_team", "within_reason", "work_alt",

@@ -44,7 +44,7 @@ def paths_sentence(found: Paths, outcome: str, people: str) -> str:
 
 
 def _chiefly(found: Paths) -> str:
-    """Return the mediators that customers feel by themselves, with the others equal, after adjustment for their number."""
+    """Return the mediators that customers feel by themselves, the others equal, after adjustment for their number."""
     felt = found.through[found.through["p_adjusted"] < 0.05]
     return f", by way of {in_words(list(felt['mediator']))}" if len(felt) else ""
 

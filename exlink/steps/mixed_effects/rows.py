@@ -142,8 +142,8 @@ def design(data: StudyData, controls: Sequence[str], *, max_rows: int) -> Design
 def mediator_lines(controls: Sequence[str]) -> list[str]:
     """Return one line per control that EX itself moves; empty when there is none."""
     return [
-        f"{MEDIATORS[c]} (`{c}`) is moved by EX: with it held fixed, the effects below leave out what works through it; "
-        "how much that is, see *How much runs through what happens in the contact?*"
+        f"{MEDIATORS[c]} (`{c}`) is moved by EX: with it held fixed, the effects below leave out what works through "
+        "it; how much that is, see *How much runs through what happens in the contact?*"
         for c in controls
         if c in MEDIATORS
     ]
