@@ -125,25 +125,81 @@ def net_benefit(benefit_draws: Any, cost: Any, *, term: str = "net benefit", lev
     return NetBenefit(table, roi, float(table["p_positive"].iloc[0]), net)
 
 
-def payback_months(benefit_per_year_draws: Any, cost: Any, *, level: float = 0.95) -> pd.DataFrame:
+def arrival(lasts: float, delay: float, over: float = 0.0, *, months: int) -> np.ndarray:
+    """Return which share of the money of an effect arrives in each month after it set in.
+
+    The effect is the same on every day it lasts; what a day of it brings begins to arrive ``delay`` months later and is
+    paid evenly over the ``over`` months that follow (at once where 0).
+
+    Parameters
+    ----------
+    lasts, delay, over : float, in months
+
+    Returns
+    -------
+    ndarray, shape (months,): shares, 1 together where ``months`` reach to the last payment.
+
+    Raises
+    ------
+    EstimationError
+        Unless the effect lasts, and neither delay nor the time of payment is negative.
+    """
+    if not (lasts > 0 and delay >= 0 and over >= 0):
+        raise EstimationError("arrival: an effect must last above 0 months; its delay cannot be negative.")
+    since = np.arange(months + 1) - delay
+    # what has arrived is the integral, over the days of the effect, of the part of each that is paid by then
+    return np.diff(_paid(since, over) - _paid(since - lasts, over)) / lasts
+
+
+def _paid(since: np.ndarray, over: float) -> np.ndarray:
+    """Return the integral up to ``since`` of min(t / over, 1): of max(t, 0) where all is paid at once."""
+    t = np.maximum(since, 0.0)
+    return t if over == 0 else np.where(t < over, t**2 / (2 * over), t - over / 2)
+
+
+def discounted(cash: Any, rate: float) -> np.ndarray:
+    """Return money by month, (…, months), at its worth on the first day: paid in the middle of each month.
+
+    Parameters
+    ----------
+    rate : float
+        A year, compounded: 0.05 makes a hundred that come in a year worth 95.2 today.
+    """
+    if not rate >= 0:
+        raise EstimationError(f"discount rate: {rate:g} is below zero.")
+    cash = np.asarray(cash, dtype=float)
+    return cash / (1 + rate) ** ((np.arange(cash.shape[-1]) + 0.5) / 12)
+
+
+def months_until(cash: Any, cost: float) -> np.ndarray:
+    """Return the month by whose end the money of (…, months) has covered the cost for the first time; inf if never."""
+    there = np.cumsum(np.asarray(cash, dtype=float), axis=-1) >= cost * (1 - 1e-12)
+    return np.where(there.any(axis=-1), there.argmax(axis=-1) + 1.0, np.inf)
+
+
+def payback_months(cash: Any, cost: float, *, level: float = 0.95) -> pd.DataFrame:
     """Return months until the cost has come back, as median and percentile interval.
 
-    Draws with no benefit never pay back: they count as infinite, so an interval may end at infinity.
+    Draws in which it never does count as infinite, so an interval may end at infinity.
+
+    Parameters
+    ----------
+    cash : array_like, shape (reps, months)
+        Draws of the money that arrives in each month.
 
     Returns
     -------
     DataFrame, 1 row: tidy columns and ``p_ever`` (share of draws that pay back at all).
     """
-    yearly, cost = np.broadcast_arrays(np.asarray(benefit_per_year_draws, dtype=float), np.asarray(cost, dtype=float))
-    yearly, cost = yearly[np.isfinite(yearly)].ravel(), cost[np.isfinite(yearly)].ravel()
-    if len(yearly) < 2 or not (cost > 0).all():
-        raise EstimationError("payback: needs draws of a yearly benefit and a cost above zero.")
-    months = np.where(yearly > 0, 12 * cost / np.where(yearly > 0, yearly, 1), np.inf)
+    cash = np.asarray(cash, dtype=float)
+    if cash.ndim != 2 or len(cash) < 2 or not np.isfinite(cash).all() or not cost > 0:
+        raise EstimationError("payback: needs finite draws of money by month and a cost above zero.")
+    months = months_until(cash, cost)
     # quantiles by rank: interpolating towards infinity would give NaN
     middle, low, high = np.quantile(months, [0.5, (1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
     return pd.DataFrame(
         {
             "term": ["payback months"], "estimate": [middle], "std_error": [np.nan], "conf_low": [low],
-            "conf_high": [high], "p_value": [np.nan], "n": [len(months)], "p_ever": [float((yearly > 0).mean())],
+            "conf_high": [high], "p_value": [np.nan], "n": [len(months)], "p_ever": [float(np.isfinite(months).mean())],
         }
     )  # fmt: skip

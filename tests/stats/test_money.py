@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from exlink.errors import EstimationError
-from exlink.stats.money import money_summary, net_benefit, payback_months, pert, replacement_cost, uniform
+from exlink.stats.money import (
+    arrival,
+    discounted,
+    money_summary,
+    net_benefit,
+    payback_months,
+    pert,
+    replacement_cost,
+    uniform,
+)
 
 
 def test_pert_has_its_mean_and_variance():
@@ -46,11 +55,35 @@ def test_no_benefit_gives_even_odds_against_nothing():
     assert summary["conf_low"] < 0 < summary["conf_high"] and summary["p_value"] > 0.9
 
 
+def test_money_of_an_effect_arrives_with_its_delay():
+    """A year of effect, told by hand: at once; six months late; and paid over the twelve months after the ninth."""
+    np.testing.assert_allclose(arrival(12, 0, months=13), [1 / 12] * 12 + [0])
+    np.testing.assert_allclose(arrival(12, 6, months=18), [0] * 6 + [1 / 12] * 12)
+    over = arrival(12, 9, 12, months=33)
+    assert over.sum() == pytest.approx(1)
+    assert (over[:9] == 0).all() and (over > 0).sum() == 24
+    np.testing.assert_allclose(over[9:21], over[21:][::-1])  # rises for a year and falls for a year
+    assert over[:12].sum() == pytest.approx(3 * 3 / 2 / (12 * 12))  # the corner of day of effect by day of payment
+
+
+def test_discounting_is_its_closed_form():
+    """An even stream over a year, then delayed by one: the integral of (1 + r)^-t, to the middle of a month."""
+    rate, year = 0.05, np.log(1.05)
+    even = (1 - np.exp(-year)) / year
+    assert discounted(arrival(12, 0, months=12), rate).sum() == pytest.approx(even, rel=1e-5)
+    assert discounted(arrival(12, 12, months=24), rate).sum() == pytest.approx(even / 1.05, rel=1e-5)
+    np.testing.assert_array_equal(discounted([3.0, 4.0], 0.0), [3.0, 4.0])
+
+
 def test_payback_may_never_come():
-    row = payback_months(np.r_[np.full(60, 240.0), np.full(40, -10.0)], 120).iloc[0]
+    gains, losses = np.full((60, 12), 20.0), np.full((40, 12), -1.0)
+    row = payback_months(np.vstack([gains, losses]), 120).iloc[0]
     assert row["estimate"] == 6
     assert row["conf_high"] == np.inf
     assert row["p_ever"] == pytest.approx(0.6)
+    assert payback_months(gains, 241).iloc[0]["p_ever"] == 0  # the effect ends before its cost is back
+    late = np.outer(np.full(60, 240.0), arrival(12, 6, months=18))
+    assert payback_months(late, 120).iloc[0]["estimate"] == 12
 
 
 def test_refusals():
@@ -62,3 +95,9 @@ def test_refusals():
         replacement_cost(-1, seed=1)
     with pytest.raises(EstimationError, match="no draws"):
         money_summary([np.nan], term="money")
+    with pytest.raises(EstimationError, match="must last above 0"):
+        arrival(0, 3, months=12)
+    with pytest.raises(EstimationError, match="below zero"):
+        discounted([1.0], -0.01)
+    with pytest.raises(EstimationError, match="finite draws of money by month"):
+        payback_months([[np.nan, 1.0], [1.0, 1.0]], 5)

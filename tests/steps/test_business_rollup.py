@@ -299,11 +299,18 @@ def test_words_tell_numbers_truth_and_doubt(rolled, values):
     assert STAY not in " ".join(step.shown_links(step.chain_table(rolled))["label"])
 
 
+def test_how_much_rests_on_comparing_customers_with_each_other_is_told(rolled, values):
+    told = words.kept_sentence(rolled, values)
+    tools = values[values["aspect"] == "tools"].set_index("stream")["estimate"]
+    assert f"**{tools['kept'] / (tools['kept'] + tools['revenue']):.0%} of the money through customers" in told
+    assert words.kept_sentence(rolled, values[values["stream"] != "kept"]) == ""
+
+
 # -- signs and doubt in words ----------------------------------------------------------------------------
 
 
 def test_reach_tells_which_links_are_clear_of_zero(rolled, shuffled):
-    assert "Each of them is clear of zero" in words.reach(rolled)
+    assert "Each of them is clear of zero, from work to the contact for 3 of 9 aspects." in words.reach(rolled)
     text = words.reach(step.roll_up(shuffled, reps=REPS, seed=1))
     assert "Every link of the chain can be estimated" in text
     assert "Not: from work to the contact" in text

@@ -12,7 +12,7 @@ from exlink.steps import business_rollup as step
 from exlink.steps.business_rollup import scenario_words, voi, voi_words
 from exlink.steps.business_rollup.chain import planted_money
 from exlink.steps.business_rollup.links import EXITS, OVERALL, REVENUE, STAY
-from exlink.steps.business_rollup.scenarios import benefit
+from exlink.steps.business_rollup.schedule import arrivals, benefit, cash, flows
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 REPS = 400
@@ -102,6 +102,50 @@ def test_ranges_lie_in_each_other_and_around_the_median(plans):
     assert (np.diff(plans[order].to_numpy(float), axis=1) > 0).all()
 
 
+# -- when the money comes ----------------------------------------------------------------------------------
+
+
+def only_customers(rolled):
+    return replace(rolled, replacement=np.full(REPS, np.nan))
+
+
+def test_a_quarter_of_a_years_customer_money_has_come_within_the_year(rolled, sample):
+    """By hand, quarter by quarter: contact, rating, money; who would have left pays in the four quarters after that.
+
+    Two of four cohorts' revenue; of the kept, the cohort of the first quarter has paid one of four quarters. Within a
+    quarter money flows evenly, which spreads the second part: half a quarter more of waiting at either end.
+    """
+    case = step.Case("x", "tools", "employees", 0.3, step.group(sample), 1.0)
+    found, when = flows(rolled, case), arrivals(rolled, case)
+    assert when["revenue"][:12].sum() == pytest.approx(2 / 4)
+    assert when["saved"][:12].sum() == pytest.approx(3 / 4)
+    assert when["kept"][:12].sum() == pytest.approx(1 / 32)
+    total = found["revenue"][0] + found["kept"][0]
+    arrived = cash(only_customers(rolled), case)[0][:12].sum() / total
+    by_quarters = (found["revenue"][0] * 2 / 4 + found["kept"][0] / 16) / total
+    assert 0.15 < arrived < 0.3
+    assert arrived == pytest.approx(by_quarters, abs=0.03)
+
+
+def test_money_that_comes_in_all_is_what_the_effect_brings(rolled, sample):
+    case = step.Case("x", "tools", "employees", 0.3, step.group(sample), 1.0, 18)
+    money = benefit(rolled, case)
+    estimate, draws = cash(rolled, case)
+    assert estimate.sum() == pytest.approx(money[0])
+    np.testing.assert_allclose(draws.sum(axis=1), money[1])
+    assert money[0] == pytest.approx(sum(one[0] for one in flows(rolled, case).values()))
+    later = benefit(rolled, replace(case, discount=0.05))[0]
+    assert 0.90 < later / money[0] < 0.97  # one to two years ahead, at a twentieth a year
+
+
+def test_less_has_come_within_the_year_than_comes_in_all(rolled, sample):
+    plans = step.scenarios(rolled, step.group(sample), points=0.3, cost=20_000, wait_cut=0.2)
+    ours = plans[plans["side"] == "employees"]
+    assert (ours["p_within"] <= ours["p_pays"]).all()
+    assert ours.iloc[0]["p_within"] < ours.iloc[0]["p_pays"] - 0.05
+    assert ours.iloc[0]["payback_months"] > 12 * 20_000 / ours.iloc[0]["benefit"]
+
+
 # -- at equal spend --------------------------------------------------------------------------------------
 
 
@@ -125,15 +169,22 @@ def test_common_links_do_not_count_twice(rolled, sample):
     assert paired < 0.95 * apart
 
 
-def test_the_sentence_tells_which_side_wins_or_that_it_is_open(plans, cases):
-    told = scenario_words.versus_sentence(plans, cases[0])
-    assert "the employees' side brings more" in told
+def test_the_sentence_tells_which_side_wins_or_that_it_is_open(rolled, plans, cases):
+    told = scenario_words.versus_sentence(rolled, plans, cases[0])
+    assert "counted as assumed, “raise tools by 0.3 points” brings more than “callback”" in told
     assert "per unit of money" in told
+    assert "picked after looking, as the best of 3" in told
     half = plans.assign(p_beats=0.5)
-    assert "inconclusive" in scenario_words.versus_sentence(half, cases[0])
-    assert "the customers' side brings more" in scenario_words.versus_sentence(plans.assign(p_beats=0.02), cases[0])
+    assert "inconclusive" in scenario_words.versus_sentence(rolled, half, cases[0])
+    assert "“callback” brings more than “raise tools" in scenario_words.versus_sentence(
+        rolled, plans.assign(p_beats=0.02), cases[0]
+    )
+    open_ = plans.assign(p_beats_customers=0.05)
+    assert "Through customers alone, the only money that both sides have, “callback” brings more" in (
+        scenario_words.versus_sentence(rolled, open_, cases[0])
+    )
     ours = plans[plans["side"] == "employees"].assign(p_beats=np.nan)
-    assert scenario_words.versus_sentence(ours, cases[0]).startswith("Not compared")
+    assert scenario_words.versus_sentence(rolled, ours, cases[0]).startswith("Not compared")
 
 
 # -- no effect -------------------------------------------------------------------------------------------
@@ -168,7 +219,11 @@ def test_a_payback_beyond_the_months_counted_is_told(rolled, sample):
     who = step.group(sample)
     dear = step.default_cases(rolled, who, points=0.1, cost=50_000, wait_cut=0)
     table = step.assess(rolled, dear)
-    assert "longer than the effect is counted for" in scenario_words.range_sentence(table, dear[0], euros)
+    assert table["payback"].eq("never").all()
+    told = scenario_words.range_sentence(table, dear[0], euros)
+    assert "On the estimate a year of it never pays back" in told
+    late = table.assign(payback_months=15.0, payback="15 (9 to never)")
+    assert "when the effect itself has ended" in scenario_words.range_sentence(late, dear[0], euros)
 
 
 def test_columns_that_do_not_differ_are_not_shown(rolled, sample, plans):
@@ -183,6 +238,17 @@ def test_the_histogram_holds_every_resample(rolled, cases):
     assert step.net_spread(rolled, None).empty
 
 
+def test_the_customers_stream_alone_can_turn_the_comparison(rolled, sample):
+    """Recognition does nothing for customers as planted, and keeps people: its lead rests on that alone."""
+    plans = step.scenarios(rolled, step.group(sample), points=0.3, cost=20_000, wait_cut=0.2).set_index("lever")
+    row = plans.loc["raise recognition by 0.3 points"]
+    assert row["p_beats"] > 0.9
+    assert row["p_beats_customers"] < 0.2
+    assert plans.at["raise tools by 0.3 points", "p_beats_customers"] > 0.9
+    alone = step.scenarios(only_customers(rolled), step.group(sample), points=0.3, cost=20_000, wait_cut=0.2)
+    assert alone["p_beats_customers"].isna().all()  # nothing else is in it
+
+
 # -- less data -------------------------------------------------------------------------------------------
 
 
@@ -191,7 +257,7 @@ def test_levers_without_a_link_are_named_beside_those_that_have_one(required_onl
     table = step.assess(rolled, cases)
     assert set(table["side"]) == {"employees"}
     assert step.not_assessed(rolled, cases) == ["not assessed, for want of a link to money: callback"]
-    assert scenario_words.versus_sentence(table, cases[0]).startswith("Not compared")
+    assert scenario_words.versus_sentence(rolled, table, cases[0]).startswith("Not compared")
 
 
 def test_without_money_nothing_is_assumed_or_measured(one_wave, cases):
@@ -249,7 +315,7 @@ def test_a_sure_decision_leaves_nothing_to_measure(rolled, sample):
     found = voi.worth_of_knowing(rolled, case, seed=1)
     assert found.everything.value == 0
     assert (found.links["worth"] == 0).all()
-    assert "Nothing more need be measured" in voi_words.voi_sentence(found, euros)
+    assert "nothing more need be measured for this decision" in voi_words.voi_sentence(found, euros)
     assert not found.pays
 
 
@@ -258,5 +324,58 @@ def test_the_planted_benefit_through_customers_lies_in_the_range(rolled, sample)
     only = replace(rolled, replacement=np.full(REPS, np.nan))
     table = step.scenarios(only, step.group(sample), points=0.3, cost=10_000, wait_cut=0).set_index("aspect")
     for aspect in ("tools", "knowledge", "empowerment"):
-        truth = rolled.margin_share * sum(planted_money(rolled, aspect, 0.3).values())
+        truth = planted_money(rolled, aspect, 0.3)["customers"]
         assert table.at[aspect, "benefit_low"] < truth < table.at[aspect, "benefit_high"], aspect
+
+
+def test_the_planted_worth_in_all_lies_in_the_range(rolled):
+    """Every link has a planted value: what they come to at this study's base is covered, stream by stream."""
+    table = step.value(rolled, 0.1)
+    known = table[table["stream"].isin(["saved", "total"])]
+    assert len(known) == 18
+    assert known["planted"].notna().all()
+    assert known["covered"].mean() >= 0.9
+    first = planted_money(rolled, "recognition", 0.1)
+    assert first["total"] == pytest.approx(first["customers"] + first["saved"])
+    assert planted_money(only_customers(rolled), "tools", 0.1).keys() == {"revenue", "kept", "customers", "total"}
+
+
+# -- what is assumed decides -------------------------------------------------------------------------------
+
+
+def test_the_worth_of_knowing_is_told_with_its_condition_and_beside_the_cheap_exit(rolled, sample):
+    case = step.Case("praise", "recognition", "employees", 0.3, step.group(sample), 27_600)
+    found = voi.worth_of_knowing(rolled, case, seed=1)
+    told = voi_words.voi_sentence(found, euros)
+    assert "as far as chance in these links and the assumed range of replacement cost go" in told
+    assert found.at_21 < 0.1 < found.chance
+    assert f"in {found.at_21:.0%} if it costs 21% of a yearly salary" in told
+    alone = voi.worth_of_knowing(only_customers(rolled), replace(case, aspect="tools", cost=3_000), seed=1)
+    assert np.isnan(alone.at_21)
+    assert "replacement cost" not in voi_words.voi_sentence(alone, euros)
+
+
+def test_where_the_assumed_cost_decides_nobody_is_asked_to_survey_more_people(sample):
+    wide = step.roll_up(sample, reps=REPS, replacement=(0.2, 2.0), seed=1)
+    case = step.Case("praise", "recognition", "employees", 0.3, step.group(sample), 27_600)
+    found = voi.worth_of_knowing(wide, case, seed=1)
+    links = found.links.assign(told=True)
+    links = links.sort_values("link", key=lambda c: c != voi.COST, kind="stable", ignore_index=True)
+    told = voi_words.voi_sentence(replace(found, links=links), euros)
+    assert told.startswith("**What replacing a leaver costs decides more than any link")
+    assert "times the people" not in told
+
+
+def test_a_resample_without_one_of_its_links_is_left_out_of_everything(rolled, sample, monkeypatch):
+    from exlink.steps.business_rollup import chain
+
+    holed = rolled.draws.draws.copy()
+    holed.loc[:39, EXITS] = np.nan
+    monkeypatch.setattr(chain, "bootstrap_chain", lambda *_, **__: replace(rolled.draws, draws=holed))
+    got = step.roll_up(sample, reps=REPS, seed=1)
+    assert got.failed == pytest.approx(0.1)
+    assert len(got.draws.draws) == len(got.replacement) == REPS - 40
+    assert any("10.0% of the resamples" in line for line in got.notes)
+    case = step.Case("praise", "recognition", "employees", 0.3, step.group(sample), 27_600)
+    table = step.assess(got, [case])
+    assert table["p_pays"].iloc[0] == voi.worth_of_knowing(got, case, seed=1).chance

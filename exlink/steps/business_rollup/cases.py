@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exlink.data.dataset import StudyData
 from exlink.data.exposures import slug
@@ -29,7 +29,8 @@ class Case:
     """One lever: what is changed by how much, for whom, what it costs once, and for how long it is counted.
 
     side : 'employees' (``aspect`` rises by ``delta`` points) or 'customers' (waits fall by the share ``delta``)
-    cost : in all, in the study's currency; months : over which the benefit is counted
+    cost : in all, in the study's currency; months : for which the effect lasts and its benefit is counted
+    discount : a year, on money that arrives after the first day
     """
 
     lever: str
@@ -39,6 +40,7 @@ class Case:
     who: Group
     cost: float
     months: float = YEAR
+    discount: float = 0.0
 
 
 def group(data: StudyData, role: str = "") -> Group:
@@ -65,18 +67,21 @@ def group(data: StudyData, role: str = "") -> Group:
     return Group(role, people, float(contacts.get(role, 0) / contacts.sum()), people / float(staff["n"].sum()))
 
 
-def default_cases(rollup: Rollup, who: Group, *, points: float, cost: float, wait_cut: float) -> list[Case]:
+def default_cases(
+    rollup: Rollup, who: Group, *, points: float, cost: float, wait_cut: float, discount: float = 0.0
+) -> list[Case]:
     """Return every aspect raised by ``points`` and waits cut by the share ``wait_cut``, each for the same cost."""
-    cases = [Case(_raised(rollup.labels[a], points), a, "employees", points, who, cost) for a in rollup.aspects]
+    rest = {"who": who, "cost": cost, "discount": discount}
+    cases = [Case(_raised(rollup.labels[a], points), a, "employees", points, **rest) for a in rollup.aspects]
     if 0 < wait_cut < 1:
-        cases.append(Case(_cut(wait_cut), "", "customers", wait_cut, who, cost))
+        cases.append(Case(_cut(wait_cut), "", "customers", wait_cut, **rest))
     return cases
 
 
-def study_cases(data: StudyData) -> list[Case]:
+def study_cases(data: StudyData, discount: float = 0.0) -> list[Case]:
     """Return the scenarios of the study file, in its order; none where it declares none."""
     groups = {one.group: group(data, one.group) for one in data.study.scenarios}
-    return [_declared(data, one, groups[one.group]) for one in data.study.scenarios]
+    return [replace(_declared(data, one, groups[one.group]), discount=discount) for one in data.study.scenarios]
 
 
 def _declared(data: StudyData, one: Scenario, who: Group) -> Case:

@@ -8,7 +8,7 @@ are drawn independently of each other. The contact link belongs to both; see `ex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from exlink.errors import ParameterError, did_you_mean, listed
 from exlink.stats.bootstrap import ChainDraws, bootstrap_chain
 from exlink.stats.money import replacement_cost
 from exlink.steps.business_rollup import links, staying
-from exlink.steps.business_rollup.links import KEPT, OVERALL, REVENUE, Part
+from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, Part
 
 BOUSHEY_GLYNN = 0.21  # median cost of replacing a worker, in yearly salaries, 27 cases (Boushey & Glynn 2012)
 BASES = ("range", "boushey_glynn")
@@ -48,6 +48,7 @@ class Rollup:
     draws : joint draws of every link that could be estimated, or None
     replacement : draws of the cost of one exit, in currency (NaN where salaries are not recorded)
     reasons : how exits count whose reason is not recorded, '' where every reason is
+    failed : share of resamples left out of everything, because a link could not be estimated in them
     """
 
     kpi: str
@@ -61,6 +62,7 @@ class Rollup:
     replacement: np.ndarray
     kept_periods: int
     reasons: str = ""
+    failed: float = 0.0
 
     def has(self, *names: str) -> bool:
         """Return whether every one of these links was estimated."""
@@ -75,7 +77,8 @@ class Rollup:
     def notes(self) -> list[str]:
         """One line for each link that is not assessed, with the estimator's reason."""
         lines = (f"{p.note} ({p.detail.rstrip('.')})" if p.detail else p.note for p in self.parts.values() if p.note)
-        return list(dict.fromkeys(lines))
+        failed = [f"left out: {self.failed:.1%} of the resamples, in which a link could not be estimated"]
+        return [*dict.fromkeys(lines), *(failed if self.failed else [])]
 
     @property
     def margin_share(self) -> float:
@@ -114,11 +117,26 @@ def roll_up(
     }  # fmt: skip
     every = [link for part in parts.values() for link in part.links]
     cost = _replacement(staff, replacement, replacement_basis, reps, seed)
+    draws, cost, failed = _whole(bootstrap_chain(every, reps=reps, seed=seed), cost) if every else (None, cost, 0.0)
     return Rollup(
         kpi=kpi, currency=data.study.currency, people=data.people, labels={a: data.label(a) for a in data.aspects},
         parts=parts, base=base, workforce=staff, replacement=cost, kept_periods=kept, reasons=reasons_sentence(data),
-        draws=bootstrap_chain(every, reps=reps, seed=seed) if every else None,
+        draws=draws, failed=failed,
     )  # fmt: skip
+
+
+def _whole(draws: ChainDraws, cost: np.ndarray) -> tuple[ChainDraws | None, np.ndarray, float]:
+    """Return the resamples in which every link was estimated, and the share of the others.
+
+    One rule for all that is made of them: to leave one out here and to call it a loss there would not add up.
+    """
+    there = np.isfinite(draws.draws.to_numpy()).all(axis=1)
+    if there.all():
+        return draws, cost, 0.0
+    failed = float(1 - there.mean())
+    if there.sum() < 2:
+        return None, cost, failed
+    return replace(draws, draws=draws.draws[there].reset_index(drop=True)), cost[there], failed
 
 
 def _replacement(
@@ -164,17 +182,41 @@ def chain_table(rollup: Rollup) -> pd.DataFrame:
 
 
 def planted_money(rollup: Rollup, aspect: str, points: float) -> dict[str, float]:
-    """Return what the planted links make of ``points`` of an aspect a year: revenue, kept; empty for real data."""
-    at = chain_table(rollup).set_index("link") if rollup.has(aspect, OVERALL, REVENUE) else None
-    if at is None or at.loc[[aspect, OVERALL, REVENUE], "planted"].isna().any():
+    """Return what the links' planted values make of ``points`` of an aspect a year, at this study's base, by stream.
+
+    Only the links are planted. What they are scaled by is the study's own: revenue, people, and how many in a hundred
+    leave per unit of log odds, as estimated; the cost of an exit is the mean of what is assumed.
+
+    Returns
+    -------
+    dict: revenue and kept, customers (both as margin where it is recorded), saved, total; those whose links have
+    planted values. Empty for real data.
+    """
+    chain = chain_table(rollup)
+    if not len(chain):
         return {}
-    per_overall = points * at.at[aspect, "planted"] * at.at[OVERALL, "planted"]
-    out = {"revenue": per_overall * at.at[REVENUE, "planted"] * rollup.base.revenue}
-    if rollup.has(KEPT):
-        money = rollup.parts["money"].table.set_index("link")
-        worth = rollup.base.revenue * rollup.kept_periods / 100
-        out["kept"] = -per_overall * at.at[KEPT, "planted"] * money.at[KEPT, "per_percent"] * worth
+    at = chain.dropna(subset="planted").set_index("link")["planted"]
+    out: dict[str, float] = {}
+    if {aspect, OVERALL, REVENUE} <= set(at.index):
+        per_overall = points * at[aspect] * at[OVERALL]
+        out["revenue"] = per_overall * at[REVENUE] * rollup.base.revenue
+        if KEPT in at:
+            worth = rollup.base.revenue * rollup.kept_periods / 100
+            out["kept"] = -per_overall * at[KEPT] * _per_unit(rollup.parts["money"], KEPT) * worth
+        out["customers"] = rollup.margin_share * (out["revenue"] + out.get("kept", 0.0))
+    saves = rollup.has(links.STAY + aspect, EXITS) and bool(np.isfinite(rollup.replacement).all())
+    if saves and {links.STAY + aspect, EXITS} <= set(at.index):
+        avoided = -at[EXITS] * _per_unit(rollup.parts["exits"], EXITS) * rollup.workforce.headcount * 4 / 100
+        out["saved"] = points * at[links.STAY + aspect] * avoided * float(rollup.replacement.mean())
+    known = [out[name] for name in ("customers", "saved") if name in out]
+    if known and len(known) == rollup.has(aspect, OVERALL, REVENUE) + saves:  # half the ways are no truth of the whole
+        out["total"] = sum(known)
     return out
+
+
+def _per_unit(part: Part, link: str) -> float:
+    """Return percentage points of a hazard per unit of its log odds, as estimated."""
+    return float(part.table.set_index("link").at[link, "per_percent"])
 
 
 PARTS = {

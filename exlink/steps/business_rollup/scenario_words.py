@@ -9,6 +9,8 @@ import pandas as pd
 
 from exlink.steps.business_rollup.cases import YEAR, Case
 from exlink.steps.business_rollup.chain import Rollup
+from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, STAY
+from exlink.steps.business_rollup.schedule import delays
 
 Money = Callable[[float], str]
 SURE = 0.9  # chance from which a programme is called covered
@@ -24,8 +26,9 @@ def scenario_sentence(frame: pd.DataFrame, money: Money) -> str:
     best = (clear if len(clear) else ours).iloc[0]
     numbers = (
         f"{money(best['benefit'])} {_span(best['months'])} ({money(best['benefit_low'])} to "
-        f"{money(best['benefit_high'])}), net {money(best['net'])}, with a chance of {best['p_pays']:.0%} that it pays "
-        f"within {_within(best['months'])}."
+        f"{money(best['benefit_high'])}), net {money(best['net'])}. The chance that {_within(best['months'])} of it "
+        f"brings more than it costs is {best['p_pays']:.0%}, and {best['p_within']:.0%} that so much has arrived by "
+        "the end of that time: money follows with the chain's delay."
     )
     spent = _spent(frame, best, money)
     if len(clear):
@@ -78,13 +81,11 @@ def range_sentence(frame: pd.DataFrame, case: Case | None, money: Money) -> str:
     row = frame[frame["lever"] == case.lever].iloc[0]
     back = row["payback_months"]
     paid = (
-        "On the estimate it never pays back"
+        f"On the estimate {_within(row['months'])} of it never pays back"
         if not np.isfinite(back)
-        else f"It pays back after {row['payback']} months at that rate (95% interval)"
-        if row["payback"][0].isdigit()
-        else f"It pays back after {row['payback']} months"
+        else f"As its money arrives, it pays back after {row['payback']} months (95% interval)"
     )
-    late = " – longer than the effect is counted for" if np.isfinite(back) and back > row["months"] else ""
+    late = ", when the effect itself has ended" if np.isfinite(back) and back > row["months"] else ""
     return (
         f"**“{case.lever}”: the middle of all resamples leaves {money(row['net_median'])} after its cost of "
         f"{money(row['cost'])}.** Eight in ten lie between {money(row['net_low80'])} and {money(row['net_high80'])}, "
@@ -93,25 +94,61 @@ def range_sentence(frame: pd.DataFrame, case: Case | None, money: Money) -> str:
     )
 
 
-def versus_sentence(frame: pd.DataFrame, case: Case | None) -> str:
-    """Return whether the employees' or the customers' side brings more for the same money, draw by draw."""
+def versus_sentence(rollup: Rollup, frame: pd.DataFrame, case: Case | None) -> str:
+    """Return whether a lever of the employees' side or that of the customers' brings more for the same money.
+
+    Draw by draw; with what the benefit rests on, and once more through customers alone.
+    """
     rows = frame[frame["lever"] == case.lever] if case is not None else frame.iloc[:0]
     if not len(rows) or not np.isfinite(chance := rows["p_beats"].iloc[0]):
         return "Not compared: no lever on the customers' side has a way to money in this study."
     others = frame[frame["side"] == "customers"].assign(rate=lambda f: f["benefit"] / f["cost"])
     rival = others.sort_values("rate", ascending=False, kind="stable").iloc[0]
-    low, high = EVEN
-    verdict = (
-        "the employees' side brings more" if chance >= high
-        else "the customers' side brings more" if chance <= low
-        else "which side brings more is inconclusive"
-    )  # fmt: skip
+    alone = rows["p_beats_customers"].iloc[0]
+    counted = np.isfinite(alone) or rollup.has(STAY + case.aspect, EXITS)
     scaled = "" if frame["cost"].nunique() == 1 else " per unit of money spent"
-    return (
-        f"**At equal spend {verdict}**: in {chance:.0%} of the resamples “{case.lever}” brings more{scaled} than "
-        f"“{rival['lever']}”. Both run through the same draws: what is uncertain about a link that both use does not "
-        "count twice."
+    basis = ", with what is saved on replacing leavers counted as assumed," if counted else ""
+    text = (
+        f"**At equal spend{basis} {_winner(chance, case.lever, rival['lever'])}**: “{case.lever}” brings more{scaled} "
+        f"in {chance:.0%} of the resamples."
     )
+    if np.isfinite(alone):
+        text += (
+            f" **Through customers alone, the only money that both sides have, "
+            f"{_winner(alone, case.lever, rival['lever'])}**: “{case.lever}” is ahead in {alone:.0%}."
+        )
+    tried = int((frame["side"] == "employees").sum())
+    if tried > 1:
+        text += (
+            " This is one pair of many that could be set side by side: the lever was picked after looking, as the "
+            f"best of {tried}, and the best of several looks better than it is; how much waits fall for the same money "
+            "is set."
+        )
+    return f"{text} Both run through the same draws: what is uncertain about a link that both use does not count twice."
+
+
+def _winner(chance: float, lever: str, rival: str) -> str:
+    low, high = EVEN
+    if low < chance < high:
+        return f"it is inconclusive whether “{lever}” or “{rival}” brings more"
+    first, second = (lever, rival) if chance >= high else (rival, lever)
+    return f"“{first}” brings more than “{second}”"
+
+
+def _clock(rollup: Rollup, used: Sequence[Case]) -> str:
+    """Return when the money of a day of effect arrives, and what later money counts."""
+    after = delays(rollup)
+    told = []
+    if rollup.has(OVERALL, REVENUE):
+        told.append(f"what customers spend more {after['revenue'][0]:g} months later")
+    if rollup.has(OVERALL, KEPT):
+        start, over = after["kept"]
+        told.append(f"the revenue of those who stay from month {start:g} to {start + over:g}")
+    if rollup.has(EXITS):
+        told.append(f"what is saved on leavers {after['saved'][0]:g} months later")
+    rate = max(case.discount for case in used)
+    later = f"Money that comes later is discounted by {rate:.0%} a year." if rate else "Nothing is discounted."
+    return f"Its money arrives with the chain's delay: {'; '.join(told)}. {later}"
 
 
 def assumptions(rollup: Rollup, frame: pd.DataFrame, cases: Sequence[Case], money: Money) -> str:
@@ -128,7 +165,7 @@ def assumptions(rollup: Rollup, frame: pd.DataFrame, cases: Sequence[Case], mone
     lines = [
         f"The levers move by what is written and no more, for {'; for '.join(told)}.",
         f"The cost, {spent} a lever, is spent once, at the start, and certain.",
-        f"The effect sets in at once and lasts {months} months; nothing is discounted.",
+        f"The effect sets in at once and lasts {months} months. {_clock(rollup, used)}",
         "Money grows in proportion to the points: half the rise, half the money.",
     ]
     if any(case.side == "customers" for case in used):

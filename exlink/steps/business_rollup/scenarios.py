@@ -7,18 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from exlink.stats.money import money_summary, net_benefit, payback_months
+from exlink.stats.money import money_summary, months_until, net_benefit, payback_months
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.tidy import draws_frame
-from exlink.steps.business_rollup.cases import YEAR, Case, Group, default_cases
+from exlink.steps.business_rollup.cases import Case, Group, default_cases
 from exlink.steps.business_rollup.chain import BOUSHEY_GLYNN, Rollup
-from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, WAIT
-from exlink.steps.business_rollup.worth import histogram, streams
+from exlink.steps.business_rollup.links import EXITS
+from exlink.steps.business_rollup.schedule import Money, benefit, cash
+from exlink.steps.business_rollup.worth import histogram
 
 EVEN = (0.025, 0.1, 0.5, 0.9, 0.975)  # quantiles that are told of a net benefit
 
 
-def scenarios(rollup: Rollup, who: Group, *, points: float, cost: float, wait_cut: float) -> pd.DataFrame:
+def scenarios(
+    rollup: Rollup, who: Group, *, points: float, cost: float, wait_cut: float, discount: float = 0.0
+) -> pd.DataFrame:
     """Return what raising each aspect by ``points`` brings in a year, all at the same cost: see `assess`.
 
     Parameters
@@ -26,28 +29,9 @@ def scenarios(rollup: Rollup, who: Group, *, points: float, cost: float, wait_cu
     who : for whom the aspect is raised or waits are cut.
     cost : spent once, the same for every lever, in the study's currency.
     wait_cut : share by which waiting times fall under the customer-side lever.
+    discount : a year, on money that arrives later.
     """
-    return assess(rollup, default_cases(rollup, who, points=points, cost=cost, wait_cut=wait_cut))
-
-
-def benefit(rollup: Rollup, case: Case) -> tuple[float, np.ndarray] | None:
-    """Return the benefit of a lever over its months, as estimate and joint draws; None where a link is missing.
-
-    Money through customers counts with the group's share of all contacts, replacement saved with its share of people.
-    A shorter wait acts through the log of waiting time: all waits fall by the same share.
-    """
-    years = case.months / YEAR
-    if case.side == "employees":
-        found = streams(rollup, case.aspect, case.delta * years)
-        shares = {"customers": case.who.of_contacts, "saved": case.who.of_people}
-        both = [(share * found[name][0], share * found[name][1]) for name, share in shares.items() if name in found]
-        return (sum(b[0] for b in both), sum(b[1] for b in both)) if both else None
-    if not rollup.has(WAIT, OVERALL, REVENUE):
-        return None
-    ways = [[WAIT, OVERALL, way] for way in (REVENUE, KEPT) if rollup.has(way)]
-    step = np.log1p(-case.delta) * rollup.margin_share * case.who.of_contacts * years
-    estimate = step * sum(float(rollup.draws.point(way).prod()) for way in ways)
-    return estimate, step * sum(rollup.draws.product_draws(way) for way in ways)
+    return assess(rollup, default_cases(rollup, who, points=points, cost=cost, wait_cut=wait_cut, discount=discount))
 
 
 def assess(rollup: Rollup, cases: Sequence[Case]) -> pd.DataFrame:
@@ -59,31 +43,41 @@ def assess(rollup: Rollup, cases: Sequence[Case]) -> pd.DataFrame:
     Returns
     -------
     DataFrame: lever, aspect, side ('employees' | 'customers'), delta, group, cost, months, n_people; benefit, net and
-    payback_months (inf = never), each with _low and _high; net_median, net_low80, net_high80; p_pays (P(return on the
-    cost > 0)); payback (in words); worth_paying (a cost the benefit covers with 90 % chance); p_adjusted (that nothing
+    payback_months (as the money arrives; inf = never), each with _low and _high; net_median, net_low80, net_high80;
+    p_pays (P(benefit > cost), whenever it arrives); p_within (P(so much has arrived by the end of the months counted));
+    payback (in words); worth_paying (a cost the benefit covers with 90 % chance); p_adjusted (that nothing
     is gained: Benjamini–Hochberg over the levers of a side); clear (the benefit is above zero, also among all the
     levers tried); p_beats (share of draws in which a unit of money brings more than in the customers' lever of the
-    highest return; NaN without one). Levers whose links are missing are left out; empty without any.
+    highest return; NaN without one); p_beats_customers (the same with money through customers alone; NaN where the
+    benefit is nothing else). Levers whose links are missing are left out; empty without any.
     """
-    found = [(case, draws) for case in cases if (draws := benefit(rollup, case)) is not None]
+    found = [(case, money) for case in cases if (money := benefit(rollup, case)) is not None]
     if not found:
         return pd.DataFrame()
-    out = pd.concat([_scenario(case, *money) for case, money in found], ignore_index=True)
+    out = pd.concat([_scenario(case, *money, *cash(rollup, case)) for case, money in found], ignore_index=True)
     out["p_adjusted"] = benjamini_hochberg(out.pop("p_value"), family=out["side"].to_numpy())
     out["clear"] = (out["benefit_low"] > 0) & (out["p_adjusted"] <= 0.05)
-    out["p_beats"] = _beats(found)
+    out["p_beats"] = _beats(found, [money for _, money in found])
+    out["p_beats_customers"] = _beats(found, [_through_customers(rollup, case) for case, _ in found])
     return out.sort_values("net", ascending=False, kind="stable", ignore_index=True)
 
 
-def _beats(found: list[tuple[Case, tuple[float, np.ndarray]]]) -> list[float]:
-    """Return, per lever of the employees' side, how often it beats the customers' lever of the highest return."""
+def _beats(found: list[tuple[Case, Money]], own: list[Money | None]) -> list[float]:
+    """Return how often a unit of money brings more in ``own`` than in the customers' lever of the highest return."""
     others = [(money[0] / case.cost, money[1] / case.cost) for case, money in found if case.side == "customers"]
     if not others:
         return [np.nan] * len(found)
     rival = max(others, key=lambda money: money[0])[1]
     return [
-        float((money[1] / case.cost > rival).mean()) if case.side == "employees" else np.nan for case, money in found
+        float((money[1] / case.cost > rival).mean()) if case.side == "employees" and money is not None else np.nan
+        for (case, _), money in zip(found, own, strict=True)
     ]
+
+
+def _through_customers(rollup: Rollup, case: Case) -> Money | None:
+    """Return what a lever brings through customers where it saves on leavers as well; else None."""
+    saved = benefit(rollup, case, only=("saved",))
+    return None if saved is None else benefit(rollup, case, only=("revenue", "kept"))
 
 
 def not_assessed(rollup: Rollup, cases: Sequence[Case]) -> list[str]:
@@ -97,7 +91,8 @@ def plan_columns(plans: pd.DataFrame) -> dict[str, str]:
     apart = {"cost": "Cost", "months": "Months counted"}
     told = {name: words for name, words in apart.items() if len(plans) and plans[name].nunique() > 1}
     return {"lever": "Lever", **told, "benefit": "Benefit", "p_pays": "Chance it pays",
-            "payback": "Months to pay back", "worth_paying": "Covered in 9 of 10"}  # fmt: skip
+            "p_within": "… within the months", "payback": "Months to pay back",
+            "worth_paying": "Covered in 9 of 10"}  # fmt: skip
 
 
 def net_spread(rollup: Rollup, case: Case | None) -> pd.DataFrame:
@@ -121,17 +116,21 @@ def first_case(plans: pd.DataFrame, cases: Sequence[Case]) -> Case | None:
     return next(case for case in cases if case.lever == lever)
 
 
-def _scenario(case: Case, estimate: float, draws: np.ndarray) -> pd.DataFrame:
+def _scenario(
+    case: Case, estimate: float, draws: np.ndarray, by_month: np.ndarray, draws_by_month: np.ndarray
+) -> pd.DataFrame:
     told = money_summary(draws, term=case.lever, estimate=estimate).iloc[0]
-    net, yearly = net_benefit(draws, case.cost), YEAR / case.months
-    low, low80, median, high80, high = np.nanquantile(net.draws, EVEN)
-    back = payback_months(draws * yearly, case.cost).iloc[0]
-    months = YEAR * case.cost / (estimate * yearly) if estimate > 0 else np.inf
+    net = net_benefit(draws, case.cost)
+    low, low80, median, high80, high = np.quantile(net.draws, EVEN)
+    back = payback_months(draws_by_month, case.cost).iloc[0]
+    months = float(months_until(by_month, case.cost))
+    within = draws_by_month[:, : int(np.ceil(case.months))].sum(axis=1)
     return pd.DataFrame([{
         "lever": case.lever, "aspect": case.aspect, "side": case.side,
         "benefit": estimate, "benefit_low": told["conf_low"], "benefit_high": told["conf_high"],
         "net": estimate - case.cost, "net_low": low, "net_high": high,
         "net_median": median, "net_low80": low80, "net_high80": high80, "p_pays": net.p_positive,
+        "p_within": float((within > case.cost).mean()),
         "payback_months": months, "payback_low": back["conf_low"], "payback_high": back["conf_high"],
         "payback": _payback(months, back["conf_low"], back["conf_high"]),
         "worth_paying": max(0.0, float(np.quantile(draws, 0.10))), "cost": case.cost, "months": case.months,
@@ -140,9 +139,9 @@ def _scenario(case: Case, estimate: float, draws: np.ndarray) -> pd.DataFrame:
 
 
 def _payback(months: float, low: float, high: float) -> str:
-    """Write a payback time with its interval; beyond ten years nobody plans."""
-    written = [f"{m:.0f}" if m <= 120 else "over 120" for m in (months, low, high)]
-    return written[0] if written[1] == "over 120" else f"{written[0]} ({written[1]} to {written[2]})"
+    """Write a payback time with its interval; the money of a lever ends, so it may never cover the cost."""
+    written = [f"{m:.0f}" if np.isfinite(m) else "never" for m in (months, low, high)]
+    return written[0] if written[1] == "never" else f"{written[0]} ({written[1]} to {written[2]})"
 
 
 def attrition(rollup: Rollup, points: float = 0.1) -> pd.DataFrame:

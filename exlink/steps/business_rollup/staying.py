@@ -54,13 +54,15 @@ def _stay_parts(data: StudyData, cells: pd.DataFrame) -> Part:
     fit = within_slope(cells, "ex_satisfaction", names, data.unit, "wave")
     moments = within_moments(cells, "ex_satisfaction", names, data.unit, "wave")
     links = links_from_moments([STAY + a for a in aspects], data.unit, moments)
+    # planted per reported point, before answers are rounded and cut to the scale, which takes a little off
+    weights = truth_of(data, "engagement").get("aspect_weights", {})
     table = fit.table.assign(
         link=[STAY + a for a in aspects],
         label=[data.label(a) for a in aspects],
         step="EX → work satisfaction",
         unit="work satisfaction points per point",
         who=data.people,
-        planted=None,
+        planted=[weights.get(a) for a in aspects],
     )
     return Part(links, table.rename(columns={"n_units": "n_people"}))
 

@@ -10,9 +10,9 @@ import pandas as pd
 from exlink.errors import EstimationError
 from exlink.stats.voi import Information, evpi, evppi, halved, narrowing
 from exlink.steps.business_rollup.cases import Case
-from exlink.steps.business_rollup.chain import Rollup
+from exlink.steps.business_rollup.chain import BOUSHEY_GLYNN, Rollup
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, STAY, WAIT
-from exlink.steps.business_rollup.scenarios import benefit
+from exlink.steps.business_rollup.schedule import benefit
 
 COST = "cost of replacing a leaver"
 
@@ -26,7 +26,9 @@ class Worth:
     links : DataFrame: link, worth, std_error (both in currency), told (beyond its own Monte Carlo error), narrowing
             (share by which the interval of the benefit shrinks were the link's standard error halved), n_people; the
             link worth most first
-    chance : of paying; pays : whether it does on average, which is what is chosen by as long as no more is known
+    chance : of paying; at_21 : the same if an exit cost 21 % of a yearly salary (Boushey & Glynn 2012), NaN where no
+        such cost is in the benefit
+    pays : whether it does on average, which is what is chosen by as long as no more is known
     """
 
     case: Case
@@ -34,6 +36,13 @@ class Worth:
     links: pd.DataFrame
     chance: float
     pays: bool
+    at_21: float = np.nan
+
+    @property
+    def matter(self) -> str:
+        """Return the link that comes first among those told, '' where none is."""
+        told = self.links[self.links["told"] & (self.links["worth"] > 0)]
+        return str(told["link"].iloc[0]) if len(told) else ""
 
 
 def worth_of_knowing(rollup: Rollup, case: Case | None, *, seed: int) -> Worth | str:
@@ -54,7 +63,16 @@ def worth_of_knowing(rollup: Rollup, case: Case | None, *, seed: int) -> Worth |
         return f"not assessed: {str(error).rstrip('.')}"
     links = pd.DataFrame(rows).assign(n_people=case.who.people)
     links = links.sort_values(["worth", "narrowing"], ascending=False, kind="stable", ignore_index=True)
-    return Worth(case, everything, links, float((draws > case.cost).mean()), bool(draws.mean() > case.cost))
+    paid = float((draws > case.cost).mean())
+    return Worth(case, everything, links, paid, bool(draws.mean() > case.cost), _at_21(rollup, case))
+
+
+def _at_21(rollup: Rollup, case: Case) -> float:
+    """Return the chance that a lever pays if replacing a leaver cost 21 % of a yearly salary."""
+    if COST not in _links(rollup, case):
+        return np.nan
+    cost = np.full_like(rollup.replacement, BOUSHEY_GLYNN * rollup.workforce.salary)
+    return float((benefit(replace(rollup, replacement=cost), case)[1] > case.cost).mean())
 
 
 def _links(rollup: Rollup, case: Case) -> dict[str, str]:

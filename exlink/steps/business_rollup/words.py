@@ -24,8 +24,9 @@ def reach(rollup: Rollup) -> str:
     """Return how far the chain can be followed in this study."""
     found = _clear_links(rollup)
     contact = [a for a in rollup.labels if rollup.has(a)]
+    n_sure = sum(bool(found.get(a)) for a in contact)
     steps = [
-        ("from work to the contact", bool(contact), any(found.get(a) for a in contact)),
+        ("from work to the contact", bool(contact), n_sure > 0),
         ("from the contact to the overall opinion", rollup.has(OVERALL), found.get(OVERALL)),
         ("from the overall opinion to revenue", rollup.has(REVENUE), found.get(REVENUE)),
         ("from the overall opinion to leaving", rollup.has(KEPT), found.get(KEPT)),
@@ -35,9 +36,13 @@ def reach(rollup: Rollup) -> str:
         return "**No link of the chain can be estimated in this study**; the lines below say what is missing."
     clear = [what for what, there, sure in steps if there and sure]
     if len(clear) in (0, len(held)):
-        told = " Each of them is clear of zero." if clear else " None of them is clear of zero."
+        told = " Each of them is clear of zero" if clear else " None of them is clear of zero"
+        told += f", from work to the contact for {n_sure} of {len(contact)} aspects." if n_sure else "."
     else:
-        told = f" Clear of zero: {', '.join(clear)}. Not: {', '.join(what for what in held if what not in clear)}."
+        first = f" (the first for {n_sure} of {len(contact)} aspects)" if n_sure else ""
+        told = (
+            f" Clear of zero: {', '.join(clear)}{first}. Not: {', '.join(what for what in held if what not in clear)}."
+        )
     if len(held) == len(steps):
         return f"**Every link of the chain can be estimated here**: {', '.join(held)}.{told} {order(rollup)}"
     return (
@@ -84,7 +89,8 @@ def base_sentence(rollup: Rollup, money: Money) -> str:
         f"**All money is per year and scaled to {money(base.revenue)} of revenue{margin}**: what customers spent in "
         f"{_span(base)} who had at least one contact two {period}s before ({base.customer_periods:,.0f} "
         f"customers × {period}s, {money(base.revenue_per_period)} each).{rest} A customer who stays is counted with "
-        f"the revenue of the {rollup.kept_periods} {period}s after."
+        f"the revenue of the {rollup.kept_periods} {period}s after. A year means a year of the effect: its money "
+        "arrives later, by as much as the chain takes."
     )
 
 
@@ -152,6 +158,22 @@ def worth_sentence(rollup: Rollup, values: pd.DataFrame, stream: str, points: fl
             f"adjustment for testing {len(rows)}, which asks for more."
         )
     return " ".join(parts)
+
+
+def kept_sentence(rollup: Rollup, values: pd.DataFrame) -> str:
+    """Return how much of the money through customers rests on comparing customers with each other; '' without any."""
+    if not len(values) or not (values["stream"] == "kept").any():
+        return ""
+    both = rollup.draws.draws[[REVENUE, KEPT]]
+    if not (both > 0).all(axis=None):  # a loss in one way and a gain in the other have no share
+        return ""
+    point = rollup.draws.point([REVENUE, KEPT])
+    low, high = np.quantile(both[KEPT] / both.sum(axis=1), [0.025, 0.975])
+    return (
+        f"**{point[KEPT] / point.sum():.0%} of the money through customers ({low:.0%} to {high:.0%}) is revenue of "
+        "customers who would have left.** That part compares customers with each other, without regard to what else is "
+        "known of them; only the rest compares a customer with themselves."
+    )
 
 
 def exits_sentence(rollup: Rollup) -> str:

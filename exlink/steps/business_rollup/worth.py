@@ -59,8 +59,6 @@ def value(rollup: Rollup, points: float = 0.1) -> pd.DataFrame:
     rows = []
     for aspect in rollup.aspects:
         planted = planted_money(rollup, aspect, points)
-        if "kept" in planted:
-            planted["customers"] = rollup.margin_share * (planted["revenue"] + planted["kept"])
         for stream, (estimate, draws) in streams(rollup, aspect, points).items():
             row = draws_frame(aspect, estimate, draws, int(rollup.draws.table["n"].min()))
             rows.append(
