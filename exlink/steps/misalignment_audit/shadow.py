@@ -29,7 +29,7 @@ class Shadow:
     share : Series          share of the desktop's minutes: tidy
     amounts : DataFrame     what, unit, estimate, conf_low, conf_high, n_people: minutes, hours and wages
     applications : DataFrame    application, minutes (a person and day), conf_low, conf_high, hours (of everybody in a
-                            year), money, n_people (who use it)
+                            year), money, money_low, money_high, n_people (who use it)
     teams : DataFrame       times the average team: ratio, conf_low, conf_high (partially pooled), n_people; or empty
     pooled : Pooled or None
     few_teams : str         why teams cannot be compared, ''
@@ -110,13 +110,14 @@ def _applications(data: StudyData, seen: pd.DataFrame, hours_a_year: float, days
         rows = own.merge(minutes, on="employee_id", how="left").fillna({"off": 0.0})
         day = _a_day(rows, "off")
         paid = rows[rows["salary"].notna()]
-        money = np.nan
+        worth = dict.fromkeys(("estimate", "conf_low", "conf_high"), np.nan)
         if len(paid):
-            priced = paid.assign(worth=paid["off"] / 60 * paid["salary"] / hours_a_year)
-            money = heads * days_a_year * _a_day(priced, "worth")["estimate"]
+            worth = _a_day(paid.assign(worth=paid["off"] / 60 * paid["salary"] / hours_a_year), "worth")
+        everybody = heads * days_a_year
         out.append({"application": name, "minutes": day["estimate"], "conf_low": day["conf_low"],
-                    "conf_high": day["conf_high"], "hours": heads * days_a_year / 60 * day["estimate"],
-                    "money": money, "n_people": len(minutes)})  # fmt: skip
+                    "conf_high": day["conf_high"], "hours": everybody / 60 * day["estimate"],
+                    "money": everybody * worth["estimate"], "money_low": everybody * worth["conf_low"],
+                    "money_high": everybody * worth["conf_high"], "n_people": len(minutes)})  # fmt: skip
     table = pd.DataFrame(out)
     return table.sort_values("minutes", ascending=False, kind="stable", ignore_index=True) if len(table) else table
 
