@@ -140,6 +140,15 @@ def test_groups_add_up_to_those_who_were_there_last(found):
         assert mean == pytest.approx(100 * found["flight"].fit.predict(last).mean())
 
 
+def test_without_a_group_of_the_best_or_open_cases_there_is_nothing_to_assess(sample, monkeypatch):
+    risks = exit_risks(sample)
+    where = "exlink.steps.misalignment_audit.flight.exit_risks"
+    monkeypatch.setattr(where, lambda data: risks.assign(top=np.nan))
+    assert "sets no group" in step.assess_flight(sample)
+    monkeypatch.setattr(where, lambda data: risks.assign(unresolved=risks["unresolved"] * (1 - risks["top"])))
+    assert "no escalation of a top performer" in step.assess_flight(sample)
+
+
 def test_an_unclear_rise_is_watched_and_a_small_one_passes(found):
     flight = found["flight"]
     table = flight.table.copy()

@@ -25,6 +25,7 @@ BANDS = (1.0, 3.0, 6.0)  # years of service at which a band of tenure begins
 DRAWS = 2000
 SPREAD = (0, 2, 4, 6, 8, 10)  # open escalations in 100 contacts at which risks are drawn
 PULLS = ("unresolved", "off_system")
+SIGN = "unresolved_top"  # the term on which the sign rests
 NAMES = {
     "unresolved_top": ("Open escalations, per one in 100 contacts", "top performers"),
     "unresolved_other": ("Open escalations, per one in 100 contacts", "others"),
@@ -78,6 +79,8 @@ def assess_flight(data: StudyData) -> Flight | str:
     risks = exit_risks(data)
     if risks.empty:
         return "not assessed: needs a quarter that begins after the first EX answers and has ended with the period"
+    if risks["top"].isna().all():
+        return "not assessed: `employees.performance_rating` sets no group of at most a quarter of the staff apart"
     needed = [c for c in ("unresolved", "off_system", "top") if c == "top" or risks[c].notna().any()]
     rows = risks.dropna(subset=needed).reset_index(drop=True)
     few = data.study.privacy.min_group
@@ -89,6 +92,8 @@ def assess_flight(data: StudyData) -> Flight | str:
             "too few to tell why, and few enough to be recognised"
         )
     rows, columns = _design(rows)
+    if SIGN not in columns:
+        return "not assessed: no escalation of a top performer was still open when a quarter began"
     try:
         fit = fit_firth(rows, "left", columns, tested=[c for c in columns if c in NAMES])
     except EstimationError as error:
@@ -232,6 +237,9 @@ def came_true(found: Flight | str, min_group: int) -> pd.DataFrame | str:
     if min(seen["left"].sum(), later["left"].sum()) < min_group:
         return f"not assessed: fewer than {min_group} people left in the earlier or in the later quarters"
     columns = [c for c in found.columns if np.ptp(seen[c]) > 0]
-    fit = fit_firth(seen, "left", columns, tested=[])
-    table = calibration(later["left"], fit.log_odds(later), float(seen["left"].mean()))
+    try:
+        fit = fit_firth(seen, "left", columns, tested=[])
+        table = calibration(later["left"], fit.log_odds(later), float(seen["left"].mean()))
+    except EstimationError as error:
+        return f"not assessed: {error}"
     return table.assign(n_people=int(later["employee_id"].nunique()), quarters=f"{len(early)} of {len(quarters)}")

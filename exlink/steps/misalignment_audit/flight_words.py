@@ -9,10 +9,9 @@ from exlink.stats.calibration import GAIN, RATIO, SLOPE
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
 from exlink.stats.power import minimum_detectable
 from exlink.steps.misalignment_audit.check import SIGNS, Check, not_assessable
-from exlink.steps.misalignment_audit.flight import Flight
+from exlink.steps.misalignment_audit.flight import SIGN, Flight
 
 NAME = "Top performers become the flight risk"
-SIGN = "unresolved_top"
 
 
 def flight_check(found: Flight | str, matters: float) -> Check:
