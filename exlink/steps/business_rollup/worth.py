@@ -163,10 +163,10 @@ def stream_names(wide: pd.DataFrame, benefit: str) -> dict[str, str]:
 
 
 def by_stream(values: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per aspect, in rank order: per stream its amount, ``<stream>_low`` and ``<stream>_high``."""
+    """Return one row per aspect, in rank order: per stream its amount, ``<stream>_low``, ``_high`` and ``_planted``."""
     if not len(values):
         return values
-    columns = {"estimate": "", "conf_low": "_low", "conf_high": "_high"}
+    columns = {"estimate": "", "conf_low": "_low", "conf_high": "_high", "planted": "_planted"}
     wide = values.pivot(index="aspect", columns="stream", values=list(columns))
     wide.columns = [f"{stream}{columns[what]}" for what, stream in wide.columns]
     people = values.groupby("aspect", sort=False)[["label", "n_people"]].first()
