@@ -50,8 +50,8 @@ def _priced(e: Evidence, lever: Lever) -> dict[str, str]:
                    "less than it costs."  # fmt: skip
     because = (
         f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(plan['cost'])}, spent once, "
-        f"brings more in a year of effect than it costs with a chance of {chance:.0%}. {_where_from(e, lever.aspect)}{_ratings(e, label)}"
-        f"{_for_customers(e, label)}"
+        f"brings more in a year of effect than it costs with a chance of {chance:.0%}. "
+        f"{_where_from(e, lever.aspect)}{_ratings(e, label)}{_for_customers(e, label)}"
     )
     return {"verdict": verdict, "sentence": sentence, "because": because.strip()}
 
