@@ -68,7 +68,7 @@ def cost_sentence(found: Shadow | str, money: Callable[[float], str], hours_a_ye
             continue
         day, year = mine.iloc[0], mine.iloc[1]
         parts.append(
-            f"{lead} {day['estimate']:.0f} minutes a person and day ({day['conf_low']:.0f} to {day['conf_high']:.0f}), "
+            f"{lead} {day['estimate']:.1f} minutes a person and day ({day['conf_low']:.1f} to {day['conf_high']:.1f}), "
             f"{year['estimate']:,.0f} hours a year for everybody who is there now"
             + (f": {money(mine.iloc[2]['estimate'])} in wages ({money(mine.iloc[2]['conf_low'])} to "
                f"{money(mine.iloc[2]['conf_high'])})." if len(mine) > 2 else ".")
