@@ -13,6 +13,7 @@ from exlink.stats.lmm.products import Grouping
 from exlink.stats.lmm.system import System, block_diagonal
 
 CHUNK = 4_000  # rows of the eliminated factor whose conditional variances are worked out at a time
+MOST_READ = 2_000_000  # entries of the remainder's inverse that are taken at a time
 
 
 def conditional_modes(
@@ -65,9 +66,26 @@ def _blocks(system: System, at: Factored, f: int) -> np.ndarray:
     if at.scaled is None:
         return blocks
     reach = sparse.csr_matrix(block_diagonal(back) @ at.scaled)
+    if q == 1:
+        blocks[:, 0, 0] += _along_rows(reach, inverse)
+        return blocks
     for start in range(0, len(blocks), CHUNK):
         part = reach[start * q : (start + CHUNK) * q]
         spread = (part @ inverse).reshape(-1, q, inverse.shape[1])
         own = part.toarray().reshape(-1, q, inverse.shape[1])
         blocks[start : start + CHUNK] += np.einsum("jam,jbm->jab", spread, own, optimize=True)
     return blocks
+
+
+def _along_rows(rows: sparse.csr_matrix, square: np.ndarray) -> np.ndarray:
+    """Return ``r' S r`` of every row r of a sparse (J, m), S (m, m) symmetric: only levels that it meets are read."""
+    out, met = np.zeros(rows.shape[0]), np.diff(rows.indptr)
+    for k in np.unique(met[met > 0]):
+        same = np.flatnonzero(met == k)
+        for part in np.array_split(same, 1 + len(same) * k**2 // MOST_READ):
+            at = rows.indptr[part][:, None] + np.arange(k)
+            values, columns = rows.data[at], rows.indices[at]
+            out[part] = np.einsum(
+                "ja,jab,jb->j", values, square[columns[:, :, None], columns[:, None, :]], values, optimize=True
+            )
+    return out
