@@ -13,7 +13,7 @@ from exlink.stats.tidy import need_columns
 
 
 def widening(
-    frame: pd.DataFrame, y: str, x: Sequence[str], unit: str, time: str, other: str
+    frame: pd.DataFrame, y: str, x: Sequence[str], unit: str, time: str, other: str, *, weights: str | None = None
 ) -> pd.DataFrame:  # fmt: skip
     """Return errors of within-unit slopes clustered by unit, and by unit and ``other`` at once.
 
@@ -25,6 +25,8 @@ def widening(
         Covariates, estimated jointly with unit and time effects as in `within_slope`.
     other : str
         The crossing cluster: the customers whom several employees met.
+    weights : str, optional
+        Column of how many observations a row is the average of.
 
     Returns
     -------
@@ -42,21 +44,24 @@ def widening(
     """
     names = list(x)
     what = f"{y} on {listed(names)}"
-    need_columns(frame, [y, *names, unit, time, other], what)
-    used = frame[[y, *names, unit, time, other]].dropna()
+    columns = [y, *names, unit, time, other, *([weights] if weights else [])]
+    need_columns(frame, columns, what)
+    used = frame[columns].dropna()
     codes = {c: encode(used[c]) for c in (unit, time, other)}
     for c in (unit, other):
         if len(codes[c][1]) < 3:
             raise EstimationError(f"{what}: {len(codes[c][1])} values of {c}; at least 3 are needed.")
-    values, ones = used[[*names, y]].to_numpy(dtype=float), np.ones(len(used))
-    residuals, free = absorb(values, codes[unit][0], codes[time][0], ones)
-    refuse_flat(residuals, values, ones, [*names, y], f"within {unit} and {time}")
+    values = used[[*names, y]].to_numpy(dtype=float)
+    weight = used[weights].to_numpy(dtype=float) if weights else np.ones(len(used))
+    residuals, free = absorb(values, codes[unit][0], codes[time][0], weight)
+    refuse_flat(residuals, values, weight, [*names, y], f"within {unit} and {time}")
     covariates = residuals[:, :-1]
-    refuse_collinear(covariates, ones, names)
+    refuse_collinear(covariates, weight, names)
     _, _, left = clustered_slopes(
-        covariates, residuals[:, -1], ones, codes[unit][0], n_rows=len(used), n_other=free + 1
+        covariates, residuals[:, -1], weight, codes[unit][0], n_rows=len(used), n_other=free + 1
     )
-    score = covariates * left[:, None] @ np.linalg.inv(covariates.T @ covariates)
+    weighted = covariates * weight[:, None]
+    score = weighted * left[:, None] @ np.linalg.inv(weighted.T @ covariates)
     both = codes[unit][0] * np.int64(len(codes[other][1])) + codes[other][0]
     one, second, joint = (_variances(score, c) for c in (codes[unit][0], codes[other][0], np.unique(
         both, return_inverse=True)[1]))  # fmt: skip

@@ -47,6 +47,36 @@ def test_customers_widen_only_what_they_share():
     assert harmful > 1.5
 
 
+def test_averages_count_by_their_weights():
+    frame = contacts(4, shared=1.0, spread=0.5).head(600).assign(n=lambda f: 1 + f.index % 3)
+    rows = frame.loc[frame.index.repeat(frame["n"])]
+    cut = ("y", ["x", "z"], "employee", "period", "customer")
+    pd.testing.assert_frame_equal(widening(frame, *cut, weights="n"), widening(rows, *cut))
+
+
+def team_waves(seed: int, shared: float) -> pd.DataFrame:
+    """Return 200 people of 20 teams in 8 waves: x and y without a relation, ``shared`` of both by team and wave."""
+    rng = np.random.default_rng(seed)
+    person, wave = (a.ravel() for a in np.meshgrid(np.arange(200), np.arange(8), indexing="ij"))
+    team = person % 20
+    x, y = (
+        np.sqrt(shared) * rng.normal(size=(20, 8))[team, wave] + np.sqrt(1 - shared) * rng.normal(size=len(person))
+        for _ in range(2)
+    )
+    return pd.DataFrame({"person": person, "wave": wave, "group": team * 8 + wave, "x": x, "y": y})
+
+
+def test_luck_of_teams_in_waves_widens_errors_of_people():
+    """By √(1 + shared² · 9 others): 1.35 at 30 %, where intervals by person hold the truth in 87 % only; none at 0."""
+    ratios = {
+        shared: np.mean([widening(team_waves(s, shared), "y", ["x"], "person", "wave", "group")["ratio"][0]
+                         for s in range(10)])
+        for shared in (0.0, 0.3)
+    }  # fmt: skip
+    assert ratios[0.0] == pytest.approx(1, abs=0.05)
+    assert ratios[0.3] == pytest.approx(1.35, abs=0.12)
+
+
 def test_refusals():
     with pytest.raises(EstimationError, match="1 values of customer"):
         widening(contacts(3).assign(customer=1), "y", ["x"], "employee", "period", "customer")

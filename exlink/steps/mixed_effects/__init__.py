@@ -36,6 +36,7 @@ from exlink.steps.mixed_effects.slopes import first_slope, main_aspects, random_
 from exlink.steps.mixed_effects.slopes_truth import slopes_truth
 from exlink.steps.mixed_effects.specifications import specifications, specifications_sentence, specifications_words
 from exlink.steps.mixed_effects.struggle import struggle_effects, struggle_notes, struggle_sentence, struggle_words
+from exlink.steps.mixed_effects.team_luck import team_luck, team_luck_facts, team_luck_sentence
 from exlink.steps.mixed_effects.teams import team_sentence, team_variances, with_team
 from exlink.steps.mixed_effects.trust import checks, questions
 from exlink.steps.mixed_effects.truth import effects_found, variances_found
@@ -51,7 +52,8 @@ __all__ = [
     "residuals_words", "scripts", "scripts_words", "selection_sentence", "single_paths", "slopes_sentence",
     "slopes_truth",
     "specifications", "specifications_sentence", "specifications_words", "strongest", "struggle_effects",
-    "struggle_notes", "struggle_sentence", "struggle_words", "team_sentence", "team_variances", "turns_planted",
+    "struggle_notes", "struggle_sentence", "struggle_words", "team_luck", "team_luck_facts",
+    "team_luck_sentence", "team_sentence", "team_variances", "turns_planted",
     "turns_sentence", "variance_reason", "variances", "variances_found", "with_team", "within_reason", "work_alt",
     "work_found", "work_sentence",
 ]  # fmt: skip

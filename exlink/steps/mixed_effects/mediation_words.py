@@ -6,6 +6,7 @@ import pandas as pd
 
 from exlink.data.wording import in_words, signed
 from exlink.stats.mediation import INDIRECT, TOTAL
+from exlink.steps.mixed_effects.few import few_units
 from exlink.steps.mixed_effects.mediation import LANES, WORDS, Paths
 
 IGNORABLE = (
@@ -40,7 +41,8 @@ def paths_sentence(found: Paths, outcome: str, people: str) -> str:
         else f"**No part of what moves {outcome} can be told to run through what happens in the contact.**"
     )
     none = f" For {in_words(rest)} no such part can be told from none." if rest and through else ""
-    return f"{lead}{none}"
+    few = few_units(found.paths["n_units"].min(), people)
+    return f"{lead}{none}{f' {few}' * bool(few)}"
 
 
 def _chiefly(found: Paths) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from exlink.data.wording import in_words, signed
+from exlink.steps.mixed_effects.few import FEW, few_units
 from exlink.steps.mixed_effects.outcome_rows import EASE
 from exlink.steps.mixed_effects.outcomes import OUTCOMES, PERCENT, POINTS, Outcome, WorkFits
 
@@ -31,7 +32,9 @@ def work_sentence(work: WorkFits, people: str) -> str:
     lines = [_line(work, outcome, within) for outcome in OUTCOMES if (within["outcome"] == outcome.name).any()]
     sampled = f" {_sampled(work)}" if work.rows is not None and work.rows.share < 1 else ""
     listed = "\n".join(f"- {line}" for line in lines)
-    return f"{first}{sampled} Per point of an aspect, with 95 % intervals (pp: percentage points):\n\n{listed}"
+    few = few_units(within["n_units"].min(), people)
+    lead = " ".join(part for part in (f"{first}{sampled}", few) if part)
+    return f"{lead} Per point of an aspect, with 95 % intervals (pp: percentage points):\n\n{listed}"
 
 
 def _of_all(clear: int, within: pd.DataFrame) -> str:
@@ -127,4 +130,5 @@ def effort_sentence(found: pd.DataFrame | str) -> str:
         else f"For {in_words(list(apart['aspect']))} one slope does not do for all steps of the scale (proportional "
         "odds are rejected): read the two shares as averages over the steps."
     )
-    return f"**As ordered answers or as numbers?** {line} {odds}"
+    few = " With so few people this is rejected somewhat too often." if found["n_units"].min() < FEW else ""
+    return f"**As ordered answers or as numbers?** {line} {odds}{few}"

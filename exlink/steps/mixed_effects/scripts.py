@@ -46,11 +46,13 @@ class Scripts:
                             complexity and ten points of adherence), p_interaction, p_adjusted (over the KPIs), n,
                             n_units, planted (turn in simulated data), signs (whether both planted signs are found)
     reason : str            why nothing is assessed, or ``""``
+    sampled : bool          whether the answers are a fixed sample of the linked ones
     """
 
     slopes: pd.DataFrame
     turns: pd.DataFrame
     reason: str
+    sampled: bool = False
 
 
 def scripts(data: StudyData, given: Design, fits: Fits, *, reml: bool) -> Scripts:
@@ -83,7 +85,8 @@ def scripts(data: StudyData, given: Design, fits: Fits, *, reml: bool) -> Script
     bounds = zip(found["estimate"], found["conf_low"], found["conf_high"], found["p_adjusted"], strict=True)
     found["verdict"] = [adjusted_verdict(*row) for row in bounds]
     where = pd.DataFrame(turns, columns=CROSSING)
-    return Scripts(found, where.assign(p_adjusted=benjamini_hochberg(where["p_interaction"])), "")
+    where = where.assign(p_adjusted=benjamini_hochberg(where["p_interaction"]))
+    return Scripts(found, where, "", given.answers > SAMPLE)
 
 
 def turns_sentence(found: Scripts, people: str) -> str:
@@ -95,7 +98,7 @@ def turns_sentence(found: Scripts, people: str) -> str:
         seen = in_words([f"{r.outcome} {signed(r.interaction, 3)}" for r in found.turns.itertuples()])
         return (
             "**That following the script does more, or less, at complex contacts cannot be told from chance** (change "
-            f"of the effect per level of complexity: {seen} points)."
+            f"of the effect per level of complexity: {seen} points).{_sampled(found)}"
         )
     each = [f"{r.outcome} {r.turn:.1f} ({_bounds(r.turn_low, r.turn_high)})" for r in clear.itertuples()]
     head = (
@@ -106,7 +109,12 @@ def turns_sentence(found: Scripts, people: str) -> str:
     )
     rest = sorted(set(found.turns["outcome"]) - set(clear["outcome"]))
     unclear = f" For {in_words(rest)} this cannot be told from chance." if rest else ""
-    return f"{head} at a complexity of {in_words(each)}, within the same {people}.{unclear}"
+    return f"{head} at a complexity of {in_words(each)}, within the same {people}.{unclear}{_sampled(found)}"
+
+
+def _sampled(found: Scripts) -> str:
+    """Return that the answers are a sample, where they are."""
+    return f" On a fixed sample of about {SAMPLE:,} answers." if found.sampled else ""
 
 
 def _bounds(low: float, high: float) -> str:
