@@ -34,8 +34,8 @@ LESSON = (
     "to the answers that follow it; nothing acts. *Forward* is then the usual verdict, and the placebo, which looks a "
     "wave on, does not see it: the verdict says which comes first *unless something else moved both in the same wave*, "
     "and no panel of waves can say more.\n\n"
-    "Where nothing acts, fewer than 95 % of the forward intervals hold zero (about 85 %): estimates lie a little below "
-    "zero on average, which can hide a small effect but hardly makes one up."
+    "Where nothing acts, forward estimates lie a little below zero on average (−0.03 points at the default size), and "
+    "intervals hold zero in somewhat less than 95 % (21 of 24): that can hide a small effect but hardly makes one up."
 )
 SMALLEST = 0.05  # notebook 04's default
 WORLDS = {"ex-to-cx": "forward", "cx-to-ex": "backward", "both": "both", "none": "contradicted",

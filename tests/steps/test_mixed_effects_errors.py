@@ -55,6 +55,14 @@ def test_intervals_of_few_people_are_called_too_short():
 
 @pytest.mark.parametrize(("units", "said"), [(30, True), (60, False)])
 def test_the_page_says_so_where_shares_are_modelled(units, said):
-    row = {"effect": "within", "outcome": "reopened", "aspect": "tools", "clear": False, "mde": 1.0, "n_units": units}
+    row = {
+        "effect": "within",
+        "outcome": "reopened",
+        "aspect": "tools",
+        "clear": False,
+        "mde": 1.0,
+        "estimate": 0.1,
+        "n_units": units,
+    }
     work = WorkFits(pd.DataFrame([row]), {}, None, [], None)
     assert ("somewhat too short" in step.work_sentence(work, "employees")) == said
