@@ -121,8 +121,8 @@ def slopes_sentence(found: Slopes, outcome: str, people: str) -> str:
         said += [f"The fit warns: {r.message}."] if r.message else []
     sample = f" on a fixed sample of {int(found.table['n_units'].max()):,} {people}" if found.sampled else ""
     said.append(
-        f"In this test{sample} every wave of each of the {people} may be good or bad as a whole, which is then not taken "
-        "for a slope of somebody's own."
+        f"In this test{sample} every wave of each of the {people} may be good or bad as a whole, which is then not "
+        "taken for a slope of somebody's own."
     )
     return " ".join([*said, *found.lines])
 
