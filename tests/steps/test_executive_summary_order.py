@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from exlink.data.which_way import which_way
@@ -88,3 +89,30 @@ def test_what_is_not_known_is_said_with_its_reason(facts, reason):
     assert reason in step.certainty_note(e)
     assert step.decision(e)["verdict"] == "Act"
     assert any("turn out to come first" in line for line in step.mind_changers(e))
+
+
+def test_the_chain_is_that_of_the_lever_and_shows_people_who_stay():
+    e = world()
+    stay = e.link("work satisfaction → exits avoided").to_dict() | {"link": "stay: tools", "label": "tools"}
+    e.tables["chain"] = pd.concat([e.tables["chain"], pd.DataFrame([stay])], ignore_index=True)
+    assert e.lever.aspect == "tools"
+    assert step.chain(e)[-1]["name"] == "Through customers"
+    assert [x["name"] for x in step.staying(e)][-2:] == ["Through staying", "All together"]
+    assert "Both come from one survey" in step.staying(e)[0]["meaning"]
+    assert step.staying(replace(e, facts=e.facts | {"direction": found("contradicted")})) == []
+
+
+def test_an_interval_clear_of_zero_is_not_said_to_hold_it():
+    e = told("inconclusive", priced=False)
+    e.tables["slopes"]["verdict"] = "inconclusive"
+    tile = step.tiles(e)[0]
+    assert "clear by itself, not after allowing for 2 aspects" in tile["meaning"]
+    assert "zero is not ruled out" not in tile["meaning"]
+
+
+def test_what_measuring_a_link_is_worth_stands_beside_the_advice_to_measure_it():
+    e = world()
+    e.tables["knowing"] = pd.DataFrame([{"link": "contact → overall", "worth": 700.0, "n_people": 184}])
+    assert any("is worth at most €700" in line for line in step.mind_changers(e))
+    e.tables["knowing"]["worth"] = 0.0
+    assert any("would not turn the decision" in line for line in step.mind_changers(e))

@@ -174,5 +174,24 @@ def _widest(e: Evidence, lever: Lever) -> list[str]:
     row = hinges.iloc[0]
     low = row["low"] * e.scale
     becomes = f"shrink to {e.money(low)}" if low >= 0 else f"turn into a loss of {e.money(-low)}"
+    measure = f"Measure this better first{_at_most(e, row['link'], lever)}."
     return [f"“{capital(row['link'])}” turns out at the lower end of what the data allow: the "
-            f"{e.money(amount)} would {becomes}. Measure this better first."]  # fmt: skip
+            f"{e.money(amount)} would {becomes}. {measure}"]  # fmt: skip
+
+
+def _at_most(e: Evidence, link: str, lever: Lever) -> str:
+    """Say what step 05 found that knowing a link would be worth, where it asked that of this lever's plan."""
+    known, plans = e.table("knowing"), e.plans
+    declared = len(e.tables.get("study_scenarios", pd.DataFrame())) > 0  # then step 05 asked it of one of those
+    rows = known[known["link"] == link] if len(known) and not declared else pd.DataFrame()
+    if not len(rows) or not len(plans) or lever.plan["lever"] != _asked_of(plans):
+        return ""
+    worth = float(rows["worth"].iloc[0])
+    return f"; before deciding, to know it exactly is worth at most {e.money(worth)}" if worth > 0 else \
+        "; that by itself would not turn the decision"  # fmt: skip
+
+
+def _asked_of(plans: pd.DataFrame) -> str:
+    """Return the plan that step 05 asked it of: the first one clear of zero, else the first."""
+    clear = plans[plans["clear"]] if "clear" in plans else plans
+    return str((clear if len(clear) else plans)["lever"].iloc[0])

@@ -17,7 +17,10 @@ READ = {
     "02_touchpoint_kpis": ((), ()),
     "03_individual_linkage": (("slopes", "slopes_between", "variance_shares"), ("linkage",)),
     "04_mixed_effects": (("effects",), ("direction",)),
-    "05_business_rollup": (("chain", "value", "attrition", "scenarios", "study_scenarios", "tornado"), ("money",)),
+    "05_business_rollup": (
+        ("chain", "value", "attrition", "scenarios", "study_scenarios", "tornado", "knowing"),
+        ("money",),
+    ),
     "06_misalignment_audit": ((), ("signs",)),
 }
 NOTHING = "no meaningful association"  # a verdict: the whole interval is closer to zero than what matters

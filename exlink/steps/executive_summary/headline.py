@@ -1,15 +1,13 @@
-"""The top of the page: at most four tiles, and the chain from work to money."""
+"""The top of the page: at most four tiles."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from exlink.steps.executive_summary.evidence import NOTHING, Evidence, Lever, capital, minus, points
-from exlink.steps.executive_summary.signs import LINKS, doubt
+from exlink.steps.executive_summary.evidence import NOTHING, Evidence, Lever, capital, points
+from exlink.steps.executive_summary.intervals import IF_CAUSES, money_range, points_range, unclear
 
 JOINT = " With all aspects in one model it points the other way."
-IF_CAUSES = "if these links are causes"
 
 
 def tiles(e: Evidence) -> list[dict[str, str]]:
@@ -38,16 +36,16 @@ def _all_in_all(e: Evidence, lever: Lever, word: str) -> dict[str, str]:
     plan = lever.plan
     return {"label": f"Raising {lever.label} by {e.step}{', all in all' if word else ' would be worth'}",
             "value": f"{e.money(plan['benefit'])} a year",
-            "interval": _range(e, plan["benefit_low"], plan["benefit_high"]),
+            "interval": money_range(e, plan["benefit_low"], plan["benefit_high"]),
             "meaning": "Through customers and through fewer people leaving, before what it costs, "
                        f"{IF_CAUSES}.{word}"}  # fmt: skip
 
 
 def _through_customers(e: Evidence, label: str, row: pd.Series) -> dict[str, str]:
     return {"label": label, "value": f"{e.money(row['estimate'])} a year",
-            "interval": _range(e, row["conf_low"], row["conf_high"]),
+            "interval": money_range(e, row["conf_low"], row["conf_high"]),
             "meaning": f"{capital(e.benefit)} from customers who spend more and stay longer, {IF_CAUSES}.{e.recorded}"
-                       f"{_without_customers(e, row) or _doubt(row['verdict'])}"}  # fmt: skip
+                       f"{_without_customers(e, row) or unclear(row, len(e.stream('total')))}"}  # fmt: skip
 
 
 def _without_customers(e: Evidence, row: pd.Series) -> str:
@@ -69,7 +67,11 @@ def _other_way_tile(e: Evidence, lever: Lever) -> dict[str, str] | None:
     """Return the same lever's other amount: through customers, or all in all where only customers are clear."""
     if lever.stream == "customers":
         total = e.way(lever.aspect, "total")
-        return None if e.against("saved") or total is None else _all_in_all(e, lever, _doubt(total["verdict"]))
+        return (
+            None
+            if e.against("saved") or total is None
+            else _all_in_all(e, lever, unclear(total, len(e.stream("total"))))
+        )
     row = e.way(lever.aspect, "customers")
     return None if row is None else _through_customers(e, f"{capital(lever.label)}, through customers alone", row)
 
@@ -79,7 +81,7 @@ def _loss_tile(e: Evidence) -> dict[str, str]:
     return {
         "label": f"Raising {row['label']} by {e.step} goes with",
         "value": f"{e.money(row['estimate'])} a year",
-        "interval": _range(e, row["conf_low"], row["conf_high"]),
+        "interval": money_range(e, row["conf_low"], row["conf_high"]),
         "meaning": f"A loss, clear of zero; {len(e.losses)} of {len(e.stream('total'))} aspects show one.",
     }
 
@@ -117,7 +119,7 @@ def _leaving_tile(e: Evidence) -> dict[str, str] | None:
         return None
     row = priced.iloc[0]
     return {"label": "People who leave cost", "value": f"{e.money(row['estimate'])} a year",
-            "interval": _range(e, row["conf_low"], row["conf_high"]),
+            "interval": money_range(e, row["conf_low"], row["conf_high"]),
             "meaning": f"{exits['estimate'].iloc[0]:,.0f} left of their own accord in twelve months; replacing one is "
                        f"taken to cost {row['basis']}."}  # fmt: skip
 
@@ -133,9 +135,9 @@ def _slope_tiles(e: Evidence) -> list[dict[str, str]]:
         a for word in ("higher", "lower") for a in e.joint(rows.loc[rows["verdict"] == word, "aspect"], sign=word)[1]
     }
     return [{"label": f"{capital(r['aspect'])}", "value": f"{points(r['estimate'])} points",
-             "interval": _points_range(r),
+             "interval": points_range(r),
              "meaning": f"Customers' {e.kpi} per point of {r['aspect']}, {how}{e.beside if same else ''}."
-                        f"{_doubt(r['verdict'], ' Clearly lower.', ' Nothing that matters moves.')}"
+                        f"{unclear(r, len(rows), ' Clearly lower.', ' Nothing that matters moves.')}"
                         f"{JOINT if r['aspect'] in turned else ''}"}
             for r in ends]  # fmt: skip
 
@@ -147,90 +149,3 @@ def _linked_tile(e: Evidence) -> dict[str, str] | None:
     return {"label": "Contacts that carry both sides", "value": f"{ready['linked_share']:.0%}",
             "interval": f"{ready['linked']:,} of {ready['interactions']:,}",
             "meaning": "Only these can say anything about how experience at work reaches customers."}  # fmt: skip
-
-
-# -- chain -----------------------------------------------------------------------------------------------
-
-
-def chain(e: Evidence) -> list[dict[str, str]]:
-    """Return the stations from employees' experience to money, as far as the study carries."""
-    contact = e.contact_aspects
-    rows = e.slopes if len(e.slopes) else e.between
-    stations = []
-    if len(contact):
-        row = contact.iloc[0]
-        stations.append(
-            _station(
-                "Work → contact",
-                row,
-                f"Customers' rating of a contact per point of {row['label']} "
-                f"of the {e.people.rstrip('s')} who handled it.{doubt(row)}",
-            )
-        )
-    elif len(rows):
-        row = rows.iloc[0]
-        stations.append(_station("Work → customers", row, f"Customers' {e.kpi} per point of {row['aspect']}, between "
-                                                          f"{e.people}."))  # fmt: skip
-    overall, revenue, kept = (e.link(link.name) for link in LINKS if link.stream == "customers")
-    if overall is not None:
-        meaning = "What the same customer thinks of us overall a quarter later, per point of the contact's rating."
-        stations.append(_station("Contact → opinion", overall, f"{meaning}{doubt(overall)}"))
-    if revenue is not None:
-        low, mid, high = (100 * np.expm1(revenue[c]) for c in ("conf_low", "estimate", "conf_high"))
-        odds = "" if kept is None else f"; odds of leaving {minus(100 * np.expm1(kept['estimate']), '+.0f')}%"
-        stations.append(
-            {
-                "name": "Opinion → spending",
-                "effect": f"{minus(mid, '+.1f')}%",
-                "interval": f"{minus(low, '.1f')} to {minus(high, '.1f')}%",
-                "meaning": f"Spending a quarter later per point of opinion{odds}.{_spending_doubt(revenue, kept)}",
-            }
-        )
-    row = e.way(contact.iloc[0]["link"], "customers") if len(contact) else None
-    if row is not None and (why := e.closed("customers")):
-        stations.append(
-            {
-                "name": "All together",
-                "effect": "not stated",
-                "interval": "",
-                "meaning": f"{capital(why)}: a product of all links would mislead.",
-            }
-        )
-    elif row is not None:
-        meaning = f"{capital(e.benefit)} a year for {e.step} more {row['label']}, through customers alone, " \
-                  f"{IF_CAUSES}.{_doubt(row['verdict'])}"  # fmt: skip
-        stations.append({"name": "All together", "effect": e.money(row["estimate"]), "meaning": meaning,
-                         "interval": _range(e, row["conf_low"], row["conf_high"])})  # fmt: skip
-    else:
-        stations.append(
-            {
-                "name": "Money",
-                "effect": "not assessed",
-                "interval": "",
-                "meaning": "The study lacks the links that lead there; they are listed below.",
-            }
-        )
-    return stations
-
-
-def _spending_doubt(revenue: pd.Series, kept: pd.Series | None) -> str:
-    """Return the doubt on spending, and on leaving where that one alone runs the other way."""
-    return doubt(revenue) or ("" if kept is None else doubt(kept, -1).replace("The opposite", "Leaving: the opposite")
-                              .replace("Inconclusive", "Leaving: inconclusive"))  # fmt: skip
-
-
-def _station(name: str, row: pd.Series, meaning: str) -> dict[str, str]:
-    return {"name": name, "effect": f"{points(row['estimate'])} points", "interval": _points_range(row),
-            "meaning": meaning}  # fmt: skip
-
-
-def _range(e: Evidence, low: float, high: float) -> str:
-    return f"{e.money(low)} to {e.money(high)}"
-
-
-def _points_range(row: pd.Series) -> str:
-    return f"{points(row['conf_low'])} to {points(row['conf_high'])}"
-
-
-def _doubt(word: str, lower: str = " A loss, clear of zero.", small: str = " Too small to matter.") -> str:
-    return {"inconclusive": " Inconclusive: zero is not ruled out.", "lower": lower, NOTHING: small}.get(word, "")

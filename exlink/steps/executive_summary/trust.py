@@ -43,7 +43,8 @@ def _work_to_contact(e: Evidence) -> dict[str, str]:
     better = all_better if len(e.slopes) else e.joint(all_better)[0] or all_better
     parts = [f"{listed(names)} with {word}-rated contacts" for names, word in ((better, "better"), (worse, "worse"))
              if len(names)]  # fmt: skip
-    statement = f"Better ratings of {' and of '.join(_go(part) for part in parts)}." if parts else expected
+    statement = f"Better ratings of {' and of '.join(_go(part) for part in parts)}." if parts else \
+        "Whether better experience at work goes with better-rated contacts is inconclusive."  # fmt: skip
     if not len(e.slopes):
         _, turned, faded = e.joint(all_better)
         return _line(statement, BETWEEN, f"{capital(e.people)} were only compared with each other, which mixes in "
