@@ -116,3 +116,13 @@ def test_what_measuring_a_link_is_worth_stands_beside_the_advice_to_measure_it()
     assert any("is worth at most €700" in line for line in step.mind_changers(e))
     e.tables["knowing"]["worth"] = 0.0
     assert any("would not turn the decision" in line for line in step.mind_changers(e))
+
+
+def test_without_customers_money_the_lever_for_people_who_stay_is_named_as_that():
+    e = world()
+    value = e.tables["value"]
+    tables = e.tables | {"value": value[value["stream"] == "saved"], "scenarios": e.plans.assign(clear=True)}
+    said = step.decision(replace(e, tables=tables))["because"]
+    assert "For people staying, the only way that has a price here, the first lever is tools" in said
+    tables["scenarios"]["clear"] = False
+    assert "For people staying" not in step.decision(replace(e, tables=tables))["because"]

@@ -207,8 +207,21 @@ def _effects(e: Evidence) -> dict[str, str]:
         "verdict": "Act on what is clear, price it next",
         "sentence": f"Improve {listed(clear)}: when {e.someone} rates {'it' if len(clear) == 1 else 'one of them'} "
                     f"better than usual, the customers served{when} {rate}.",
-        "because": f"{against} {priced}".strip(),
+        "because": f"{against} {priced}{_for_staying(e)}".strip(),
     }  # fmt: skip
+
+
+def _for_staying(e: Evidence) -> str:
+    """Name the first lever through people who stay, where step 05 could price that way and no other."""
+    plans = e.plans[e.plans["clear"]] if "clear" in e.plans else e.plans.iloc[:0]
+    if not len(plans) or e.closed("saved"):
+        return ""
+    row = plans.iloc[0]
+    return (
+        f" For people staying, the only way that has a price here, the first lever is {e.label(row['aspect'])}: about "
+        f"{e.money(row['benefit'])} a year at an assumed {e.money(row['cost'])}, with a chance of {row['p_pays']:.0%} "
+        "that it pays. That is the weaker evidence."
+    )
 
 
 def _associations(e: Evidence) -> dict[str, str]:
