@@ -251,6 +251,12 @@ def _override(content: dict[str, Any], dotted: str, value: Any) -> None:
     target[last] = value
 
 
+_BOUNDS = {  # how pydantic calls a number beyond its bound: in words, and where the bound stands
+    "greater_than": ("above", "gt"), "greater_than_equal": ("at least", "ge"),
+    "less_than": ("below", "lt"), "less_than_equal": ("at most", "le"),
+}  # fmt: skip
+
+
 def _in_words(error: ValidationError, file: str) -> str:
     """Return one sentence per problem of a ValidationError."""
     lines = []
@@ -278,6 +284,9 @@ def _in_words(error: ValidationError, file: str) -> str:
             given = "empty" if problem["input"] is None else repr(problem["input"])
             needed = "a list, each entry after a '-'" if where == "scenarios" else _EXPECTED[problem["type"]]
             lines.append(f"{file}: {where} is {given}; it must be {needed}.")
+        elif problem["type"] in _BOUNDS:
+            words, key = _BOUNDS[problem["type"]]
+            lines.append(f"{file}: {where} is {problem['input']!r}; it must be {words} {problem['ctx'][key]:g}.")
         else:
             lines.append(f"{file}: {where} is {problem['input']!r}: {problem['msg'].lower()}.")
     return "\n".join(dict.fromkeys(lines))

@@ -379,3 +379,13 @@ def test_a_resample_without_one_of_its_links_is_left_out_of_everything(rolled, s
     case = step.Case("praise", "recognition", "employees", 0.3, step.group(sample), 27_600)
     table = step.assess(got, [case])
     assert table["p_pays"].iloc[0] == voi.worth_of_knowing(got, case, seed=1).chance
+
+
+def test_levers_of_unequal_duration_are_compared_with_their_months_named(rolled, sample):
+    who = step.group(sample)
+    long = step.Case("praise", "recognition", "employees", 0.3, who, 27_600, months=24)
+    waits = step.Case("shorter waits", "", "customers", 0.2, who, 27_600, months=12)
+    told = scenario_words.versus_sentence(rolled, step.assess(rolled, [long, waits]), long)
+    assert "24 months of “praise” against 12 of “shorter waits”" in told
+    same = replace(waits, months=24)
+    assert "24 months" not in scenario_words.versus_sentence(rolled, step.assess(rolled, [long, same]), long)

@@ -317,3 +317,21 @@ def test_words_where_nothing_was_drawn(rolled):
     assert link_words.joint(replace(rolled, draws=None)) == ""
     assert REVENUE in rolled.draws.draws
     assert EXITS in rolled.draws.draws
+
+
+def test_too_few_changes_for_the_aspects_are_not_assessed_with_their_number(sample, monkeypatch):
+    """Twenty people in two waves gave 0.66 (0.23 to 1.09) for an aspect that does nothing."""
+    from exlink.steps.business_rollup import links
+
+    monkeypatch.setattr(links, "CHANGES_EACH", 10_000)
+    part = links.ex_parts(sample, "satisfaction")
+    assert not part.links and part.note.startswith("not assessed")
+    assert "changes between waves for 9 aspects" in part.detail
+
+
+def test_intervals_of_aspects_are_those_of_their_draws(rolled):
+    drawn = rolled.draws.table.set_index("term")
+    for name in ("contact", "stay", "wait"):
+        table = rolled.parts[name].table.set_index("link")
+        for bound in ("conf_low", "conf_high"):
+            np.testing.assert_allclose(table[bound], drawn.loc[table.index, bound])

@@ -89,6 +89,25 @@ def test_leaving_is_the_share_of_a_teams_people_a_quarter(sample, found):
     assert own(found, "leaving", "teams")["estimate"] == pytest.approx(cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1]))
 
 
+def test_leaving_stands_between_people_as_well_as_between_teams(sample, found):
+    """The two differ in sign in the sample; the odds between people stand on the same page."""
+    rows = employee_quarters(sample).dropna(subset="ex_satisfaction")
+    means = rows.groupby("employee_id").agg(n=("left", "size"), x=("ex_satisfaction", "mean"), y=("left", "mean"))
+    cov = np.cov(means["x"], means["y"], aweights=means["n"])
+    people = own(found, "leaving", "employees")
+    assert people["estimate"] == pytest.approx(cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1]))
+    told = published_words.published_sentence(found)
+    assert f"Between employees here it is {people['estimate']:.2f}" in told
+
+
+def test_own_rows_of_few_units_are_not_assessed(sample, rolled, monkeypatch):
+    monkeypatch.setattr(published, "LEAST_UNITS", 21)  # the sample has 20 teams
+    table = published.correlations(sample, rolled, seed=1)
+    assert "teams" not in set(table.loc[table["status"] == published.OWN, "level"])
+    assert "(20 teams)" in published_words.published_sentence(table)
+    assert published.other_scales(sample, rolled)["own"].iloc[0].startswith("not assessed: 20 teams")
+
+
 def test_fishers_interval():
     """r = .5 of 28 pairs: z = .5493 ± 1.96 / 5, back by tanh: .156 to .736."""
     row = published.fisher(0.5, 28).iloc[0]

@@ -19,11 +19,13 @@ from exlink.data.employee_quarters import leaving, reasons_sentence
 from exlink.errors import ParameterError, did_you_mean, listed
 from exlink.stats.bootstrap import ChainDraws, bootstrap_chain
 from exlink.stats.money import replacement_cost
+from exlink.stats.tidy import draws_frame
 from exlink.steps.business_rollup import links, staying
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, Part
 
 BOUSHEY_GLYNN = 0.21  # median cost of replacing a worker, in yearly salaries, 27 cases (Boushey & Glynn 2012)
 BASES = ("range", "boushey_glynn")
+RESAMPLED = ("contact", "stay", "wait")  # links of few units and many slopes, shown in the unit in which they are drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,11 @@ def roll_up(
         "exits": staying.exit_parts(data, staff.headcount if staff else 0), "wait": links.wait_parts(data, kpi),
     }  # fmt: skip
     every = [link for part in parts.values() for link in part.links]
-    cost = _replacement(staff, replacement, replacement_basis, reps, seed)
-    draws, cost, failed = _whole(bootstrap_chain(every, reps=reps, seed=seed), cost) if every else (None, cost, 0.0)
+    draws, failed = _whole(bootstrap_chain(every, reps=reps, seed=seed)) if every else (None, 0.0)
+    parts = {name: _resampled(part, draws) if name in RESAMPLED else part for name, part in parts.items()}
+    # as many as resamples are left, so that their middle is that of the range whichever were left out
+    left = reps if draws is None else len(draws.draws)
+    cost = _replacement(staff, replacement, replacement_basis, left, seed)
     return Rollup(
         kpi=kpi, currency=data.study.currency, people=data.people, labels={a: data.label(a) for a in data.aspects},
         parts=parts, base=base, workforce=staff, replacement=cost, kept_periods=kept, reasons=reasons_sentence(data),
@@ -125,18 +130,28 @@ def roll_up(
     )  # fmt: skip
 
 
-def _whole(draws: ChainDraws, cost: np.ndarray) -> tuple[ChainDraws | None, np.ndarray, float]:
+def _whole(draws: ChainDraws) -> tuple[ChainDraws | None, float]:
     """Return the resamples in which every link was estimated, and the share of the others.
 
     One rule for all that is made of them: to leave one out here and to call it a loss there would not add up.
     """
     there = np.isfinite(draws.draws.to_numpy()).all(axis=1)
     if there.all():
-        return draws, cost, 0.0
+        return draws, 0.0
     failed = float(1 - there.mean())
     if there.sum() < 2:
-        return None, cost, failed
-    return replace(draws, draws=draws.draws[there].reset_index(drop=True)), cost[there], failed
+        return None, failed
+    return replace(draws, draws=draws.draws[there].reset_index(drop=True)), failed
+
+
+def _resampled(part: Part, draws: ChainDraws | None) -> Part:
+    """Return a part whose intervals are those of its draws: errors by formula are too short for few units."""
+    if draws is None or not len(part.table):
+        return part
+    names = list(part.table["link"])
+    own = draws_frame(names, part.table["estimate"].to_numpy(), draws.draws[names].to_numpy(), part.table["n"])
+    told = ["std_error", "conf_low", "conf_high", "p_value"]
+    return replace(part, table=part.table.assign(**{name: own[name].to_numpy() for name in told}))
 
 
 def _replacement(

@@ -20,6 +20,9 @@ CUSTOMERS_READ = 200_000  # rows of customers by period; with so many a correlat
 REPS = 1000
 STAR = 4.0  # width of a scale from one star to five
 Z = 1.96
+LEAST_UNITS = (
+    10  # of an own correlation: with 4 teams any is large, and resampling them cannot tell how uncertain it is
+)
 PAIRS = {"customers": "customers", "leaving": "leaving", "money": "revenue"}  # of own rows, by topic
 TOPICS = {
     "customers": "employees' experience and customers",
@@ -40,6 +43,7 @@ def correlations(data: StudyData, rollup: Rollup, *, seed: int) -> pd.DataFrame:
     -------
     DataFrame: topic (words), what, pair, level, source, n (words), status, estimate, conf_low and conf_high (empty
     where a source gives none), row (label of a figure), n_people (behind own effects; of the study in published rows).
+    Own ones of fewer than `LEAST_UNITS` units are left out and told in ``attrs['few']``.
     """
     own = pd.DataFrame([*_with_customers(data, rollup, seed), *_with_leaving(data, seed), *_with_money(data, rollup)])
     quoted = pd.DataFrame([
@@ -49,13 +53,17 @@ def correlations(data: StudyData, rollup: Rollup, *, seed: int) -> pd.DataFrame:
     ])  # fmt: skip
     least = data.study.privacy.min_group
     own = own[own["n_people"] >= least] if len(own) else own
+    few = own[own["n_units"] < LEAST_UNITS] if len(own) else own
+    own = own.drop(index=few.index)
     out = pd.concat([own, quoted], ignore_index=True) if len(own) else quoted
     out["n_people"] = out["n_people"].fillna(_everyone(data)).astype(int)
     order = {topic: at for at, topic in enumerate(TOPICS)}
     out = out.sort_values("topic", key=lambda c: c.map(order), kind="stable", ignore_index=True)
     flag = (" (" + out["status"] + ")").where(out["status"] != OWN, "")
     out["row"] = out["pair"] + " – " + out["source"] + ": " + out["n"] + flag
-    return out.assign(topic=out["topic"].map(TOPICS))
+    out = out.drop(columns="n_units", errors="ignore").assign(topic=out["topic"].map(TOPICS))
+    out.attrs["few"] = [f"{row.what} between {row.level} ({row.n})" for row in few.itertuples()]
+    return out
 
 
 def _everyone(data: StudyData) -> int:
@@ -94,11 +102,11 @@ def _own(topic: str, what: str, level: str, row: pd.Series, people: int) -> dict
     units = f"{int(row['n_units']):,} {level.removeprefix('the same ')}"
     bounds = {name: row[name] for name in ("estimate", "conf_low", "conf_high")}
     return {"topic": topic, "what": what, "pair": PAIRS[topic], "level": level, "source": OWN, "n": units,
-            "status": OWN, "n_people": people, **bounds}  # fmt: skip
+            "status": OWN, "n_people": people, "n_units": int(row["n_units"]), **bounds}  # fmt: skip
 
 
 def _with_leaving(data: StudyData, seed: int) -> list[dict]:
-    """Return how teams' work satisfaction goes with the share of their people that leaves in a quarter."""
+    """Return how work satisfaction goes with leaving in a quarter: between persons, and with their share by team."""
     if data.unit != "employee_id" or not data.has("employees", "left_on") or not overall_column(data):
         return []
     rows = employee_quarters(data).dropna(subset="ex_satisfaction")
@@ -108,10 +116,12 @@ def _with_leaving(data: StudyData, seed: int) -> list[dict]:
     cells = rows.merge(teams, on="employee_id").assign(
         n_left=1, sum_left=lambda f: f["left"], sumsq_left=lambda f: f["left"]
     )
-    table = correlation_matrix(cells, ["left"], ["ex_satisfaction"], "team_id", "quarter", reps=REPS, seed=seed)
-    between = table[(table["kind"] == "between") & (table["note"] == "")]
-    what = "work satisfaction and leaving in the quarter after"
-    return [_own("leaving", what, "teams", row, rows["employee_id"].nunique()) for _, row in between.iterrows()]
+    what, people, out = "work satisfaction and leaving in the quarter after", rows["employee_id"].nunique(), []
+    for unit, level in (("employee_id", data.people), ("team_id", "teams")):
+        table = correlation_matrix(cells, ["left"], ["ex_satisfaction"], unit, "quarter", reps=REPS, seed=seed)
+        between = table[(table["kind"] == "between") & (table["note"] == "")]
+        out += [_own("leaving", what, level, row, people) for _, row in between.iterrows()]
+    return out
 
 
 def _with_money(data: StudyData, rollup: Rollup) -> list[dict]:
@@ -189,6 +199,8 @@ def _per_star(data: StudyData, rollup: Rollup) -> str:
         row = between_slope(cells.dropna(subset=x), kpi, x, "team_id").table.iloc[0]
     except EstimationError:
         return ""  # the figure above says that teams cannot be compared
+    if row["n_units"] < LEAST_UNITS:
+        return f"not assessed: {int(row['n_units'])} teams, fewer than {LEAST_UNITS}"
     bounds = [_number(factor * row[name]) for name in ("estimate", "conf_low", "conf_high")]
     return f"{bounds[0]} ({bounds[1]} to {bounds[2]}), {int(row['n_units'])} teams"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from exlink.data.published import HARTER, OTTO
-from exlink.steps.business_rollup.published import OWN, TOPICS
+from exlink.steps.business_rollup.published import LEAST_UNITS, OWN, TOPICS
 
 SOURCES = (HARTER, OTTO)
 
@@ -14,10 +14,13 @@ def published_sentence(found: pd.DataFrame) -> str:
     """Return how the own correlation that is nearest in kind lies to the published one, topic by topic."""
     told = [_topic(found[found["topic"] == TOPICS[topic]]) for topic in ("customers", "leaving", "money")]
     told = [text for text in told if text]
+    few = found.attrs.get("few", [])
+    left_out = f"Not assessed, for fewer than {LEAST_UNITS} units to compare: {'; '.join(few)}." if few else ""
     if not told:
-        return "Nothing of this study can be laid beside the published correlations; they are shown for orientation."
+        nothing = "Nothing of this study can be laid beside the published correlations; they are shown for orientation."
+        return f"{nothing} {left_out}".strip()
     lines = "\n".join(f"- {text}" for text in told)
-    return f"{lines}\n\nWhose correlation it is differs from row to row, so they need not agree."
+    return f"{lines}\n\nWhose correlation it is differs from row to row, so they need not agree. {left_out}".strip()
 
 
 def _topic(rows: pd.DataFrame) -> str:
@@ -37,7 +40,21 @@ def _topic(rows: pd.DataFrame) -> str:
     return (
         f"**{mine['what'][0].upper()}{mine['what'][1:]}**: {mine['estimate']:.2f} between {mine['level']} here "
         f"({mine['conf_low']:.2f} to {mine['conf_high']:.2f}, {mine['n']}), {other['estimate']:.2f} between "
-        f"{other['level']} in {other['source']} ({other['n']}). This study's interval {verdict}."
+        f"{other['level']} in {other['source']} ({other['n']}). This study's interval {verdict}.{_finer(own)}"
+    )
+
+
+def _finer(own: pd.DataFrame) -> str:
+    """Return what the level below the one told of shows, persons below teams: the two need not agree."""
+    if len(own) < 2:
+        return ""
+    finer, mine = own.iloc[-2], own.iloc[-1]
+    zero = finer["conf_low"] <= 0 <= finer["conf_high"]
+    apart = "of the other sign" if finer["estimate"] * mine["estimate"] < 0 else "of the same sign"
+    return (
+        f" Between {finer['level']} here it is {finer['estimate']:.2f} ({finer['conf_low']:.2f} to "
+        f"{finer['conf_high']:.2f}, {finer['n']}), {'inconclusive' if zero else apart}: what sets teams apart is not "
+        "what sets people apart."
     )
 
 

@@ -49,7 +49,8 @@ def scenario_sentence(frame: pd.DataFrame, money: Money) -> str:
         sure = "" if row["clear"] else "; inconclusive"
         text += (
             f" On the customers' side, “{row['lever']}” {_for_as_much(frame, money, row)}comes to "
-            f"{money(row['benefit'])} ({money(row['benefit_low'])} to {money(row['benefit_high'])}{sure})."
+            f"{money(row['benefit'])} {_span(row['months'])} ({money(row['benefit_low'])} to "
+            f"{money(row['benefit_high'])}{sure})."
         )
     return text
 
@@ -108,6 +109,8 @@ def versus_sentence(rollup: Rollup, frame: pd.DataFrame, case: Case | None) -> s
     counted = np.isfinite(alone) or rollup.has(STAY + case.aspect, EXITS)
     scaled = "" if frame["cost"].nunique() == 1 else " per unit of money spent"
     basis = ", with what is saved on replacing leavers counted as assumed," if counted else ""
+    if case.months != rival["months"]:  # a longer effect brings more; a rate a month would hide that it does
+        basis += f" and {case.months:g} months of “{case.lever}” against {rival['months']:g} of “{rival['lever']}”,"
     text = (
         f"**At equal spend{basis} {_winner(chance, case.lever, rival['lever'])}**: “{case.lever}” brings more{scaled} "
         f"in {chance:.0%} of the resamples."

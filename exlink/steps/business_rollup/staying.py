@@ -26,6 +26,7 @@ from exlink.steps.business_rollup.links import (
     lacking,
     one_a_cell,
     one_wave,
+    refuse_few_changes,
     tidy_row,
     truth_of,
 )
@@ -52,6 +53,7 @@ def _stay_parts(data: StudyData, cells: pd.DataFrame) -> Part:
     aspects = [a for a in data.aspects if cells[f"ex_{a}"].notna().mean() >= ANSWERED_SHARE]
     names = [f"ex_{a}" for a in aspects]
     fit = within_slope(cells, "ex_satisfaction", names, data.unit, "wave")
+    refuse_few_changes(fit, data.people)
     moments = within_moments(cells, "ex_satisfaction", names, data.unit, "wave")
     links = links_from_moments([STAY + a for a in aspects], data.unit, moments)
     # planted per reported point, before answers are rounded and cut to the scale, which takes a little off
