@@ -47,3 +47,15 @@ def answer_rates(data: StudyData) -> pd.DataFrame | None:
         return None
     rows = asked[asked["surveyed"]].groupby([data.unit, "quarter"], sort=True)["answered"].agg(["size", "sum"])
     return rows.rename(columns={"size": "n_answered", "sum": "sum_answered"}).reset_index()
+
+
+def voice_authority(data: StudyData) -> pd.DataFrame:
+    """Return, by source and theme, of how much feedback it is recorded whether its owner can act.
+
+    Returns
+    -------
+    DataFrame: source, theme, known (pieces of which it is recorded), cannot (of these, the owner cannot act).
+    """
+    return data.query("""
+        SELECT source, theme, count(owner_can_act) AS known, count_if(NOT owner_can_act) AS cannot
+        FROM voc_feedback GROUP BY 1, 2 ORDER BY 1, 2""").astype({"known": "int64", "cannot": "int64"})

@@ -1,5 +1,7 @@
 """Step 06: where customers' ratings are paid for by employees, told early (M39–M50)."""
 
+from exlink.steps.misalignment_audit.authority import assess_authority
+from exlink.steps.misalignment_audit.authority_words import authority_check
 from exlink.steps.misalignment_audit.check import Check, facts, not_assessable, overview
 from exlink.steps.misalignment_audit.drift import assess_drift
 from exlink.steps.misalignment_audit.drift import shown_teams as drift_teams
@@ -14,7 +16,8 @@ from exlink.steps.misalignment_audit.shadow import shown_teams as shadow_teams
 from exlink.steps.misalignment_audit.shadow_words import shadow_check
 
 __all__ = [
-    "Check", "assess_drift", "assess_echo", "assess_flight", "assess_shadow", "came_true", "consequences",
-    "drift_check", "drift_teams", "echo_check", "facts", "flight_check", "group_risks", "not_assessable", "overview",
-    "risk_profile", "shadow_check", "shadow_links", "shadow_teams", "straight_shares", "told_by_few",
+    "Check", "assess_authority", "assess_drift", "assess_echo", "assess_flight", "assess_shadow", "authority_check",
+    "came_true", "consequences", "drift_check", "drift_teams", "echo_check", "facts", "flight_check", "group_risks",
+    "not_assessable", "overview", "risk_profile", "shadow_check", "shadow_links", "shadow_teams", "straight_shares",
+    "told_by_few",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import pandas as pd
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, WORDS
 
 SIGNS = "warning signs"
+BEHIND = "behind the signs"
 MEANING = {PASS: "aligned", WATCH: "watch", FAIL: "misaligned", OPEN: "not assessable"}
 
 

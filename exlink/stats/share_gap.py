@@ -1,0 +1,41 @@
+"""The difference of two independent shares from their own intervals: right at the edges, where an error would be 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from exlink.errors import EstimationError
+
+
+def share_gap(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """Return ``first − second`` with the interval that follows from those of the two shares.
+
+    With Wilson intervals this is method 10 of Newcombe (1998, Statistics in Medicine 17, 873–890); with intervals that
+    allow for clusters it is the method of variance estimates recovery (Zou & Donner 2008).
+
+    Parameters
+    ----------
+    first, second : mappings with estimate, conf_low, conf_high, of shares (0 to 1) of different units.
+
+    Returns
+    -------
+    dict: estimate, conf_low, conf_high, all shares; missing bounds where one of the shares has none.
+
+    Raises
+    ------
+    EstimationError
+        A share outside its own interval, or outside 0 to 1.
+    """
+    (p, low, high), (q, below, above) = (
+        [float(row[c]) for c in ("estimate", "conf_low", "conf_high")] for row in (first, second)
+    )
+    for share, bottom, top in ((p, low, high), (q, below, above)):
+        if not 0 <= share <= 1 or share < bottom or share > top:
+            raise EstimationError(f"share gap: {share:g} is no share inside its interval {bottom:g} to {top:g}.")
+    return {
+        "estimate": p - q,
+        "conf_low": p - q - float(np.hypot(p - low, above - q)),
+        "conf_high": p - q + float(np.hypot(high - p, q - below)),
+    }
