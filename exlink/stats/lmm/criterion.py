@@ -53,7 +53,8 @@ def solve(system: System, at: Factored, *, reml: bool) -> Solution:
         When X'V⁻¹X is not positive definite.
     """
     own, others = forward(system, at, system.data, None if system.rest is None else system.rest.data)
-    left = system.total - np.einsum("jac,jad->cd", own, own, optimize=True) - others.T @ others
+    flat = own.reshape(-1, own.shape[2])
+    left = system.total - flat.T @ flat - others.T @ others
     p = system.n_fixed
     root = _rooted(left, max(float(np.abs(t).max()) for t in at.factors))
     square, r = float(root[p, p] ** 2), root[:p, :p]
@@ -108,7 +109,7 @@ def pulls(system: System, at: Factored, found: Solution, inverse: np.ndarray | N
         if reml and system.n_fixed:
             known = linalg.solve_triangular(found.root.T, found.loads[f].reshape(-1, system.n_fixed).T, lower=True)
             known = known.T.reshape(found.loads[f].shape)
-            out[f] = out[f] - np.einsum("jap,jbp->ab", known, known, optimize=True)
+            out[f] = out[f] - np.tensordot(known, known, axes=([0, 2], [0, 2]))
         u = found.modes[f]
         out[f] = out[f] - found.degrees / found.square * (u.T @ u)
     return out

@@ -244,14 +244,12 @@ def _robust(
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Return robust covariance and degrees of freedom, and the terms whose error is the model's because it is larger.
 
-    Where the clustered error of a term is no guide (``Robust.trusted``), the larger of it and the model's own is given.
+    Where the clustered error of a term is no guide (``Robust.read``), the larger of it and the model's own is given.
     """
     found = units.vcov(clustered.vcov)
-    degrees = np.array([clustered.degrees(c, model) for c, model in zip(units.fixed, df, strict=True)])
-    held = [
-        k for k, contrast in enumerate(units.fixed)
-        if not (clustered.trusted(contrast) or found[k, k] >= vcov[k, k])
-    ]  # fmt: skip
+    asked = [clustered.read(c, model) for c, model in zip(units.fixed, df, strict=True)]
+    degrees = np.array([each for each, _ in asked])
+    held = [k for k, (_, trusted) in enumerate(asked) if not (trusted or found[k, k] >= vcov[k, k])]
     for k in held:
         found[k, :], found[:, k], degrees[k] = vcov[k, :], vcov[:, k], df[k]
     return found, degrees, held

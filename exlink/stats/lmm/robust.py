@@ -55,27 +55,24 @@ class Robust:
     known: np.ndarray
     variance: float
 
-    def trusted(self, contrast: np.ndarray) -> bool:
-        """Return whether a contrast (p,) can be left to the data.
+    def read(self, contrast: np.ndarray, model: float) -> tuple[float, bool]:
+        """Return the degrees of freedom of a contrast (p,), and whether its error can be left to the data.
 
         It cannot where what comes from the model is a large deduction, since the difference of two large numbers, one
         of them noisy, may be anything; nor where a cluster alone knows a part of it, which no residual then tells.
+
+        model : degrees of freedom of its model-based error
         """
         z = self.bread.T @ contrast
-        within, added, _ = self._moments(z)
-        total = float(z @ z)
-        return added > -MOST_DEDUCTED * total and within + added > (1 - MOST_LOST) * total
-
-    def degrees(self, contrast: np.ndarray, model: float) -> float:
-        """Return the degrees of freedom of a contrast (p,); ``model`` are those of its model-based error."""
-        trace, added, square = self._moments(self.bread.T @ contrast)
-        spread = square + added**2 / model
-        return float((trace + added) ** 2 / spread) if spread > 0 else np.nan  # known from one cluster alone
+        within, added, square = self._moments(z)
+        total, spread = float(z @ z), square + added**2 / model
+        degrees = float((within + added) ** 2 / spread) if spread > 0 else np.nan  # known from one cluster alone
+        return degrees, added > -MOST_DEDUCTED * total and within + added > (1 - MOST_LOST) * total
 
     def _moments(self, z: np.ndarray) -> tuple[float, float, float]:
         """Return expected variance from the clusters and from the model, and the sum of squares of the former."""
-        own = np.einsum("p,gpq,q->g", z, self.own, z)
-        loads = np.einsum("p,gpq->gq", z, self.known)
+        own = (self.own @ z) @ z
+        loads = np.swapaxes(self.known, 1, 2) @ z
         shared = loads.T @ loads
         square = (own**2).sum() - 2 * float(own @ (loads**2).sum(axis=1)) + (shared**2).sum()
         added = float(z @ self.between @ z) / self.variance
@@ -162,7 +159,8 @@ def _inside_and_between(
             spread = np.swapaxes(reached @ factors[b], 1, 2).reshape(-1, p)
             own = spread.T @ spread
             between -= own
-            inside[cluster] += own - np.einsum("rpq,rqs->ps", reached, moved[b][right], optimize=True)
+            taken = moved[b][right].reshape(-1, p)
+            inside[cluster] += own - np.swapaxes(reached, 1, 2).reshape(-1, p).T @ taken
     return inside, between
 
 

@@ -110,11 +110,11 @@ def _own(products: Products, f: int, basis: np.ndarray) -> tuple[np.ndarray, np.
     if f == 0:
         data = products.first[:, grouping.columns, :]
     else:
-        pair = products.pairs[0, f]
-        data = np.zeros((grouping.size, grouping.effects, len(products.names)))
-        for k in range(data.shape[2]):
-            for a in range(grouping.effects):
-                data[:, a, k] = np.bincount(pair.right, weights=pair.products[:, k, a], minlength=grouping.size)
+        pair, size = products.pairs[0, f], len(products.names)
+        ones, met = np.ones(len(pair.right)), np.arange(len(pair.right))
+        sums = sparse.csr_matrix((ones, (pair.right, met)), shape=(grouping.size, len(met)))
+        data = sums @ pair.products.reshape(len(met), -1)
+        data = np.swapaxes(data.reshape(grouping.size, size, grouping.effects), 1, 2)
     data = basis.T @ data
     return data[:, :, grouping.columns] @ basis, data
 
