@@ -129,13 +129,13 @@ def value_base(data: StudyData) -> ValueBase | None:
     at = _number(months)
     margin = "sum(margin)" if data.has("customer_value", "margin") else "NULL::DOUBLE"
     rows = data.query(f"""
-        WITH met AS (SELECT DISTINCT customer_id, {at.format("started_at")} AS period FROM interactions),
-             span AS (SELECT min(period) + 2 AS first FROM met)
+        WITH span AS (SELECT {at.format("min(started_at)")} + 2 AS first FROM interactions)
         SELECT {at.format("v.period_start")} AS number, any_value(v.period) AS label, sum(revenue) AS revenue,
                {margin} AS margin, count(*) AS customers
-        FROM customer_value v JOIN met
-          ON met.customer_id = v.customer_id AND met.period = {at.format("v.period_start")} - 2
+        FROM customer_value v
         WHERE {at.format("v.period_start")} >= (SELECT first FROM span)
+          AND EXISTS (SELECT 1 FROM interactions i WHERE i.customer_id = v.customer_id
+                      AND {at.format("i.started_at")} = {at.format("v.period_start")} - 2)
         GROUP BY number ORDER BY number""").tail(12 // months)
     if not rows["revenue"].sum() > 0:
         return None
