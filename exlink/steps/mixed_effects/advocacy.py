@@ -143,13 +143,13 @@ def selection_sentence(found: pd.DataFrame | str, people: str) -> str:
     """Return the caveat of selection with its numbers: who among those asked had been satisfied before."""
     if isinstance(found, str):
         return f"Whether the dissatisfied stay silent is {found}."
-    first, last = found.iloc[0], found.iloc[-1]
+    first, middle, last = (row for _, row in found.iterrows())
     differs = first["p_adjusted"] < 0.05
-    gap = f"{signed(100 * first['difference'], 0)} points against all others, "
+    gap = f"the least satisfied against the other two thirds together: {signed(100 * first['difference'], 0)} points, "
     gap += f"{signed(100 * first['difference_low'], 0)} to {signed(100 * first['difference_high'], 0)}"
     numbers = (
         f"of invitations to the {first['who']} of the wave before, {_share(first)} were answered, to the "
-        f"{last['who']} {_share(last)} ({gap})"
+        f"{middle['who']} {_share(middle)}, to the {last['who']} {_share(last)} ({gap})"
     )
     if differs and first["difference"] < 0:
         return (

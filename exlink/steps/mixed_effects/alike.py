@@ -24,6 +24,11 @@ ROLE, TENURE = "role", "tenure"
 YEAR = 365.25 * 24 * 60  # minutes
 BANDS = ((1.0, "first year"), (3.0, "second and third year"), (np.inf, "later"))  # upper ends, in years
 OWN, POOLED = "own", "pooled in part"
+SEES_LESS = (
+    "Step 03 asks this of each aspect by itself and judges it by everybody's answers; here the other aspects are held "
+    "equal and newcomers are judged by their own small number, which sees less: a difference that 03 shows and this "
+    "page does not is open here, not refuted."
+)
 SLOPES = ["dimension", "aspect", "term", "outcome", "who", "kind", "estimate", "conf_low", "conf_high", "n", "n_units",
           "planted"]  # fmt: skip
 TESTS = ["dimension", "aspect", "term", "outcome", "groups", "average", "conf_low", "conf_high", "tau", "tau_low",
@@ -128,7 +133,9 @@ def alike_sentence(found: Alike, dimension: str, outcome: str, aspects: list[str
         )
     part = tests[tests["outcome"] == outcome].set_index("aspect")
     shown = part.loc[[a for a in aspects if a in part.index]]
-    return f"{head} {_newcomers_sentence(shown) if dimension == TENURE else _unseen(shown)}".strip()
+    if dimension != TENURE:
+        return f"{head} {_unseen(shown)}".strip()
+    return f"{head} {_newcomers_sentence(shown)} {SEES_LESS}".replace("  ", " ")
 
 
 def group_words(shown: pd.DataFrame) -> str:

@@ -68,12 +68,29 @@ def direction_sentence(lines: Sequence[str]) -> str:
     return "\n".join([f"**{lines[0]}**", "", *(f"- {line}" for line in lines[1:])])
 
 
+def figure_reason(found: DirectionFound) -> str:
+    """Return the line in place of the figure where no lag of the grid could be estimated, else ``""``.
+
+    Where the study as a whole says why nothing is assessed, the lines of the verdict have said it.
+    """
+    if found.reason or found.grid["estimate"].notna().any():
+        return ""
+    return "not assessed: no lag could be estimated, in either direction"
+
+
 def _ahead(data: StudyData, found: DirectionFound, outcome: str) -> str:
     row, who = found.ahead, data.people
     if np.isnan(row["estimate"]):
+        known = _repeated(data, found, outcome)
+        short = (
+            f"; this study has {known:,}."
+            if known < MIN_UNITS
+            else f". This study has {known:,}, but with so few people and waves what was said of EX before "
+            "tells too little of what is said later."
+        )
         return (
             f"EX → CX: no estimate. It takes at least {MIN_UNITS} {who} with EX in two waves or more and customers' "
-            f"answers before and after each, and a change of EX; this study has {_repeated(data, found, outcome):,}."
+            f"answers before and after each, and a change of EX{short}"
         )
     said = (
         f"EX → CX: a point better than usual in all aspects of the same {who} goes with {signed(row['estimate'])} "

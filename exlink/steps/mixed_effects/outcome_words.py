@@ -116,7 +116,7 @@ def effort_sentence(found: pd.DataFrame | str) -> str:
     up = (found["top_low"] > 0) == (found["linear_low"] > 0)
     same = up & ((found["top_high"] < 0) == (found["linear_high"] < 0))
     line = (
-        "The straight line comes to the same conclusions."
+        "A straight line through the same answers, with nothing else changed, comes to the same conclusions."
         if same.all()
         else f"The straight line differs on {in_words(list(found.loc[~same, 'aspect']))}."
     )

@@ -65,7 +65,8 @@ def specifications_sentence(found: pd.DataFrame, outcome: str) -> str:
         return f"not assessed: there is one specification only for {outcome}"
     each, turned = [], []
     for aspect, part in split.groupby("aspect", sort=False):
-        each.append(f"{aspect} {signed(part['estimate'].min())} to {signed(part['estimate'].max())}")
+        low, high = signed(part["estimate"].min()), signed(part["estimate"].max())
+        each.append(f"{aspect} {low} in each" if low == high else f"{aspect} {low} to {high}")
         holds = (part["conf_low"] <= 0) & (part["conf_high"] >= 0)
         turned += [f"{aspect} ({r})" for r in part.loc[holds, "specification"]] if 0 < holds.sum() < len(part) else []
     clear = (

@@ -235,6 +235,16 @@ def counts_note(joint: pd.DataFrame, people: str) -> str:
     return f"{'; '.join(f'{r.outcome}: {r.n:,} answers of {r.n_units:,} {people}' for r in first.itertuples())}."
 
 
+def verdict_notes() -> list[str]:
+    """Return what the verdicts of a table of effects mean, and what its intervals allow for."""
+    return [
+        "Higher and lower: clear after the adjustment. No meaningful association: the whole interval is smaller than "
+        "what would matter. Inconclusive: the data allow both.",
+        "Intervals and p values allow for all answers about one person (or team) being alike in any way (clustered "
+        "errors); the model's own error, in the saved table, relies on the model for that.",
+    ]
+
+
 def with_said(table: pd.DataFrame) -> pd.DataFrame:
     """Return effects with ``said``, the verdict and its adjusted p value in one narrow cell."""
     space = "\u00a0"
