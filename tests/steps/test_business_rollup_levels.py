@@ -288,7 +288,25 @@ def test_team_grain_and_few_leavers_get_one_line(team_grain, one_wave):
 
 
 def test_a_site_that_is_not_recorded_makes_no_level():
-    people, _ = staff([10] * 4)
+    people, _ = staff([10] * 6)  # two teams in each role
     got = rolled_up(people.assign(site=NOT_RECORDED))
     assert levels.rows_of(got, "site") == []
-    assert len(levels.rows_of(got, "team")) == 4
+    assert len(levels.rows_of(got, "team")) == 6
+
+
+def test_teams_that_are_all_of_a_role_are_not_shown_as_teams(sample, rolled):
+    """A row with a name would name the team whose interval stands beside the others without one."""
+    found = levels.levels(sample, rolled, "recognition", 0.1)
+    assert levels.whole_units(found.lattice) == set()
+    alone = found.lattice[(found.lattice["role"] != levels.ALL) & (found.lattice["team"] != levels.ALL)]
+    one = alone.drop_duplicates("role")["team"]
+    lattice = found.lattice[found.lattice["team"].isin([*one, levels.ALL])].copy()
+    role = lattice[(lattice["site"] == levels.ALL) & (lattice["team"] == levels.ALL)].set_index("role")["n_people"]
+    teams = lattice["team"] != levels.ALL
+    lattice.loc[teams, "n_people"] = lattice.loc[teams, "team"].map(
+        alone.drop_duplicates("team").set_index("team")["role"].map(role)
+    )
+    few = replace(found, lattice=lattice.reset_index(drop=True))
+    assert levels.whole_units(few.lattice) == set(one)
+    assert levels.rows_of(few, "team") == []
+    assert "are named by its row" in levels_words.teams_sentence(few)

@@ -51,11 +51,30 @@ class Levels:
 
 
 def rows_of(found: Levels | str, *names: str) -> list[int]:
-    """Return the rows of the lattice that are the company, its roles, sites or teams; none for a single unit."""
+    """Return the rows of the lattice that are the company, its roles, sites or teams; none for a single unit.
+
+    Teams that are all of a role or of a site are left out: that row, which has a name, would name them.
+    """
     if isinstance(found, str):
         return []
     rows = [found.lattice.index[_at(found.lattice, name)] for name in names]
+    named = whole_units(found.lattice)
+    rows = [own[~found.lattice.loc[own, "team"].isin(named)] for own in rows]
     return [i for name, own in zip(names, rows, strict=True) if name == COMPANY or len(own) >= FEWEST for i in own]
+
+
+def whole_units(lattice: pd.DataFrame) -> set[str]:
+    """Return the teams that are all of a role, or all of a site."""
+    out: set[str] = set()
+    size = lattice.set_index(list(LEVELS))["n_people"]
+    of_team = lattice[_at(lattice, "team")].set_index("team")["n_people"]
+    for level, other in (("role", "site"), ("site", "role")):
+        both = lattice[(lattice[level] != ALL) & (lattice["team"] != ALL) & (lattice[other] == ALL)]
+        for row in both.itertuples():
+            key = {"role": ALL, "site": ALL, "team": ALL, level: getattr(row, level)}
+            if row.n_people == of_team[row.team] == size[tuple(key[name] for name in LEVELS)]:
+                out.add(row.team)
+    return out
 
 
 def _at(lattice: pd.DataFrame, level: str) -> np.ndarray:

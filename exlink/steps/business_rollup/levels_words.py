@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.wording import share_in_words
-from exlink.steps.business_rollup.levels import ALL, COMPANY, Levels, reconciled, rows_of
+from exlink.steps.business_rollup.levels import ALL, COMPANY, Levels, reconciled, rows_of, whole_units
 
 Money = Callable[[float], str]
 PLURAL = {"role": "roles", "site": "sites", "team": "teams"}
@@ -46,7 +46,8 @@ def teams_sentence(found: Levels | str) -> str:
     """Return how far teams differ as answered, and how much of that is left once chance is taken out."""
     rows = rows_of(found, "team")
     if not rows:
-        return ""
+        few = isinstance(found, str) or not whole_units(found.lattice)
+        return "" if few else "Not shown: teams that are all of a role or a site are named by its row above."
     teams = found.lattice.loc[rows]
     belongs = {"role": "their role", "site": "their site", COMPANY: "the whole company"}[found.parent]
     told = [

@@ -52,10 +52,14 @@ def _finer(own: pd.DataFrame) -> str:
     zero = finer["conf_low"] <= 0 <= finer["conf_high"]
     apart = "of the other sign" if finer["estimate"] * mine["estimate"] < 0 else "of the same sign"
     return (
-        f" Between {finer['level']} here it is {finer['estimate']:.2f} ({finer['conf_low']:.2f} to "
-        f"{finer['conf_high']:.2f}, {finer['n']}), {'inconclusive' if zero else apart}: what sets teams apart is not "
-        "what sets people apart."
+        f" {_among(finer['level'])} here it is {finer['estimate']:.2f} ({finer['conf_low']:.2f} to "
+        f"{finer['conf_high']:.2f}, {finer['n']}), {'inconclusive' if zero else apart}: what holds between "
+        f"{mine['level']} need not hold there."
     )
+
+
+def _among(level: str) -> str:
+    return f"Within {level}" if level.startswith("the same") else f"Between {level}"
 
 
 def sources_sentence() -> str:

@@ -187,8 +187,9 @@ def exits_sentence(rollup: Rollup) -> str:
     return (
         f"**One point more in satisfaction with work goes with odds of leaving in the next quarter that are "
         f"{_odds(row['estimate'])}** ({_odds(row['conf_high'])} to {_odds(row['conf_low'])}; "
-        f"{int(table['n_events']):,} voluntary exits in {row['n']:,} person-quarters of {row['n_people']:,} "
-        f"employees).{_doubt(row)}{alike}, and not within a person: weaker evidence than the links to customers. "
+        f"{int(table['n_events']):,} voluntary exits over the whole study, in {row['n']:,} person-quarters of "
+        f"{row['n_people']:,} employees).{_doubt(row)}{alike}, and not within a person: "
+        f"weaker evidence than the links to customers. "
         f"Only {table['answered']:.0%} of the person-quarters have an answer fresh enough to count; "
         f"who left without one is not in it.{reasons}{_truth(row)}"
     )

@@ -158,7 +158,7 @@ def of_stream(values: pd.DataFrame, stream: str) -> pd.DataFrame:
 
 def stream_names(wide: pd.DataFrame, benefit: str) -> dict[str, str]:
     """Return the columns of `by_stream` that add up, with their headings; ``benefit`` is margin or revenue."""
-    names = {"customers": f"Customers' {benefit}", "saved": "Replacement saved", "total": "Total"}
+    names = {"total": "Total", "customers": f"Customers' {benefit}", "saved": "Replacement saved"}
     return {name: words for name, words in names.items() if name in wide}
 
 
