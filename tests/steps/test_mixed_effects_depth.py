@@ -373,7 +373,7 @@ def test_the_dissatisfied_who_stay_silent_are_told_with_numbers(sample):
     silent = found.assign(difference=[-0.3, 0.1, 0.2], difference_low=-0.4, difference_high=-0.2, p_adjusted=0.001)
     said = step.selection_sentence(silent, "employees")
     assert "**Selection: the dissatisfied answer less**" in said
-    assert "−30 points against all others, −40 to −20" in said
+    assert "the least satisfied against the other two thirds together: −30 points, −40 to −20" in said
 
 
 # -- what the models leave over ----------------------------------------------------------------------
