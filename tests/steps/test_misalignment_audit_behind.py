@@ -1,14 +1,15 @@
-"""What lies behind the warning signs: feedback without authority."""
+"""What lies behind the warning signs: feedback without authority, problems that come back."""
 
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from exlink.data.voice import voice_authority
 from exlink.publish.disclosure import Policy, release, release_facts
 from exlink.steps import misalignment_audit as step
-from exlink.steps.misalignment_audit import authority_words
+from exlink.steps.misalignment_audit import authority_words, recurrence_words
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +101,86 @@ def test_no_owner_is_named_and_the_gate_lets_it_pass(sample, authority):
                     values=["estimate"], hide=step.told_by_few(authority.themes, 8),
                     reason="an action says nothing of who gave the feedback").frame  # fmt: skip
     assert np.isfinite(shown["estimate"]).all()
+
+
+# -- problems that come back (M45) ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recurrence(sample, echoes):
+    return step.assess_recurrence(sample, echoes)
+
+
+def judged(found):
+    return step.recurrence_check(found, harmless=0.10, matters=0.25)
+
+
+def test_themes_that_come_back_are_those_planted(sample, recurrence):
+    themes = recurrence.themes
+    assert set(themes.loc[themes["longest"] >= 4, "theme"]) == set(sample.truth["themes"]["recurring"])
+    assert "3 of them are among the 3" in recurrence_words.planted_sentence(sample, recurrence)
+    assert judged(recurrence).verdict == "fail"
+    assert "3 themes were left as they were for a year or longer" in judged(recurrence).sentence
+
+
+def test_a_repeat_is_counted_by_hand(echoes, recurrence):
+    cells = echoes.cells[echoes.cells["theme"] == "had to explain twice"].sort_values("quarter")
+    own = recurrence.cells[recurrence.cells["key"] == "customer|had to explain twice"].sort_values("quarter")
+    assert own["again"].tolist() == own["base"].tolist() == cells["received"].tolist()[1:]
+    fixed = recurrence.cells[recurrence.cells["key"] == "customer|bill hard to read"]
+    assert (fixed["again"] == 0).all()
+
+
+def test_few_pieces_in_a_quarter_are_not_judged(sample, echoes, recurrence):
+    small = echoes.cells[echoes.cells["due"] < 8]
+    assert len(small) > 5
+    judged_before = set(zip(recurrence.cells["key"], recurrence.cells["at"] - 1, strict=True))
+    at = pd.PeriodIndex(small["quarter"], freq="Q").astype("int64")
+    assert not judged_before & set(zip(small["source"] + "|" + small["theme"], at, strict=True))
+
+
+def test_trust_is_compared_over_changes_of_quarters(sample, recurrence):
+    table = step.trust_slopes(sample, recurrence)
+    assert set(table["label"]) == {"Answered when asked", "Psychological safety", "Satisfaction with work"}
+    assert (table["n"] == 5).all()
+    assert (table["p_adjusted"] >= table["p_value"] - 1e-12).all()
+    sums = recurrence.cells.groupby("at")[["again", "base"]].sum()
+    x = (10 * sums["again"] / sums["base"]).to_numpy()[:6]  # the last quarter has no answers after it
+    said = sample.exposures()
+    y = said["ex_satisfaction"].groupby(said["wave"]).mean().to_numpy()[2:] * 25
+    slope = np.polyfit(np.diff(x), np.diff(y), 1)[0]
+    row = table.set_index("label").loc["Satisfaction with work"]
+    assert row["estimate"] == pytest.approx(slope)
+    assert row["conf_high"] - row["estimate"] == pytest.approx(3.182446 * row["std_error"], rel=1e-5)  # t, 3 df
+
+
+def test_few_quarters_say_so(sample, recurrence):
+    short = type(recurrence)(recurrence.share, recurrence.themes,
+                             recurrence.cells[recurrence.cells["quarter"] < "2026Q1"])  # fmt: skip
+    said = step.trust_slopes(sample, short)
+    assert said.startswith("not assessed: needs 6 quarters in a row")
+    assert recurrence_words.trust_sentence(said).startswith("Not assessed: ")
+
+
+def test_an_inconclusive_slope_says_what_could_have_been_seen(sample, recurrence):
+    table = step.trust_slopes(sample, recurrence).assign(verdict="inconclusive")
+    assert "what is not clear is not absent" in recurrence_words.trust_sentence(table)
+    table.loc[1, "verdict"] = "lower"
+    assert "Psychological safety is clearly lower" in recurrence_words.trust_sentence(table)
+
+
+def test_recurrence_that_cannot_be_assessed(sample, echoes, required_only):
+    lines = judged(step.assess_recurrence(required_only, step.assess_echo(required_only, act_days=90))).lacking
+    assert lines == "not assessed: needs `voc_feedback`"
+    one = echoes.cells[echoes.cells["theme"] == "had to explain twice"]
+    few = type(echoes)(**{f: getattr(echoes, f) for f in echoes.__slots__} | {"cells": one})
+    assert "fewer than 3 themes" in judged(step.assess_recurrence(sample, few)).lacking
+
+
+def test_nothing_comes_back_where_all_is_acted_on(sample, echoes):
+    done = echoes.cells.assign(acted=echoes.cells["due"])
+    found = step.assess_recurrence(sample, type(echoes)(**{f: getattr(echoes, f) for f in echoes.__slots__}
+                                                        | {"cells": done}))  # fmt: skip
+    assert found.share["estimate"] == 0
+    assert (found.themes["longest"] == 0).all()
+    assert "year" not in judged(found).sentence

@@ -1,0 +1,82 @@
+"""Step 06: problems that come back with nothing done about them, as a verdict and in sentences."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.wording import in_words
+from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
+from exlink.stats.power import minimum_detectable
+from exlink.steps.misalignment_audit.check import BEHIND, Check, not_assessable
+from exlink.steps.misalignment_audit.recurrence import Recurrence
+
+NAME = "The same problems come back"
+LONG = 4  # quarters in a row, a year, that nothing was done
+
+
+def recurrence_check(found: Recurrence | str, *, harmless: float, matters: float) -> Check:
+    """Return the verdict on the share of feedback that repeats what was left as it was; bounds are shares, 0 to 1."""
+    if isinstance(found, str):
+        return not_assessable(BEHIND, NAME, found)
+    share, themes = found.share, found.themes
+    verdict = judge(share["estimate"], share["conf_low"], share["conf_high"], harmless=harmless, matters=matters)
+    lead = {
+        FAIL: "of the feedback repeats what hardly anything was done about one quarter before",
+        WATCH: "of the feedback repeats what hardly anything was done about one quarter before, which may be too much",
+        PASS: "of the feedback repeats what hardly anything was done about one quarter before, which is little",
+        OPEN: "of the feedback repeats what hardly anything was done about one quarter before; themes differ too much "
+              "to tell whether that is usual here",
+    }[verdict]  # fmt: skip
+    said = (
+        f"{share['estimate']:.0%} {lead} (95% interval {share['conf_low']:.0%} to {share['conf_high']:.0%}; up to "
+        f"{harmless:.0%} counts as harmless, from {matters:.0%} on it matters); {int(share['n']):,} pieces of "
+        f"feedback, {int(share['n_clusters'])} themes."
+    )
+    long = themes["longest"] >= LONG
+    if long.any():
+        still = int((long & themes["still"]).sum())
+        said += (
+            f" {_themes(int(long.sum()))} left as {'it was' if long.sum() == 1 else 'they were'} for a year or longer, "
+            f"up to {themes['longest'].max()} quarters in a row; "
+            f"{still or 'none'} still {'is' if still < 2 else 'are'}."
+        )
+    numbers = {"estimate": share["estimate"], "conf_low": share["conf_low"], "conf_high": share["conf_high"],
+               "harmless": harmless, "matters": matters, "longest": themes["longest"].max()}  # fmt: skip
+    brief = (
+        f"{share['estimate']:.0%} of the feedback repeats what hardly anything was done about a quarter before "
+        f"({share['conf_low']:.0%} to {share['conf_high']:.0%})."
+    )
+    return Check(BEHIND, NAME, verdict, said, themes, {k: float(v) for k, v in numbers.items()}, brief)
+
+
+def trust_sentence(table: pd.DataFrame | str) -> str:
+    """Say whether trust changes with repeats, and what these few quarters could have shown."""
+    if isinstance(table, str):
+        return table[0].upper() + table[1:] + "."
+    clear = table[table["verdict"].isin(["higher", "lower"])]
+    could = max(minimum_detectable(error) for error in table["std_error"])
+    rest = (
+        f"The {int(table['n'].min())} changes from quarter to quarter could only have shown one of about {could:.0f} "
+        "points of 100 per ten points more of repeats, and what is not clear is not absent."
+    )
+    if clear.empty:
+        return f"Whether trust changes with repeats cannot be told (inconclusive). {rest}"
+    said = in_words([f"{row.label} is clearly {row.verdict}" for row in clear.itertuples()])
+    return f"In quarters after more repeats, {said}. {rest}"
+
+
+def planted_sentence(data: StudyData, found: Recurrence | str) -> str:
+    """Say, of simulated data, whether the themes that were planted to come back are those found on top."""
+    planted = set((data.truth or {}).get("themes", {}).get("recurring", []))
+    if isinstance(found, str) or not planted:
+        return ""
+    top = found.themes[found.themes["longest"] > 0].head(len(planted))
+    return (
+        f"In these simulated data {_themes(len(planted), verb='comes back', verbs='come back')} with nothing done; "
+        f"{len(planted & set(top['theme']))} of them are among the {len(planted)} with the longest runs."
+    )
+
+
+def _themes(n: int, verb: str = "was", verbs: str = "were") -> str:
+    return f"{n} theme {verb}" if n == 1 else f"{n} themes {verbs}"
