@@ -37,8 +37,14 @@ STEPS: tuple[Step, ...] = (
     Step("02_touchpoint_kpis", "Touchpoint KPIs", gives="mirrored KPIs per touchpoint with intervals"),
     Step("03_individual_linkage", "Individual linkage", gives="the linked panel and its EX–CX associations"),
     Step("04_mixed_effects", "Mixed effects", gives="within-person and between-person effects"),
-    Step("05_business_rollup", "Business roll-up", gives="the chain to money, and what it is worth"),
+    Step(
+        "05_business_rollup",
+        "Business roll-up",
+        ("04_mixed_effects",),
+        gives="the chain to money, and what it is worth",
+    ),
     Step("06_misalignment_audit", "Misalignment audit", gives="warning signs, each with a verdict"),
+    Step("07_action_loop", "Action loop", gives="what becomes of feedback, and how fast"),
     Step(
         "09_executive_summary",
         "Executive summary",
@@ -50,6 +56,7 @@ STEPS: tuple[Step, ...] = (
             "04_mixed_effects",
             "05_business_rollup",
             "06_misalignment_audit",
+            "07_action_loop",
         ),
         gives="the decision, its money and its doubt",
         index=True,

@@ -14,13 +14,18 @@ MIN_PERIODS = 4
 MAX_STEPS = 100
 
 
-def count_trends(frame: pd.DataFrame, count: str, group: str, time: str, *, level: float = 0.95) -> pd.DataFrame:
+def count_trends(
+    frame: pd.DataFrame, count: str, group: str, time: str, *, alike: bool = False, level: float = 0.95
+) -> pd.DataFrame:
     """Return per group by what factor its count changes from one period to the next.
 
     Parameters
     ----------
     frame : DataFrame
         One row per group and period; ``time`` is a number, periods without anything are rows with 0.
+    alike : bool
+        Whether all groups share one dispersion, which few periods a group then tell far more of: chi-squares and
+        degrees of freedom are added up over groups, and t has as many.
 
     Returns
     -------
@@ -30,7 +35,7 @@ def count_trends(frame: pd.DataFrame, count: str, group: str, time: str, *, leve
     out.
     """
     need_columns(frame, [count, group, time], f"trend of {count}")
-    rows = []
+    found = []
     for name, part in frame.groupby(group, sort=True):
         y, x = part[count].to_numpy(dtype=float), part[time].to_numpy(dtype=float)
         if len(y) < MIN_PERIODS or (y > 0).sum() < 2 or not np.ptp(x) > 0:
@@ -38,12 +43,14 @@ def count_trends(frame: pd.DataFrame, count: str, group: str, time: str, *, leve
         design = np.column_stack([np.ones(len(y)), x - x.mean()])
         coef, mu = _poisson(design, y, str(name))
         vcov = np.linalg.inv(design.T @ (design * mu[:, None]))
-        dispersion = max(1.0, float(((y - mu) ** 2 / mu).sum() / (len(y) - 2)))
-        error = np.sqrt(dispersion * vcov[1, 1])
-        rows.append(tidy_frame(str(name), coef[1], error, int(y.sum()), df=len(y) - 2, level=level))
-    if not rows:
+        found.append((str(name), coef[1], vcov[1, 1], ((y - mu) ** 2 / mu).sum(), len(y) - 2, int(y.sum())))
+    if not found:
         raise EstimationError(f"trend of {count}: no value of {group} has {MIN_PERIODS} periods and anything in two.")
-    return pd.concat(rows, ignore_index=True)
+    names, slopes, variances, squares, df, n = (np.array(column) for column in zip(*found, strict=True))
+    if alike:
+        squares, df = np.full(len(df), squares.sum()), np.full(len(df), df.sum())
+    errors = np.sqrt(np.maximum(1.0, squares / df) * variances)
+    return tidy_frame([str(name) for name in names], slopes, errors, n, df=df, level=level)
 
 
 def _poisson(design: np.ndarray, y: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:

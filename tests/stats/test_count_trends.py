@@ -65,3 +65,26 @@ def test_no_change_is_no_change():
         for row in (after_against_before(*rng.poisson([30, 60, 80, 160])).iloc[0] for _ in range(400))
     ]
     assert 0.02 <= np.mean(clear) <= 0.08
+
+
+def test_groups_alike_share_a_dispersion(counts):
+    import statsmodels.api as sm
+
+    apart, alike = (count_trends(counts, "n", "group", "at", alike=shared) for shared in (False, True))
+    dummies = pd.get_dummies(counts["group"], dtype=float)
+    design = np.hstack([dummies, dummies.mul(counts["at"], axis=0)])
+    fit = sm.GLM(counts["n"], design, family=sm.families.Poisson()).fit(scale="X2")
+    np.testing.assert_allclose(alike["estimate"], apart["estimate"])
+    np.testing.assert_allclose(alike["std_error"], fit.bse[4:], rtol=1e-6)
+    assert fit.scale > 1 and fit.df_resid == 24
+
+
+def test_no_trend_of_groups_alike_is_clear_as_often_as_chance_has_it():
+    # 12 groups of 8 periods, variance twice the mean, no trend; 50 studies: 5 % of 600, errors of groups as if apart
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"group": np.repeat([f"g{i}" for i in range(12)], 8), "at": np.tile(np.arange(8), 12)})
+    p_values = [
+        count_trends(frame.assign(n=rng.negative_binomial(15, 0.5, 96)), "n", "group", "at", alike=True)["p_value"]
+        for _ in range(50)
+    ]
+    assert abs(np.mean(np.concatenate(p_values) < 0.05) - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 600)

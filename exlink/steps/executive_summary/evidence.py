@@ -22,13 +22,14 @@ READ = {
         ("money",),
     ),
     "06_misalignment_audit": ((), ("signs",)),
+    "07_action_loop": ((), ()),
 }
 NOTHING = "no meaningful association"  # a verdict: the whole interval is closer to zero than what matters
 TITLES = {
     "00_readiness": "Readiness of the data", "01_journey_mapping": "Journey mapping",
     "02_touchpoint_kpis": "Touchpoint KPIs", "03_individual_linkage": "Individual linkage",
     "04_mixed_effects": "Mixed effects", "05_business_rollup": "Business roll-up",
-    "06_misalignment_audit": "Misalignment audit",
+    "06_misalignment_audit": "Misalignment audit", "07_action_loop": "Action loop",
 }  # fmt: skip
 
 

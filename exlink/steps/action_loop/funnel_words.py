@@ -1,0 +1,82 @@
+"""Step 07: how far feedback comes, in sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from exlink.data.dataset import StudyData
+from exlink.data.wording import share_in_words
+from exlink.steps.action_loop.funnel import Funnel
+
+FULL_CIRCLE = {"told": "told back", "acted": "acted on", "acknowledged": "acknowledged", "owned": "given an owner"}
+
+
+def funnel_sentence(found: Funnel | str, *, act_days: int, min_group: int) -> str:
+    """Say how much feedback comes full circle, and at which hand-over most of it is lost."""
+    if isinstance(found, str):
+        return ""
+    rows = found.stages.assign(name=found.kept)
+    last = rows[rows["name"].isin(FULL_CIRCLE)].iloc[-1]
+    said = (
+        f"Of {found.due:,} pieces of feedback that are at least {act_days} days old, "
+        f"{_share(last['n_in'], found.due, min_group)} were {FULL_CIRCLE[last['name']]} "
+        f"(95% interval {last['conf_low']:.0f}% to {last['conf_high']:.0f}%)."
+    )
+    if len(rows) > 1:
+        came = np.array([found.due, *rows["n_in"]], dtype=float)
+        lost = int(np.argmax(came[:-1] - came[1:]))
+        before = "being collected" if lost == 0 else f"“{rows['stage'].iloc[lost - 1]}”"
+        said += f" The largest loss is between {before} and “{rows['stage'].iloc[lost]}”."
+    if "moved" in found.kept:
+        said += f" {_moved(found, min_group)}"
+    if found.unseen >= min_group:
+        said += f" {found.unseen:,} pieces were acted on without an acknowledgement on record."
+    return said + (f" {found.lacking[0].upper() + found.lacking[1:]}." if found.lacking else "")
+
+
+def _moved(found: Funnel, min_group: int) -> str:
+    """Say in how many themes the volume falls, and what of the feedback ends in one of them."""
+    moved = found.stages.iloc[-1]
+    fade = f"{len(found.fading)} of {len(found.trends)} themes come up clearly less often, quarter by quarter"
+    if not found.fading:
+        return (
+            f"No theme of {len(found.trends)} clearly comes up less often (adjusted for so many themes, "
+            "Benjamini–Hochberg): that any was settled cannot be told."
+        )
+    return (
+        f"{fade} (adjusted for so many themes, Benjamini–Hochberg); "
+        f"{_share(moved['n_in'], found.due, min_group)} of the feedback was told back and belongs to one of them."
+    )
+
+
+def planted_sentence(data: StudyData, found: Funnel | str) -> str:
+    """Say, of simulated data, whether the themes that fade are those planted to, and the ignored ones stay ignored."""
+    planted = (data.truth or {}).get("themes", {})
+    if isinstance(found, str) or "fixed" not in planted or found.trends is None:
+        return ""
+    fading = {key.partition("|")[2] for key in found.fading}
+    acted = found.cells.groupby("theme")["acted"].sum()
+    never, faded = set(acted.index[acted == 0]), set(planted["fixed"])
+    return (
+        f"In these simulated data {len(faded)} themes were made to fade, and "
+        f"{len(fading & faded)} of them are found, beside {len(fading - faded)} others; "
+        f"{len(planted['recurring'])} were never to be acted on, and {len(never & set(planted['recurring']))} of them "
+        f"are found so, beside {len(never - set(planted['recurring']))} others."
+    )
+
+
+def backlog_sentence(table: pd.DataFrame, min_group: int) -> str:
+    """Say how much feedback is open, and how much of it is old."""
+    if not len(table) or not table["n_people"].sum():
+        return ""
+    total = int(table["n_people"].sum())
+    old = int(table["n_people"].iloc[2:].sum())
+    return (
+        f"Nothing has been done so far about {total:,} pieces of feedback; "
+        f"{_share(old, total, min_group)} of them have waited for more than 90 days."
+    )
+
+
+def _share(inside: float, total: int, min_group: int) -> str:
+    return share_in_words(int(inside), int(total - inside), min_group)
