@@ -95,8 +95,8 @@ def test_any_company_adds_up(sizes, seed, spread, parent):
     got = rolled_up(people, parent)
     agrees(levels.reconciled(got).drop(columns="saved"))
     if parent != levels.COMPANY:  # and the teams of a role to that role
-        at = got.lattice.loc[levels.rows_of(got, "team")]
-        if len(at):
+        at = got.lattice[levels._at(got.lattice, "team")]  # all of them, shown or not
+        if len(at) >= levels.FEWEST:
             of = people.drop_duplicates("team").set_index("team")[parent]
             parts = at.groupby(at["team"].map(of))[["ex", "n_people"]].apply(
                 lambda f: np.average(f["ex"], weights=f["n_people"]))  # fmt: skip
