@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
+from exlink.data.which_way import which_way
 from exlink.steps.business_rollup.chain import Rollup
 from exlink.steps.business_rollup.links import EXITS, KEPT, OVERALL, REVENUE, STAY, Part
 from exlink.steps.business_rollup.spending import OUTCOMES
+
+
+def comes_first(direction: Mapping[str, Any]) -> str:
+    """Return what step 04's verdict on direction means for money through customers; its facts, empty without them."""
+    way = which_way(direction)
+    if way.against:
+        return (
+            f"**No amount through customers below is a gain to count on**: by the test of step 04, {way.against}. A "
+            "link that is clear of zero shows what goes along with what, and in which order it was asked."
+        )
+    found = f"{way.found[0].upper()}{way.found[1:]}"
+    return f"{found} (step 04)." if way.shown else f"{found} (step 04): amounts through customers presume that it does."
 
 
 def joint(rollup: Rollup) -> str:
