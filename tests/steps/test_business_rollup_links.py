@@ -335,3 +335,17 @@ def test_intervals_of_aspects_are_those_of_their_draws(rolled):
         table = rolled.parts[name].table.set_index("link")
         for bound in ("conf_low", "conf_high"):
             np.testing.assert_allclose(table[bound], drawn.loc[table.index, bound])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("EX→CX supported", "Experience comes first"),
+        ("CX→EX supported", "**No amount through customers below is a gain to count on**"),
+        ("contradicted", "**No amount through customers below is a gain to count on**"),
+        ("no such word", "**No amount through customers below is a gain to count on**"),
+        ("", "presume that it does"),
+    ],
+)
+def test_money_through_customers_stands_under_the_verdict_on_direction(verdict, said):
+    assert said in link_words.comes_first({"verdict": verdict})
