@@ -164,7 +164,11 @@ def test_few_quarters_say_so(sample, recurrence):
 
 def test_an_inconclusive_slope_says_what_could_have_been_seen(sample, recurrence):
     table = step.trust_slopes(sample, recurrence).assign(verdict="inconclusive")
-    assert "what is not clear is not absent" in recurrence_words.trust_sentence(table)
+    said = recurrence_words.trust_sentence(table)
+    assert "what is not clear is not absent" in said
+    assert "Answered when asked stands out alone, but not among 3 measures." in said
+    could = (3.182446 + 0.978472) * table["std_error"].max()  # Student's t with 3 degrees of freedom
+    assert f"about {could:.0f} points" in said
     table.loc[1, "verdict"] = "lower"
     assert "Psychological safety is clearly lower" in recurrence_words.trust_sentence(table)
 

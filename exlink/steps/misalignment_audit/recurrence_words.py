@@ -7,12 +7,13 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
-from exlink.stats.power import minimum_detectable
+from exlink.stats.tidy import t_quantile
 from exlink.steps.misalignment_audit.check import BEHIND, Check, not_assessable
 from exlink.steps.misalignment_audit.recurrence import Recurrence
 
 NAME = "The same problems come back"
 LONG = 4  # quarters in a row, a year, that nothing was done
+POWER = 0.8  # with which a change would have been found
 
 
 def recurrence_check(found: Recurrence | str, *, harmless: float, matters: float) -> Check:
@@ -55,13 +56,15 @@ def trust_sentence(table: pd.DataFrame | str) -> str:
     if isinstance(table, str):
         return table[0].upper() + table[1:] + "."
     clear = table[table["verdict"].isin(["higher", "lower"])]
-    could = max(minimum_detectable(error) for error in table["std_error"])
+    could = float(((t_quantile(0.975, table["n"] - 2) + t_quantile(POWER, table["n"] - 2)) * table["std_error"]).max())
     rest = (
         f"The {int(table['n'].min())} changes from quarter to quarter could only have shown one of about {could:.0f} "
         "points of 100 per ten points more of repeats, and what is not clear is not absent."
     )
     if clear.empty:
-        return f"Whether trust changes with repeats cannot be told (inconclusive). {rest}"
+        alone = table.loc[(table["conf_low"] > 0) | (table["conf_high"] < 0), "label"]
+        luck = f" {in_words(list(alone))} stands out alone, but not among {len(table)} measures." if len(alone) else ""
+        return f"Whether trust changes with repeats cannot be told (inconclusive).{luck} {rest}"
     said = in_words([f"{row.label} is clearly {row.verdict}" for row in clear.itertuples()])
     return f"In quarters after more repeats, {said}. {rest}"
 
