@@ -57,5 +57,5 @@ def voice_authority(data: StudyData) -> pd.DataFrame:
     DataFrame: source, theme, known (pieces of which it is recorded), cannot (of these, the owner cannot act).
     """
     return data.query("""
-        SELECT source, theme, count(owner_can_act) AS known, count_if(NOT owner_can_act) AS cannot
+        SELECT source, theme, count(owner_can_act) AS known, count_if(coalesce(NOT owner_can_act, false)) AS cannot
         FROM voc_feedback GROUP BY 1, 2 ORDER BY 1, 2""").astype({"known": "int64", "cannot": "int64"})

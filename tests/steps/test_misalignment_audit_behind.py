@@ -26,7 +26,7 @@ def authority(sample, echoes):
 
 
 def checked(found):
-    return step.authority_check(found, harmless=0.10, matters=0.25)
+    return step.authority_check(found, harmless=0.10, matters=0.25, min_group=8)
 
 
 def test_themes_without_authority_are_those_planted(sample, authority):
@@ -69,6 +69,8 @@ def test_owners_nobody_wrote_down_are_said(sample, echoes, monkeypatch):
     found = step.assess_authority(sample, echoes)
     assert (found.themes["authority"] == "not recorded").sum() == 1
     assert "it is not recorded whether the owner can act" in checked(found).sentence
+    few = type(found)(**{f: getattr(found, f) for f in found.__slots__} | {"unknown": 2 / 1660})
+    assert "Of themes with at most 0% of the feedback" in checked(few).sentence  # never the two pieces themselves
     monkeypatch.setattr(where, lambda data: known.assign(known=0, cannot=0))
     assert "recorded for 0 themes" in checked(step.assess_authority(sample, echoes)).lacking
 
@@ -188,3 +190,16 @@ def test_nothing_comes_back_where_all_is_acted_on(sample, echoes):
     assert found.share["estimate"] == 0
     assert (found.themes["longest"] == 0).all()
     assert "year" not in judged(found).sentence
+    assert "the same in every quarter" in step.trust_slopes(sample, found)
+
+
+def test_a_theme_of_which_nothing_is_recorded_counts_none(sample, monkeypatch):
+    query = type(sample).query
+    unknown = "(SELECT * REPLACE (CASE WHEN theme <> 'waiting too long' THEN owner_can_act END AS owner_can_act) FROM "
+    monkeypatch.setattr(
+        type(sample),
+        "query",
+        lambda data, sql: query(data, sql.replace("FROM voc_feedback", f"FROM {unknown}voc_feedback)")),
+    )
+    row = voice_authority(sample).set_index("theme").loc["waiting too long"]
+    assert (row["known"], row["cannot"]) == (0, 0)

@@ -12,7 +12,7 @@ from exlink.steps.misalignment_audit.echo import told_by_few
 NAME = "Feedback goes to those who cannot act"
 
 
-def authority_check(found: Authority | str, *, harmless: float, matters: float) -> Check:
+def authority_check(found: Authority | str, *, harmless: float, matters: float, min_group: int) -> Check:
     """Return the verdict on the share of feedback whose owner cannot act; bounds are shares, 0 to 1."""
     if isinstance(found, str):
         return not_assessable(BEHIND, NAME, found)
@@ -22,7 +22,7 @@ def authority_check(found: Authority | str, *, harmless: float, matters: float) 
         FAIL: "is on themes whose owner cannot act on it",
         WATCH: "is on themes whose owner cannot act on it, which may be too much",
         PASS: "is on themes whose owner cannot act on it, which is little",
-        OPEN: "is on themes whose owner cannot act on it; themes differ too much to tell whether that is usual here",
+        OPEN: "is on themes whose owner cannot act on it; too few themes to tell whether that is usual here",
     }[verdict]
     said = (
         f"{share['estimate']:.0%} of the feedback {lead} (95% interval {share['conf_low']:.0%} to "
@@ -30,7 +30,9 @@ def authority_check(found: Authority | str, *, harmless: float, matters: float) 
         f"{int(share['n']):,} pieces of feedback, {(themes['known'] > 0).sum()} themes."
     )
     if found.unknown > 0:
-        said += f" Of themes with {found.unknown:.0%} of the feedback it is not recorded whether the owner can act."
+        silent = found.unknown * themes["received"].sum()
+        part = share_in_words(round(silent), round(themes["received"].sum() - silent), min_group)
+        said += f" Of themes with {part} of the feedback it is not recorded whether the owner can act."
     numbers = {"estimate": share["estimate"], "conf_low": share["conf_low"], "conf_high": share["conf_high"],
                "harmless": harmless, "matters": matters}  # fmt: skip
     brief = (

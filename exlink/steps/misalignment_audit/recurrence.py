@@ -79,6 +79,8 @@ def trust_slopes(data: StudyData, found: Recurrence | str) -> pd.DataFrame | str
         return found
     sums = found.cells.groupby("at")[["again", "base"]].sum()
     repeated = 100 * sums["again"] / sums["base"]
+    if repeated.nunique() < 2:
+        return "not assessed: the share of repeats is the same in every quarter, so nothing can be compared with it"
     rows = []
     for label, level in _trust(data).items():
         both = pd.DataFrame({"y": level["mean"], "x": repeated.set_axis(repeated.index + 1)}).dropna().sort_index()

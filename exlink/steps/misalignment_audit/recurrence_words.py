@@ -26,7 +26,7 @@ def recurrence_check(found: Recurrence | str, *, harmless: float, matters: float
         FAIL: "of the feedback repeats what hardly anything was done about one quarter before",
         WATCH: "of the feedback repeats what hardly anything was done about one quarter before, which may be too much",
         PASS: "of the feedback repeats what hardly anything was done about one quarter before, which is little",
-        OPEN: "of the feedback repeats what hardly anything was done about one quarter before; themes differ too much "
+        OPEN: "of the feedback repeats what hardly anything was done about one quarter before; too few themes "
               "to tell whether that is usual here",
     }[verdict]  # fmt: skip
     said = (
