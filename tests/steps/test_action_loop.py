@@ -1,5 +1,7 @@
 """Step 07: how far feedback comes, how fast, and what waits; planted themes found, silence where data are missing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,3 +116,9 @@ def test_hand_offs_censor_what_has_not_come(sample, by_hand):
     assert spells["pieces"].sum() == by_hand["acted_on"].notna().sum()
     assert spells.loc[spells["ended"], "pieces"].sum() == by_hand["told_back_on"].notna().sum()
     assert "owner" not in spells.columns
+
+
+def test_no_interval_gives_away_a_share_of_few(sample, found):
+    few = replace(found, stages=found.stages.assign(n_in=3, n_out=found.due - 3))
+    assert "interval" in funnel_words.funnel_sentence(found, act_days=90, min_group=8)
+    assert "interval" not in funnel_words.funnel_sentence(few, act_days=90, min_group=8)

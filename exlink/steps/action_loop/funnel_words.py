@@ -18,10 +18,11 @@ def funnel_sentence(found: Funnel | str, *, act_days: int, min_group: int) -> st
         return ""
     rows = found.stages.assign(name=found.kept)
     last = rows[rows["name"].isin(FULL_CIRCLE)].iloc[-1]
+    told_by_few = any(0 < last[side] < min_group for side in ("n_in", "n_out"))  # an interval would give the share away
     said = (
         f"Of {found.due:,} pieces of feedback that are at least {act_days} days old, "
-        f"{_share(last['n_in'], found.due, min_group)} were {FULL_CIRCLE[last['name']]} "
-        f"(95% interval {last['conf_low']:.0f}% to {last['conf_high']:.0f}%)."
+        f"{_share(last['n_in'], found.due, min_group)} were {FULL_CIRCLE[last['name']]}"
+        + ("." if told_by_few else f" (95% interval {last['conf_low']:.0f}% to {last['conf_high']:.0f}%).")
     )
     if len(rows) > 1:
         came = np.array([found.due, *rows["n_in"]], dtype=float)
