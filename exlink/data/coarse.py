@@ -1,4 +1,4 @@
-"""Scores of employees told in steps where an answer is that of a few people, so that nobody's answer is worked out.
+"""Scores of employees told in steps where an answer is that of a few people, so that no single answer follows.
 
 A mean and its interval give the sum and the sum of squares of the answers, and with a share of the same people there
 can be one set of answers left that fits. So in a row in which fewer than ``min_group`` people gave some answer of the

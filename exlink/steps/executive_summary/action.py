@@ -51,7 +51,10 @@ def _lever(e: Evidence, row: pd.Series) -> dict[str, str]:
 def ranking(e: Evidence) -> str:
     """Return what the list ranks by."""
     if e.level == "money":
-        return f"Gain in a year if the aspect rises by {e.step} for {e.group}. Only what is clear of zero is ranked."
+        return (
+            f"Gain of a year if the aspect rises by {e.step} for {e.group}, whenever it arrives; the decision "
+            "above discounts it to when it arrives. Only what is clear of zero is ranked."
+        )
     if len(e.slopes):
         return f"Ranked by customers' {e.kpi} per point of the aspect; only what is clear of zero is listed."
     return ""

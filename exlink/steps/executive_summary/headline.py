@@ -37,7 +37,7 @@ def _all_in_all(e: Evidence, lever: Lever, word: str) -> dict[str, str]:
     return {"label": f"Raising {lever.label} by {e.step}{', all in all' if word else ' would be worth'}",
             "value": f"{e.money(plan['benefit'])} a year",
             "interval": money_range(e, plan["benefit_low"], plan["benefit_high"]),
-            "meaning": "Through customers and through fewer people leaving, before what it costs, "
+            "meaning": "Through customers and fewer people leaving, discounted to when it arrives, before its cost, "
                        f"{IF_CAUSES}.{word}"}  # fmt: skip
 
 

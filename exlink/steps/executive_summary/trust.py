@@ -13,7 +13,7 @@ SAME_SURVEY = "Both are asked in the same survey: which comes first cannot be re
 def certainty_note(e: Evidence) -> str:
     """Return why no statement is called strong."""
     if e.order.shown:
-        return f"No statement is called strong: {e.order.found} (Mixed effects), and that only a trial can rule out."
+        return f"No statement is called strong: {e.order.found} (Mixed effects); only a trial can rule that out."
     so = ", so no gain through customers is stated" if e.order.against else ""
     return f"No statement is called strong: {e.order.found}{so}. Something else may drive both as well."
 
