@@ -33,7 +33,7 @@ report: .venv/.for-report
 	@$(BIN)/exlink run $(STUDY) $(ARGS)
 
 test: .venv/.for-test
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lab: .venv/.for-report
 	@cd notebooks && JUPYTER_PREFER_ENV_PATH=1 ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
