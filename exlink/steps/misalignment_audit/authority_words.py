@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from exlink.data.dataset import StudyData
 from exlink.data.wording import share_in_words
-from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
 from exlink.steps.misalignment_audit.authority import CAN, CANNOT, Authority
-from exlink.steps.misalignment_audit.check import BEHIND, Check, not_assessable
+from exlink.steps.misalignment_audit.check import BEHIND, Check, judged_share, not_assessable
 from exlink.steps.misalignment_audit.echo import told_by_few
 
 NAME = "Feedback goes to those who cannot act"
@@ -17,13 +16,8 @@ def authority_check(found: Authority | str, *, harmless: float, matters: float, 
     if isinstance(found, str):
         return not_assessable(BEHIND, NAME, found)
     share, themes = found.share, found.themes
-    verdict = judge(share["estimate"], share["conf_low"], share["conf_high"], harmless=harmless, matters=matters)
-    lead = {
-        FAIL: "is on themes whose owner cannot act on it",
-        WATCH: "is on themes whose owner cannot act on it, which may be too much",
-        PASS: "is on themes whose owner cannot act on it, which is little",
-        OPEN: "is on themes whose owner cannot act on it; too few themes to tell whether that is usual here",
-    }[verdict]
+    verdict, qualified = judged_share(share, harmless=harmless, matters=matters)
+    lead = f"is on themes whose owner cannot act on it{qualified}"
     said = (
         f"{share['estimate']:.0%} of the feedback {lead} (95% interval {share['conf_low']:.0%} to "
         f"{share['conf_high']:.0%}; up to {harmless:.0%} counts as harmless, from {matters:.0%} on it matters); "

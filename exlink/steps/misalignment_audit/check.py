@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, WORDS
+from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, WORDS, judge
 
 SIGNS = "warning signs"
 BEHIND = "behind the signs"
@@ -57,6 +57,17 @@ class Check:
 def not_assessable(area: str, name: str, why: str) -> Check:
     """Return a check that could not be made, with the reason as its sentence."""
     return Check(area, name, OPEN, why)
+
+
+def judged_share(share: pd.Series, *, harmless: float, matters: float) -> tuple[str, str]:
+    """Return the verdict on a share of feedback, clustered by theme, and the words that qualify it in a sentence."""
+    verdict = judge(share["estimate"], share["conf_low"], share["conf_high"], harmless=harmless, matters=matters)
+    return verdict, {
+        FAIL: "",
+        WATCH: ", which may be too much",
+        PASS: ", which is little",
+        OPEN: "; too few themes to tell whether that is usual here",
+    }[verdict]
 
 
 def overview(checks: Iterable[Check]) -> pd.DataFrame:

@@ -6,9 +6,8 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words
-from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
 from exlink.stats.tidy import t_quantile
-from exlink.steps.misalignment_audit.check import BEHIND, Check, not_assessable
+from exlink.steps.misalignment_audit.check import BEHIND, Check, judged_share, not_assessable
 from exlink.steps.misalignment_audit.recurrence import Recurrence
 
 NAME = "The same problems come back"
@@ -21,14 +20,8 @@ def recurrence_check(found: Recurrence | str, *, harmless: float, matters: float
     if isinstance(found, str):
         return not_assessable(BEHIND, NAME, found)
     share, themes = found.share, found.themes
-    verdict = judge(share["estimate"], share["conf_low"], share["conf_high"], harmless=harmless, matters=matters)
-    lead = {
-        FAIL: "of the feedback repeats what hardly anything was done about one quarter before",
-        WATCH: "of the feedback repeats what hardly anything was done about one quarter before, which may be too much",
-        PASS: "of the feedback repeats what hardly anything was done about one quarter before, which is little",
-        OPEN: "of the feedback repeats what hardly anything was done about one quarter before; too few themes "
-              "to tell whether that is usual here",
-    }[verdict]  # fmt: skip
+    verdict, qualified = judged_share(share, harmless=harmless, matters=matters)
+    lead = f"of the feedback repeats what hardly anything was done about one quarter before{qualified}"
     said = (
         f"{share['estimate']:.0%} {lead} (95% interval {share['conf_low']:.0%} to {share['conf_high']:.0%}; up to "
         f"{harmless:.0%} counts as harmless, from {matters:.0%} on it matters); {int(share['n']):,} pieces of "
