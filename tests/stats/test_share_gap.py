@@ -1,29 +1,32 @@
-"""The difference of two shares against published intervals, and where one of them is 0."""
+"""The difference of two shares against R and statsmodels, and where one of them is 0."""
+
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from exlink.errors import EstimationError
 from exlink.stats.proportions import wilson
 from exlink.stats.share_gap import share_gap
+
+# written by tests/reference/share_gap.R
+CASES = pd.read_csv(Path(__file__).parents[1] / "reference" / "share_gap_r.csv").to_dict("records")
 
 
 def of(successes, n):
     return wilson([successes], [n]).iloc[0]
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "low", "high"),
-    [  # Newcombe 1998, Statistics in Medicine 17, table II, method 10
-        ((56, 70), (48, 80), 0.0524, 0.3339),
-        ((9, 10), (3, 10), 0.1705, 0.8090),
-        ((5, 56), (0, 29), -0.0381, 0.1926),
-        ((10, 10), (0, 10), 0.6075, 1.0000),
-    ],
-)
-def test_bounds_are_the_published_ones(first, second, low, high):
-    gap = share_gap(of(*first), of(*second))
-    assert (gap["conf_low"], gap["conf_high"]) == pytest.approx((low, high), abs=5e-5)
+@pytest.mark.parametrize("case", CASES, ids=lambda c: "{x1:.0f}/{n1:.0f}-{x2:.0f}/{n2:.0f}".format(**c))
+def test_bounds_are_those_of_two_other_programs(case):
+    gap = share_gap(of(case["x1"], case["n1"]), of(case["x2"], case["n2"]))
+    assert [gap[c] for c in gap] == pytest.approx([case[c] for c in gap], abs=1e-10)
+    bounds = confint_proportions_2indep(
+        case["x1"], case["n1"], case["x2"], case["n2"], method="newcomb", compare="diff"
+    )
+    assert (gap["conf_low"], gap["conf_high"]) == pytest.approx(bounds, abs=1e-10)
 
 
 def test_without_a_bound_of_one_share_there_is_none_of_the_difference():
