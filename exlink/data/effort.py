@@ -101,6 +101,12 @@ def effort_by_wave(data: StudyData) -> pd.DataFrame:
     return frame
 
 
+def effort_days(data: StudyData) -> str:
+    """Return the SQL of the minutes of effort per employee and day: employee_id, day, and in all."""
+    total = " + ".join(f'"{part.name}"' for part in PARTS)
+    return f'SELECT employee_id, day, {total} AS "{TOTAL}" FROM ({_days(data)})'
+
+
 def _days(data: StudyData) -> str:
     """Return the SQL that sums single applications to one row per employee and day, minutes of effort by part."""
     counted = [c for c in COUNTS if data.has("desktop_activity", c.column)]

@@ -1,4 +1,4 @@
-"""Units by wave: how hard everyday work was one wave earlier, and what people say of work now (M24)."""
+"""Units by wave: how hard everyday work was, seen and said, one wave earlier, and what people say of work now (M24)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pandas as pd
 
 from exlink.data.asked import quarter_of
 from exlink.data.dataset import StudyData
-from exlink.data.effort import TOTAL, effort_by_wave, effort_reason
 from exlink.data.exposures import slug
 from exlink.data.panel import aspect_columns
+from exlink.data.struggle_signs import SIGNS, signs_by_wave
 
-EASE, EFFORT = "ease", "effort"
+EASE = "ease"
 BEFORE = "_before"
 
 
@@ -23,14 +23,15 @@ def everyday_touchpoint(data: StudyData) -> str:
 
 
 def struggle_panel(data: StudyData) -> pd.DataFrame:
-    """Return units by wave with what was said, and measured, in the wave before.
+    """Return units by wave with what was said then, seen after it, and both of the wave before.
 
     Returns
     -------
     DataFrame: unit, turn (0, 1, … in the order of waves), satisfaction (overall, of employees), experience (mean of the
-    aspects, where all are known), and of the wave before, NaN where the unit has none: satisfaction_before,
-    experience_before, ease_before (of the everyday touchpoint), effort_before (minutes a day on the desktop while that
-    wave's answer was in force: after it, and before the answer now). What the study has nothing for is missing.
+    aspects, where all are known), ease (of the everyday touchpoint), the signs of struggle of ``struggle_signs`` (in
+    the weeks after this wave's answer and before the next one), and all of these of the wave before as
+    ``<name>_before``, NaN where the unit has none: signs between the answer before and this one. What the study has
+    nothing for is missing.
     """
     exposures, xs = data.exposures(), aspect_columns(data)
     order = {w: k for k, w in enumerate(exposures.groupby("wave")["responded_on"].min().sort_values().index)}
@@ -40,14 +41,11 @@ def struggle_panel(data: StudyData) -> pd.DataFrame:
         panel["satisfaction"] = exposures["ex_satisfaction"]
     if touchpoint := everyday_touchpoint(data):
         panel = panel.merge(_ease(data, touchpoint), on=[data.unit, "wave"], how="left")
-    if not effort_reason(data):
-        minutes = effort_by_wave(data)[[data.unit, "wave", TOTAL]].rename(columns={TOTAL: EFFORT})
-        panel = panel.merge(minutes, on=[data.unit, "wave"], how="left")
-    said = [c for c in ("satisfaction", "experience", EASE, EFFORT) if c in panel]
+    panel = panel.merge(signs_by_wave(data), on=[data.unit, "wave"], how="left")
+    said = [c for c in ("satisfaction", "experience", EASE, *SIGNS) if c in panel]
     before = panel[[data.unit, "turn", *said]].assign(turn=panel["turn"] + 1)
     before = before.rename(columns={c: c + BEFORE for c in said})
-    kept = [data.unit, "turn", *(c for c in ("satisfaction", "experience") if c in panel)]
-    joined = panel[kept].merge(before, on=[data.unit, "turn"], how="left")
+    joined = panel[[data.unit, "turn", *said]].merge(before, on=[data.unit, "turn"], how="left")
     return joined.sort_values([data.unit, "turn"], ignore_index=True)
 
 

@@ -158,7 +158,7 @@ def test_paths_in_words_say_the_assumption(paths):
 
 def test_hard_work_is_followed_by_lower_engagement(sample):
     """Planted: .20 points of overall satisfaction per point of everyday ease one wave earlier; none on the aspects."""
-    found, lines = step.struggle_effects(sample)
+    found, lines = step.struggle_effects(sample, struggle_panel(sample))
     assert lines == []
     ease = found.set_index(["measure", "outcome"]).loc[("ease", "satisfaction")]
     assert ease["conf_low"] <= 0.20 <= ease["conf_high"]
@@ -203,7 +203,7 @@ def test_a_study_without_these_columns_says_so(required_only, team_grain):
     for data in (required_only, team_grain):
         work = step.fit_work(data, CONTROLS)
         paths = step.mediation_paths(data, data.cx_kpis[-1], CONTROLS, work)
-        struggle, lines = step.struggle_effects(data)
+        struggle, lines = step.struggle_effects(data, struggle_panel(data))
         assert isinstance(step.work_sentence(work, data.people), str)
         assert isinstance(step.effort_sentence(step.effort_models(data, work)), str)
         assert isinstance(step.paths_sentence(paths, "satisfaction", data.people), str)
@@ -222,6 +222,6 @@ def test_without_change_within_it_is_not_assessed(one_wave):
     assert step.work_sentence(work, "employees") == ""
     paths = step.mediation_paths(one_wave, "satisfaction", CONTROLS, work, reason)
     assert step.paths_sentence(paths, "satisfaction", "employees") == reason
-    struggle, lines = step.struggle_effects(one_wave)
+    struggle, lines = step.struggle_effects(one_wave, struggle_panel(one_wave))
     assert struggle.empty
     assert lines

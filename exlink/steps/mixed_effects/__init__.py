@@ -7,6 +7,7 @@ not split. Where the first two agree, the choice of model is not what drives the
 """
 
 from exlink.data.panel import focus_outcome, within_reason
+from exlink.data.struggle import struggle_panel
 from exlink.steps.mixed_effects.advocacy import (
     advocacy,
     advocacy_sentence,
@@ -36,6 +37,13 @@ from exlink.steps.mixed_effects.slopes import first_slope, main_aspects, random_
 from exlink.steps.mixed_effects.slopes_truth import slopes_truth
 from exlink.steps.mixed_effects.specifications import specifications, specifications_sentence, specifications_words
 from exlink.steps.mixed_effects.struggle import struggle_effects, struggle_notes, struggle_sentence, struggle_words
+from exlink.steps.mixed_effects.struggle_link import (
+    chain_sentence,
+    links_notes,
+    links_sentence,
+    links_table,
+    struggle_links,
+)
 from exlink.steps.mixed_effects.team_luck import team_luck, team_luck_facts, team_luck_sentence
 from exlink.steps.mixed_effects.teams import team_sentence, team_variances, with_team
 from exlink.steps.mixed_effects.trust import checks, questions
@@ -44,16 +52,15 @@ from exlink.steps.mixed_effects.variances import variance_reason, variances
 
 __all__ = [
     "FIXED", "MIXED", "NAIVE", "PERCENT", "POINTS", "Design", "Fits", "Fitted", "acts_alike", "advocacy",
-    "advocacy_sentence", "advocacy_words", "agrees", "alike_sentence", "answering", "checks", "chosen_aspects",
-    "clear_paths", "cross_check", "design", "diagnostics", "diagnostics_sentence", "dispersion_sentence",
-    "effects_found", "effort_models", "effort_sentence", "first_slope", "fit_all", "fit_work", "focus_outcome",
-    "group_words", "ignorability_sentence", "lanes", "main_aspects", "mediation_paths", "mediator_lines",
-    "nothing_planted", "of_aspects", "paths_alt", "paths_sentence", "quantiles_words", "questions", "random_slopes",
-    "residuals_words", "scripts", "scripts_words", "selection_sentence", "single_paths", "slopes_sentence",
-    "slopes_truth",
-    "specifications", "specifications_sentence", "specifications_words", "strongest", "struggle_effects",
-    "struggle_notes", "struggle_sentence", "struggle_words", "team_luck", "team_luck_facts",
-    "team_luck_sentence", "team_sentence", "team_variances", "turns_planted",
-    "turns_sentence", "variance_reason", "variances", "variances_found", "with_team", "within_reason", "work_alt",
-    "work_found", "work_sentence",
+    "advocacy_sentence", "advocacy_words", "agrees", "alike_sentence", "answering", "chain_sentence", "checks",
+    "chosen_aspects", "clear_paths", "cross_check", "design", "diagnostics", "diagnostics_sentence",
+    "dispersion_sentence", "effects_found", "effort_models", "effort_sentence", "first_slope", "fit_all",
+    "fit_work", "focus_outcome", "group_words", "ignorability_sentence", "lanes", "links_notes", "links_sentence",
+    "links_table", "main_aspects", "mediation_paths", "mediator_lines", "nothing_planted", "of_aspects",
+    "paths_alt", "paths_sentence", "quantiles_words", "questions", "random_slopes", "residuals_words", "scripts",
+    "scripts_words", "selection_sentence", "single_paths", "slopes_sentence", "slopes_truth", "specifications",
+    "specifications_sentence", "specifications_words", "strongest", "struggle_effects", "struggle_links",
+    "struggle_notes", "struggle_panel", "struggle_sentence", "struggle_words", "team_luck", "team_luck_facts",
+    "team_luck_sentence", "team_sentence", "team_variances", "turns_planted", "turns_sentence", "variance_reason",
+    "variances", "variances_found", "with_team", "within_reason", "work_alt", "work_found", "work_sentence",
 ]  # fmt: skip

@@ -11,7 +11,8 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.effort import effort_reason
-from exlink.data.struggle import BEFORE, EASE, EFFORT, everyday_touchpoint, struggle_panel
+from exlink.data.struggle import BEFORE, EASE, everyday_touchpoint
+from exlink.data.struggle_signs import EFFORT
 from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
 from exlink.stats.multiplicity import judged
@@ -24,8 +25,10 @@ COLUMNS = ["measure", "then", "outcome", "term", "estimate", "std_error", "conf_
            "n_units", "p_adjusted", "verdict", "mde", "planted"]  # fmt: skip
 
 
-def struggle_effects(data: StudyData) -> tuple[pd.DataFrame, list[str]]:
+def struggle_effects(data: StudyData, panel: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return what struggling goes with one wave later, and a line on each measure that is not assessed.
+
+    ``panel`` as `struggle_panel` returns it.
 
     Returns
     -------
@@ -35,7 +38,6 @@ def struggle_effects(data: StudyData) -> tuple[pd.DataFrame, list[str]]:
     lines : list of str
     """
     lines, parts = [], []
-    panel = struggle_panel(data)
     if "satisfaction" not in panel:
         lines.append("not assessed: needs answers of employees with `ex_responses.kpi` = satisfaction")
     for measure in (EASE, EFFORT):
@@ -51,8 +53,7 @@ def struggle_effects(data: StudyData) -> tuple[pd.DataFrame, list[str]]:
             try:
                 table = predetermined_slopes(frame, outcome, x, data.unit, "turn").table.iloc[:1]
             except EstimationError as error:
-                reason = _plain(error).replace(f"values of {data.unit}", data.people).replace("rows", "pairs of waves")
-                lines.append(f"not assessed: what follows one wave later: {reason}")
+                lines.append(f"not assessed: what follows one wave later: {in_pairs(error, data)}")
                 continue
             parts.append(table.assign(measure=measure, outcome=outcome, then=SAID[outcome]))
     if not parts:
@@ -108,8 +109,10 @@ def _planted(data: StudyData, found: pd.DataFrame) -> list[float]:
     ]  # fmt: skip
 
 
-def _plain(error: Exception) -> str:
-    return str(error).split(": ", 1)[-1].rstrip(".")
+def in_pairs(error: EstimationError, data: StudyData) -> str:
+    """Return why nothing could be estimated, in pairs of waves and people."""
+    reason = str(error).split(": ", 1)[-1].rstrip(".")
+    return reason.replace(f"values of {data.unit}", data.people).replace("rows", "pairs of waves")
 
 
 def struggle_notes(found: pd.DataFrame, people: str) -> list[str]:
