@@ -61,7 +61,7 @@ def _work(data: StudyData) -> pd.DataFrame:
                    sum(minutes) FILTER (NOT managed) / count(DISTINCT day) / 60 AS hours
             FROM desktop_activity GROUP BY ALL) d USING (employee_id, quarter)"""
         off = "coalesce(d.hours, CASE WHEN d.employee_id IS NOT NULL THEN 0 END)"
-    return data.query(f"""
+    return data.query_once(f"""
         WITH i AS (SELECT employee_id, {quarter_of("started_at")} AS quarter, count(*) AS contacts,
                           {open_then} AS unresolved,
                           min((date_trunc('quarter', started_at) + INTERVAL 3 MONTH)::DATE) AS next_on
