@@ -22,7 +22,7 @@ from exlink.publish.fingerprint import code_hash, effective_study, step_fingerpr
 from exlink.publish.places import shown
 from exlink.publish.progress import Progress
 from exlink.publish.rundir import private_folder
-from exlink.publish.steps_table import Step, step_named
+from exlink.publish.steps_table import Step, longest_chain_first, step_named
 
 if TYPE_CHECKING:
     from exlink.publish.kernel import Kernels
@@ -106,7 +106,7 @@ class Execution:
         chosen = self.plan.chosen
         self.tell.total(len(chosen))
         self._tell_of_stale_needs()
-        waiting, running = list(chosen), {}
+        waiting, running = longest_chain_first(chosen), {}
         with ThreadPoolExecutor(jobs) as pool:
             try:
                 while waiting or running:
@@ -126,7 +126,7 @@ class Execution:
             self.run_dir,
             index if index.is_file() else None,
             tuple(sorted(self.ran, key=order.index)),
-            tuple(self.unchanged),
+            tuple(sorted(self.unchanged, key=order.index)),
             dict(sorted(self.failed.items())),
             dict(sorted(self.skipped.items())),
             frozenset(self.users),

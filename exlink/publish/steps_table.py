@@ -69,6 +69,19 @@ def step_named(stem: str, steps: Iterable[Step] = STEPS) -> Step | None:
     return next((step for step in steps if step.stem == stem), None)
 
 
+def longest_chain_first(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps with those first that the longest chain of other steps waits for, else in reading order.
+
+    What is left when all else is done then runs beside something, not after it (Hu's rule for tasks with
+    precedence: Operations Research 9, 1961).
+    """
+
+    def behind(stem: str) -> int:
+        return 1 + max((behind(other.stem) for other in steps if stem in other.needs), default=0)
+
+    return sorted(steps, key=lambda step: -behind(step.stem))
+
+
 def chosen_steps(names: Sequence[str], steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
     """Return the steps meant by stems, with or without number, or their unique beginnings ('03'); all for none.
 

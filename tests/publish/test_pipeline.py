@@ -27,7 +27,7 @@ from exlink.publish.pipeline import run_study
 from exlink.publish.places import package_folder
 from exlink.publish.progress import Silent
 from exlink.publish.rundir import held
-from exlink.publish.steps_table import STEPS, chosen_steps
+from exlink.publish.steps_table import STEPS, Step, chosen_steps, longest_chain_first
 
 ALL = ("00_first", "01_other", "09_last")
 
@@ -243,6 +243,16 @@ def test_steps_without_needs_run_side_by_side(place, stand_in):
     both = Barrier(2, timeout=20)
     stand_in.before = {"00_first": both.wait, "01_other": both.wait}
     assert run(place, jobs=2).ran == ALL  # one after the other, the barrier would break
+
+
+def test_what_the_longest_chain_waits_for_starts_first(place, stand_in):
+    last = Step("09_last", "Last", ("00_first", "01_other"))
+    suite = (Step("00_first", "First"), Step("01_other", "Other", ("02_long",)), Step("02_long", "Long"), last)
+    tiny.write_notebook(place / "notebooks", "02_long", tiny.TEAMS)
+    result = run(place, steps=suite, jobs=1)
+    assert stand_in.order == ["02_long", "00_first", "01_other", "09_last"]
+    assert result.ran == ("00_first", "01_other", "02_long", "09_last")  # told in reading order
+    assert longest_chain_first(STEPS)[0].stem == "04_mixed_effects"  # 05 and then 09 wait for it
 
 
 def test_changed_parameter_runs_that_step_and_what_rests_on_its_artefacts(place, stand_in):
