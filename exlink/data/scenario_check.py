@@ -27,7 +27,7 @@ def refuse_unknown(con: duckdb.DuckDBPyConnection, study: Study, labels: dict[st
     wrong = []
     for place, one in enumerate(study.scenarios, start=1):
         problems = (_of_aspect(one, labels, widths), _of_group(con, one, study, unit))
-        wrong += [f"study.yaml: scenarios.{place}.{text}" for text in problems if text]
+        wrong += [f"{study.file}: scenarios.{place}.{text}" for text in problems if text]
     if wrong:
         raise StudyError("\n".join(wrong))
 

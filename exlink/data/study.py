@@ -114,7 +114,7 @@ class Privacy(_Strict):
 
 
 class Study(_Strict):
-    """One study, as declared in its file; ``folder`` is where relative paths start."""
+    """One study, as declared in its file; ``folder`` is where relative paths start, ``file`` what the file is called."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""
@@ -130,6 +130,7 @@ class Study(_Strict):
     scenarios: tuple[Scenario, ...] = ()
     steps: dict[str, dict[str, Any]] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
+    file: str = Field(default=STUDY_FILE, exclude=True)
 
     @field_validator("period", mode="before")
     @classmethod
@@ -211,7 +212,7 @@ def load_study(path: str | Path, overrides: Mapping[str, Any] | None = None) -> 
         study = Study.model_validate(content)
     except ValidationError as error:
         raise StudyError(_in_words(error, file.name)) from None
-    return study.model_copy(update={"folder": file.parent.resolve()})
+    return study.model_copy(update={"folder": file.parent.resolve(), "file": file.name})
 
 
 def find_study_file(path: str | Path) -> Path:

@@ -57,7 +57,7 @@ def validate(con: duckdb.DuckDBPyConnection, study: Study, folder: Path) -> Vali
     if missing:
         raise ContractError(
             "\n".join(
-                f"study.yaml: `sources.{name}` is missing; every study at {study.linkage.grain} grain needs it. "
+                f"{study.file}: `sources.{name}` is missing; every study at {study.linkage.grain} grain needs it. "
                 f"Add the table under `sources`."
                 for name in missing
             )

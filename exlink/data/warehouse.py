@@ -62,7 +62,7 @@ def input_files(study: Study) -> dict[str, list[Path]]:
             siblings = [p.name for p in pattern.parent.iterdir()] if pattern.parent.is_dir() else []
             raise SourceError(
                 f"sources.{name}: there is no file {text}."
-                f"{did_you_mean(pattern.name, siblings)} Correct the path in study.yaml."
+                f"{did_you_mean(pattern.name, siblings)} Correct the path in {study.file}."
             )
         files[name] = found
     return files
@@ -96,7 +96,7 @@ def _refuse_unknown_names(study: Study) -> None:
     for name in study.sources:
         if name not in TABLES and not re.search(rf"\b{re.escape(name)}\b", queries):
             raise StudyError(
-                f"study.yaml: `sources.{name}` is not a table of the contract, and no `sql` source "
+                f"{study.file}: `sources.{name}` is not a table of the contract, and no `sql` source "
                 f"uses it.{did_you_mean(name, TABLES)} Tables are {listed(TABLES, 20)}."
             )
 

@@ -7,7 +7,7 @@ import pytest
 from exlink.cli import main
 from exlink.data.dataset import open_data
 from exlink.data.study import Study, load_study
-from exlink.errors import StudyError
+from exlink.errors import ExlinkError, StudyError
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 REQUIRED = ("employees", "ex_responses", "interactions", "cx_responses")
@@ -59,3 +59,20 @@ def test_check_ends_with_two_and_names_the_scenario(tmp_path, capsys):
     (tmp_path / "study.yaml").write_text(f"{text}scenarios:\n- {{aspect: tols, delta: 0.3, cost: 1000}}\n", "utf-8")
     assert main(["check", str(tmp_path)]) == 2
     assert "scenarios.1.aspect: 'tols' was not asked" in capsys.readouterr().err
+
+
+def test_the_file_is_named_as_it_is_called(tmp_path):
+    """``exlink check plans.yml`` says plans.yml, whatever is wrong: a scenario, a table that is missing or unknown."""
+    text = (SAMPLE / "study.yaml").read_text(encoding="utf-8")
+    for name, source in load_study(SAMPLE).sources.items():
+        text = text.replace(f"  {name}: {source.path}", f"  {name}: {SAMPLE / source.path}")
+    file = tmp_path / "plans.yml"
+    for broken in (
+        f"{text}scenarios:\n- {{aspect: tols, delta: 0.3, cost: 1000}}\n",
+        text.replace("  interactions: ", "  interactons: "),
+        "\n".join(line for line in text.splitlines() if not line.startswith("  interactions: ")),
+    ):
+        file.write_text(broken, "utf-8")
+        with pytest.raises(ExlinkError, match=r"^plans\.yml: ") as told:
+            open_data(load_study(file))
+        assert "study.yaml" not in str(told.value)
