@@ -24,8 +24,10 @@ def count_trends(
     frame : DataFrame
         One row per group and period; ``time`` is a number, periods without anything are rows with 0.
     alike : bool
-        Whether all groups share one dispersion, which few periods a group then tell far more of: chi-squares and
-        degrees of freedom are added up over groups, and t has as many.
+        Whether groups share one dispersion, which few periods a group then tell far more of: chi-squares and degrees
+        of freedom are added up over groups, and t has as many. A group whose own dispersion is larger keeps that:
+        among steady groups that vary like Poisson, one that varies six times as much would otherwise be taken to rise
+        or fall in a quarter of all studies.
 
     Returns
     -------
@@ -47,9 +49,11 @@ def count_trends(
     if not found:
         raise EstimationError(f"trend of {count}: no value of {group} has {MIN_PERIODS} periods and anything in two.")
     names, slopes, variances, squares, df, n = (np.array(column) for column in zip(*found, strict=True))
+    dispersion = np.maximum(1.0, squares / df)
     if alike:
-        squares, df = np.full(len(df), squares.sum()), np.full(len(df), df.sum())
-    errors = np.sqrt(np.maximum(1.0, squares / df) * variances)
+        dispersion = np.maximum(dispersion, squares.sum() / df.sum())
+        df = np.full(len(df), df.sum())
+    errors = np.sqrt(dispersion * variances)
     return tidy_frame([str(name) for name in names], slopes, errors, n, df=df, level=level)
 
 
