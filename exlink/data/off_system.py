@@ -8,6 +8,7 @@ from exlink.data.asked import quarter_of, team_then
 from exlink.data.dataset import StudyData
 from exlink.data.effort import COUNTS
 
+OTHERS = "other applications"
 COPY_MINUTES = next(count.minutes for count in COUNTS if count.column == "copy_pastes")
 
 
@@ -35,10 +36,18 @@ def off_system_days(data: StudyData) -> pd.DataFrame:
 
 
 def off_system_applications(data: StudyData) -> pd.DataFrame:
-    """Return per employee and application that is not managed: employee_id, application, off (minutes)."""
-    return data.query("""
-        SELECT employee_id, application, sum(minutes)::DOUBLE AS off FROM desktop_activity
-        WHERE NOT managed AND minutes > 0 GROUP BY ALL ORDER BY ALL""")
+    """Return per employee and application that is not managed: employee_id, application, off (minutes).
+
+    Applications that fewer people use than the study's minimum group are one, ``other applications``: what somebody
+    calls a tool of their own may tell whose it is.
+    """
+    return data.query(f"""
+        WITH i AS (
+            SELECT employee_id, application, sum(minutes)::DOUBLE AS off FROM desktop_activity
+            WHERE NOT managed AND minutes > 0 GROUP BY ALL),
+        j AS (SELECT *, count(*) OVER (PARTITION BY application) AS users FROM i)
+        SELECT employee_id, CASE WHEN users < {data.study.privacy.min_group} THEN '{OTHERS}' ELSE application END
+               AS application, sum(off) AS off FROM j GROUP BY 1, 2 ORDER BY ALL""")
 
 
 def off_system_waves(data: StudyData) -> pd.DataFrame:

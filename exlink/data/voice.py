@@ -10,6 +10,18 @@ import pandas as pd
 from exlink.data.asked import ex_asked, quarter_of
 from exlink.data.dataset import StudyData
 
+OTHER = "other themes"
+
+
+def feedback(data: StudyData) -> str:
+    """Return the SQL of ``voc_feedback`` in which themes of few pieces are one theme, ``other themes``.
+
+    A theme is somebody's wording. With fewer pieces than the study's minimum group its name alone may tell who gave
+    them, so it is taken away before anything is counted; of each source apart.
+    """
+    few = f"count(*) OVER (PARTITION BY source, theme) < {data.study.privacy.min_group}"
+    return f"(SELECT * REPLACE (CASE WHEN {few} THEN '{OTHER}' ELSE theme END AS theme) FROM voc_feedback)"
+
 
 def voice_cells(data: StudyData, act_days: int) -> pd.DataFrame:
     """Return one row per source, theme and quarter of receipt.
@@ -33,7 +45,7 @@ def voice_cells(data: StudyData, act_days: int) -> pd.DataFrame:
                    received_on + {int(act_days)} <= {last} AS due,
                    coalesce({acted} <= received_on + {int(act_days)}, false) AS acted,
                    {acted} IS NOT NULL AND {told} IS NOT NULL AS told, {acted} IS NOT NULL AS ever
-            FROM voc_feedback)
+            FROM {feedback(data)})
         SELECT source, theme, quarter, count(*) AS received, count_if(due) AS due, count_if(due AND acted) AS acted,
                count_if(due AND acted AND told) AS told, count_if(ever) AS acted_ever
         FROM i GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""").astype({"received": "int64", "due": "int64", "acted": "int64",
@@ -56,6 +68,6 @@ def voice_authority(data: StudyData) -> pd.DataFrame:
     -------
     DataFrame: source, theme, known (pieces of which it is recorded), cannot (of these, the owner cannot act).
     """
-    return data.query("""
+    return data.query(f"""
         SELECT source, theme, count(owner_can_act) AS known, count_if(coalesce(NOT owner_can_act, false)) AS cannot
-        FROM voc_feedback GROUP BY 1, 2 ORDER BY 1, 2""").astype({"known": "int64", "cannot": "int64"})
+        FROM {feedback(data)} GROUP BY 1, 2 ORDER BY 1, 2""").astype({"known": "int64", "cannot": "int64"})

@@ -10,6 +10,7 @@ import pandas as pd
 
 from exlink.data.asked import quarter_of
 from exlink.data.dataset import StudyData
+from exlink.data.voice import feedback
 
 CAN, CANNOT, UNSAID, NOBODY = "owner can act", "owner cannot act", "owner, power to act not recorded", "no owner"
 STAGES = {
@@ -38,7 +39,7 @@ def stage_cells(data: StudyData, act_days: int) -> pd.DataFrame:
     return data.query(f"""
         WITH due AS (
             SELECT *, {within["acknowledged"]} AS seen, {within["acted"]} AS acted, {_kind(data)} AS kind
-            FROM voc_feedback WHERE received_on + {int(act_days)} <= DATE '{data.study.period.last}')
+            FROM {feedback(data)} WHERE received_on + {int(act_days)} <= DATE '{data.study.period.last}')
         SELECT source, theme, {quarter_of("received_on")} AS quarter, kind, count(*) AS due,
                count_if(seen) AS acknowledged, {"count(owner)" if has["owned"] else "0"} AS owned,
                count_if(acted) AS acted, count_if({told}) AS told, count_if({unseen}) AS unseen
@@ -58,7 +59,7 @@ def hand_offs(data: StudyData, start: str, end: str) -> pd.DataFrame:
     return data.query(f"""
         SELECT source, theme, {quarter_of("received_on")} AS quarter, {_kind(data)} AS kind,
                (coalesce({end}, {last}) - {start})::BIGINT AS days, {end} IS NOT NULL AS ended, count(*) AS pieces
-        FROM voc_feedback WHERE {start} IS NOT NULL GROUP BY ALL ORDER BY ALL""").astype({"pieces": "int64"})
+        FROM {feedback(data)} WHERE {start} IS NOT NULL GROUP BY ALL ORDER BY ALL""").astype({"pieces": "int64"})
 
 
 def _kind(data: StudyData) -> str:

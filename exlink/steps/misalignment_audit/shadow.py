@@ -82,8 +82,8 @@ def _a_day(seen: pd.DataFrame, total: str) -> pd.Series:
 
 
 def _amounts(data: StudyData, seen: pd.DataFrame, hours_a_year: float, days_a_year: float) -> pd.DataFrame:
-    """Return minutes a day, hours a year of everybody, and the wages they are worth."""
-    heads = headcount(data)
+    """Return minutes a day, hours a year of everybody, and the wages they are worth where enough people have one."""
+    heads, few = headcount(data), data.study.privacy.min_group
     rows = []
     for total, what in (("off", "off the systems"), ("copying", COPIED)):
         if not seen[total].sum() > 0:
@@ -92,7 +92,7 @@ def _amounts(data: StudyData, seen: pd.DataFrame, hours_a_year: float, days_a_ye
         rows += [("minutes a person and day", what, day, 1.0), ("hours of everybody a year", what, day,
                                                                 heads * days_a_year / 60)]  # fmt: skip
         paid = seen[seen["salary"].notna()]
-        if len(paid):
+        if paid["employee_id"].nunique() >= few:
             priced = paid.assign(worth=paid[total] / 60 * paid["salary"] / hours_a_year)
             rows.append((f"{data.study.currency} of wages a year", what, _a_day(priced, "worth"), heads * days_a_year))
     return pd.DataFrame([
@@ -105,13 +105,13 @@ def _amounts(data: StudyData, seen: pd.DataFrame, hours_a_year: float, days_a_ye
 def _applications(data: StudyData, seen: pd.DataFrame, hours_a_year: float, days_a_year: float) -> pd.DataFrame:
     """Return every application that is not managed, the one with the most time first."""
     own = seen.groupby("employee_id", sort=True).agg(days=("days", "sum"), salary=("salary", "first")).reset_index()
-    heads, out = headcount(data), []
+    heads, few, out = headcount(data), data.study.privacy.min_group, []
     for name, minutes in off_system_applications(data).groupby("application", sort=True):
         rows = own.merge(minutes, on="employee_id", how="left").fillna({"off": 0.0})
         day = _a_day(rows, "off")
         paid = rows[rows["salary"].notna()]
         worth = dict.fromkeys(("estimate", "conf_low", "conf_high"), np.nan)
-        if len(paid):
+        if (paid["off"] > 0).sum() >= few:  # who does not use it adds nothing, so the sum would be that of a few
             worth = _a_day(paid.assign(worth=paid["off"] / 60 * paid["salary"] / hours_a_year), "worth")
         everybody = heads * days_a_year
         out.append({"application": name, "minutes": day["estimate"], "conf_low": day["conf_low"],

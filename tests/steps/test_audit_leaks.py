@@ -1,0 +1,96 @@
+"""What an attacker learns from notebooks 06 and 07 of a few people: nothing.
+
+Both notebooks run as they stand on a small company full of labels with two or three people behind them
+(`leak_world`); everything they would display or save is kept and searched.
+"""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from exlink.data.dataset import StudyData
+from tests.steps.leak_world import Publication, Secrets, attacked_study, published
+
+STEMS = ("06_misalignment_audit", "07_action_loop")
+OTHER = Secrets("Ola steals time", "Olas script", "night guard", "Cellar", "Olas hobby", "olafication",
+                ("Per Holm", "Ada Quist"), wage=3.0)  # fmt: skip
+WORDS_ONLY = {"signs-table", "save"}  # cells that may release words without people behind them
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> StudyData:
+    return attacked_study(tmp_path_factory.mktemp("leaks"), Secrets())
+
+
+@pytest.fixture(scope="module")
+def publications(study, tmp_path_factory) -> dict[str, Publication]:
+    return {stem: published(stem, study, tmp_path_factory.mktemp("run")) for stem in STEMS}
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory) -> dict[str, Publication]:
+    """The same company with other secrets."""
+    study = attacked_study(tmp_path_factory.mktemp("twin"), OTHER)
+    return {stem: published(stem, study, tmp_path_factory.mktemp("run")) for stem in STEMS}
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_no_label_with_a_few_people_behind_it_is_named(publications, stem):
+    found = {(cell, word) for cell, text in publications[stem].texts() for word in Secrets().words() if word in text}
+    assert not found
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_no_id_of_a_person_team_or_piece_of_feedback_is_named(publications, study, stem):
+    columns = [("employees", "employee_id"), ("employees", "team_id"), ("employees", "manager_id"),
+               ("voc_feedback", "feedback_id"), ("voc_feedback", "action_id")]  # fmt: skip
+    ids = {str(value) for table, name in columns for value in study.frame(table, [name])[name].dropna()}
+    assert len(ids) > 200
+    found = {(cell, word) for cell, text in publications[stem].texts() for word in re.findall(r"[\w-]+", text)
+             if word in ids}  # fmt: skip
+    assert not found
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_shown_cell_has_the_minimum_group_behind_it(publications, study, stem):
+    few = study.study.privacy.min_group
+    for cell, _, options, passed in publications[stem].released:
+        if options["people"] is None:
+            assert cell in WORDS_ONLY, f"{cell} releases a table without counting people"
+            assert not passed.frame.select_dtypes("number").columns.any(), cell
+            continue
+        shown = passed.frame[options["people"]].dropna()
+        assert ((shown == 0) | (shown >= few)).all(), cell
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_what_is_published_does_not_depend_on_the_secrets_of_a_few(publications, twins, stem):
+    """Other wages of three people, other words behind which two stand: the same report."""
+    mine, theirs = publications[stem], twins[stem]
+    assert [pair for pair in mine.said if pair not in theirs.said] == []
+    assert json.dumps(mine.facts) == json.dumps(theirs.facts)
+    for (cell, _, _, ours), (_, _, _, other) in zip(mine.released, theirs.released, strict=True):
+        pd.testing.assert_frame_equal(ours.frame, other.frame, obj=cell)
+
+
+def test_people_are_counted_as_the_tables_hold_them(publications, study):
+    """Recounted from the study's tables: users of an application, people of a team at the desktop, pieces of themes."""
+    frames = {cell: frame for cell, frame, _, _ in publications["06_misalignment_audit"].released}
+    desktop = study.frame("desktop_activity")
+    users = desktop[~desktop["managed"] & (desktop["minutes"] > 0)].groupby("application")["employee_id"].nunique()
+    shown = frames["shadow-table"].set_index("application")["n_people"]
+    big = users[users >= study.study.privacy.min_group]
+    assert shown[big.index].to_dict() == big.to_dict()
+    pieces = study.frame("voc_feedback").groupby("theme").size()
+    themes = frames["echo-figure"].set_index("theme")["received"]
+    named = themes.drop("other themes")
+    assert named.to_dict() == pieces[named.index].to_dict()
+    assert themes["other themes"] == pieces[pieces < study.study.privacy.min_group].sum() > 0
+    on = study.query("""
+        SELECT a.team_id, count(DISTINCT d.employee_id) AS n FROM desktop_activity d JOIN assignments a
+        ON a.employee_id = d.employee_id AND a.valid_from <= d.day AND (a.valid_to IS NULL OR d.day <= a.valid_to)
+        GROUP BY 1 ORDER BY 1""")
+    assert (frames["shadow-figure"]["n_people"].sort_values().to_numpy() <= on["n"].sort_values().to_numpy()[
+        -len(frames["shadow-figure"]):]).all()  # fmt: skip
