@@ -49,3 +49,8 @@ def share_in_words(inside: int, outside: int, min_group: int, share: float | Non
         bound = (min_group - 1) / (inside + outside)
         return f"at most {min(bound, 1):.0%}" if bound <= 1 - _TELLING else "a few"
     return f"{inside / (inside + outside) if share is None else share:.0%}"
+
+
+def at_least(n: int, min_group: int) -> str:
+    """Return a count of people as a bound in tens, so that two counts of nearly the same people give nobody away."""
+    return f"at least {max(10 * (int(n) // 10), min_group)}"

@@ -1,12 +1,14 @@
 """What leavers had worked round, burning out and leaving, human buffers, one cause at several sites."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from exlink.data.before_leaving import before_leaving
+from exlink.data.work_states import work_states
 from exlink.publish.disclosure import Policy, release, release_facts
 from exlink.steps import misalignment_audit as step
-from exlink.steps.misalignment_audit import leavers_words
+from exlink.steps.misalignment_audit import leavers_words, states_words
 
 POLICY = Policy(min_group=8, known_ids=frozenset())
 
@@ -19,7 +21,7 @@ def gone(sample):
 
 
 def checked(found, harmless=0.1, matters=0.5):
-    return step.leavers_check(found, harmless=harmless, matters=matters)
+    return step.leavers_check(found, harmless=harmless, matters=matters, min_group=8)
 
 
 def test_leavers_were_less_satisfied_as_planted(gone):
@@ -76,3 +78,85 @@ def test_what_is_missing_is_said(required_only, one_wave, team_grain):
     assert step.assess_leavers(one_wave).startswith("not assessed: ")
     assert checked(step.assess_leavers(team_grain)).lacking.endswith("at the level of teams")
     assert step.shown_leavers("not assessed: …").empty
+
+
+# -- burning out and leaving (M46) ------------------------------------------------------------------------
+
+BOUNDS = {"engaged_from": 60, "easy_from": 50, "out_below": 40}
+
+
+@pytest.fixture(scope="module")
+def wearing(sample):
+    return step.assess_states(sample, **BOUNDS, seed=1)
+
+
+def test_states_are_those_of_the_last_answer(sample):
+    rows = work_states(sample, **BOUNDS)
+    first = rows.iloc[0]
+    assert rows["satisfaction"].isna().equals(rows["state"] == "silent")
+    assert (rows.loc[rows["satisfaction"] < 40, "state"] == "checked out").all()
+    assert (rows.loc[rows["satisfaction"].between(40, 59.99), "state"] == "strained").all()
+    assert set(rows.loc[rows["satisfaction"] >= 60, "state"]) == {"engaged", "strained"}  # some find their work hard
+    own = rows[rows["employee_id"] == first["employee_id"]].set_index("at")["state"]
+    assert own.get(first["at"] + 1) == first["then"]
+    assert first["before"] is None or pd.isna(first["before"])
+    follows = rows.dropna(subset=["then"]).merge(
+        rows[["employee_id", "at", "state"]].assign(at=rows["at"] - 1), on=["employee_id", "at"])  # fmt: skip
+    assert (follows["then"] == follows["state_y"]).all()
+    assert not (rows["then"].notna() & (rows["left"] == 1)).any()  # who has left is in no state
+
+
+def test_nobody_is_silent_who_was_not_asked(sample, required_only):
+    asked, all_there = work_states(sample, **BOUNDS), work_states(required_only, **BOUNDS)
+    assert asked.attrs["unasked"] > 0
+    assert (asked["state"] == "silent").sum() < (all_there["state"] == "silent").sum() + 1
+    loud = asked[asked["state"] != "silent"]
+    assert len(loud) == (all_there["state"] != "silent").sum()
+
+
+def test_odds_of_leaving_are_as_planted_and_decide(wearing):
+    assert wearing.odds["conf_low"] < wearing.planted < wearing.odds["conf_high"]
+    assert step.states_check(wearing, matters=2.0, min_group=8).verdict == "fail"
+    assert step.states_check(wearing, matters=6.0, min_group=8).verdict == "pass"
+    release_facts(step.facts([step.states_check(wearing, matters=2.0, min_group=8)]), policy=POLICY)
+
+
+def test_states_that_few_left_from_are_one(wearing):
+    assert list(wearing.exits["state"]) == ["engaged", "strained or checked out", "silent"]
+    assert (wearing.exits["n_people"] >= 8).all()
+
+
+def test_moves_of_few_people_are_hidden_and_not_said(wearing):
+    moves = step.shown_moves(wearing)
+    np.testing.assert_allclose(moves.groupby("now")["estimate"].sum(), 100)
+
+    def told(min_group):
+        policy = Policy(min_group=min_group, known_ids=frozenset())
+        kept = release(moves, policy=policy, people="n_units", by=["now", "then"], over=["then"], sides=["n_others"],
+                       reason="shares of a row add up")  # fmt: skip
+        return kept.frame, states_words.moves_sentence(wearing, kept.frame)
+
+    frame, words = told(8)
+    assert frame["estimate"].notna().all()
+    assert "of the checked out still are" in words
+    frame, words = told(16)  # fifteen people stayed checked out
+    assert "of the checked out still are" not in words
+    assert (frame[frame["estimate"].isna()].groupby("now").size() >= 2).all()  # one alone would follow from its row
+
+
+def test_who_came_down_comes_down_again(wearing):
+    p = wearing.tests.set_index("what")["p_adjusted"]
+    assert p["the state before"] < 0.05  # people have levels of their own, and scores have errors
+    assert p["the quarter"] > 0.05
+    words = states_words.trust_sentence(wearing, 8)
+    assert "may not be multiplied" in words
+    assert "Of the strained" not in words  # two came back from having checked out
+    assert "Of the strained" in states_words.trust_sentence(wearing, 2)
+
+
+def test_states_say_what_is_missing(required_only, one_wave, team_grain):
+    assert not isinstance(step.assess_states(required_only, **BOUNDS, seed=1), str)
+    for found in (step.assess_states(one_wave, **BOUNDS, seed=1), step.assess_states(team_grain, **BOUNDS, seed=1)):
+        assert step.states_check(found, matters=2.0, min_group=8).lacking
+        assert step.shown_moves(found).empty
+        assert step.shown_exits(found).empty

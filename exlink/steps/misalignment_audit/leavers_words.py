@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.before_leaving import SAID
-from exlink.data.wording import in_words
+from exlink.data.wording import at_least, in_words
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
 from exlink.stats.power import minimum_detectable
 from exlink.steps.misalignment_audit.check import BEHIND, Check, not_assessable
@@ -15,7 +15,7 @@ from exlink.steps.misalignment_audit.leavers import SATISFACTION, Leavers
 NAME = "What leavers had worked round"
 
 
-def leavers_check(found: Leavers | str, *, harmless: float, matters: float) -> Check:
+def leavers_check(found: Leavers | str, *, harmless: float, matters: float, min_group: int) -> Check:
     """Return the verdict on the load of leavers before they left; bounds are standard deviations of stayers alike."""
     if isinstance(found, str):
         return not_assessable(BEHIND, NAME, found)
@@ -37,12 +37,11 @@ def leavers_check(found: Leavers | str, *, harmless: float, matters: float) -> C
     if verdict in (OPEN, WATCH):
         said += f". About {seen:.2f} would have been seen in four studies of five"
     said += (
-        f"; {int(load['n_case_units'])} leavers, {int(load['n_controls'])} stayers of the same {found.matched}, "
-        f"{int(load['n_strata'])} groups alike."
+        f"; {at_least(load['n_case_units'], min_group)} leavers, {int(load['n_controls'])} stayers of the same "
+        f"{found.matched}, {int(load['n_strata'])} groups alike."
     )
     numbers = {"estimate": load["estimate"], "conf_low": load["conf_low"], "conf_high": load["conf_high"],
-               "harmless": harmless, "matters": matters, "detectable": seen,
-               "leavers": load["n_case_units"]}  # fmt: skip
+               "harmless": harmless, "matters": matters, "detectable": seen}  # fmt: skip
     brief = (
         f"In the quarter before, leavers' load was {load['estimate']:+.2f} standard deviations from that of stayers "
         f"alike ({load['conf_low']:+.2f} to {load['conf_high']:+.2f})."
