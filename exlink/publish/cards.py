@@ -6,6 +6,7 @@ report's stylesheet (``templates/exlink``); without it, in JupyterLab, the cards
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,6 +15,7 @@ from exlink.errors import ParameterError, did_you_mean
 
 MOST_TILES = 4
 VERDICTS = {"aligned": "✓", "watch": "!", "misaligned": "✕", "not assessed": "–"}
+_ADDRESS = re.compile(r"(?:[\w.-]+\.html)?(?:#[\w-]+)?")
 LEVELS = {"strong": 3, "moderate": 2, "weak": 1, "not assessed": 0}
 
 
@@ -60,11 +62,29 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """The verdict on one area: aligned, watch, misaligned or not assessed."""
+    """The verdict on one area: aligned, watch, misaligned or not assessed; ``href``: where it can be opened."""
 
     area: str
     verdict: str
     meaning: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One area of the scorecard.
+
+    verdict : str    aligned, watch, misaligned or not assessed
+    anchor : str     the area's own address on the page
+    lines : (what, words) in order: what was measured, the cause, the impact, what leaders do
+    links : (text, address) of the evidence
+    """
+
+    area: str
+    verdict: str
+    anchor: str
+    lines: Sequence[tuple[str, str]]
+    links: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +130,21 @@ def changes(items: Sequence[Change], *, heading: str | None = None) -> Html:
 def badges(items: Sequence[Badge], *, heading: str | None = None) -> Html:
     """Return one verdict per area, said in a word and marked by a sign besides its colour."""
     body = "".join(
-        f'<li><span class="x-badge x-{_known(b.verdict, VERDICTS, "badges").replace(" ", "-")}">'
-        f'<span aria-hidden="true">{VERDICTS[b.verdict]}</span> {escape(b.verdict)}</span>'
-        f"<div>{_p('x-area', b.area)}{_p('x-meaning', b.meaning)}</div></li>"
+        f'<li>{_verdict(b.verdict, "badges")}<div><p class="x-area">{_link(b.area, b.href)}</p>'
+        f"{_p('x-meaning', b.meaning)}</div></li>"
         for b in items
     )
     return _card("badges", f'<ul role="list">{body}</ul>', heading)
+
+
+def areas(items: Sequence[Area], *, heading: str | None = None) -> Html:
+    """Return the scorecard: each area with its verdict, what it rests on, and where that can be opened."""
+    body = "".join(
+        f'<li id="{escape(a.anchor)}"><p class="x-area">{escape(a.area)} {_verdict(a.verdict, "areas")}</p>'
+        f"{_definitions(a.lines)}{_evidence(a.links)}</li>"
+        for a in items
+    )
+    return _card("areas", f'<ul role="list">{body}</ul>', heading)
 
 
 def certainty(items: Sequence[Certainty], *, heading: str | None = None) -> Html:
@@ -178,9 +207,30 @@ def _station(label: str, value: str, interval: str, meaning: str) -> str:
     return f"<li>{''.join(lines)}</li>"
 
 
-def _definitions(terms: Mapping[str, str]) -> str:
-    rows = "".join(f"<div><dt>{escape(str(t))}</dt><dd>{escape(str(m))}</dd></div>" for t, m in terms.items())
+def _definitions(terms: Mapping[str, str] | Sequence[tuple[str, str]]) -> str:
+    pairs = terms.items() if isinstance(terms, Mapping) else terms
+    rows = "".join(f"<div><dt>{escape(str(t))}</dt><dd>{escape(str(m))}</dd></div>" for t, m in pairs)
     return f"<dl>{rows}</dl>"
+
+
+def _verdict(word: str, where: str) -> str:
+    """Return a verdict as a badge, in a word and by a sign."""
+    name = _known(word, VERDICTS, where).replace(" ", "-")
+    return f'<span class="x-badge x-{name}"><span aria-hidden="true">{VERDICTS[word]}</span> {escape(word)}</span>'
+
+
+def _link(text: str, href: str) -> str:
+    """Return words that lead to a section of this page or to another page of the report; plain words without one."""
+    if not href:
+        return escape(text)
+    if not _ADDRESS.fullmatch(href):
+        raise ParameterError(f"a card links to '{href}', which is no page or section of the report.")
+    return f'<a href="{href}">{escape(text)}</a>'
+
+
+def _evidence(links: Sequence[tuple[str, str]]) -> str:
+    said = " · ".join(_link(text, href) for text, href in links)
+    return f'<p class="x-evidence">Evidence: {said}</p>' if said else ""
 
 
 def _code(line: str) -> str:

@@ -11,6 +11,7 @@ from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, WORDS, judge
 
 SIGNS = "warning signs"
 BEHIND = "behind the signs"
+AREAS = "the eight areas"
 MEANING = {PASS: "aligned", WATCH: "watch", FAIL: "misaligned", OPEN: "not assessable"}
 
 

@@ -35,7 +35,7 @@ def echo_check(found: Echo | str, *, harmless: float, matters: float, act_days: 
         OPEN: f"How much feedback is acted on cannot be told closely enough; nothing was done about {share} of it",
     }[verdict]
     said = (
-        f"{lead} (95% interval {left['conf_low']:.0%} to {left['conf_high']:.0%}; up to {harmless:.0%} counts as "
+        f"{lead} ({_interval(left)}; up to {harmless:.0%} counts as "
         f"harmless, from {matters:.0%} on it matters); {found.due:,} pieces of feedback old enough, in "
         f"{len(found.themes)} themes."
     )
@@ -47,7 +47,7 @@ def echo_check(found: Echo | str, *, harmless: float, matters: float, act_days: 
                "harmless": harmless, "matters": matters, "acted": acted["estimate"]}  # fmt: skip
     brief = (
         f"Nothing was done within {act_days} days about {share} of what customers and employees said "
-        f"({left['conf_low']:.0%} to {left['conf_high']:.0%})."
+        f"({_interval(left, short=True)})."
     )
     return Check(SIGNS, NAME, verdict, said, found.themes, {k: float(v) for k, v in numbers.items()}, brief)
 
@@ -60,9 +60,10 @@ def told_sentence(found: Echo | str, min_group: int) -> str:
     if rows.empty:
         return ""
     row = rows.iloc[0]
+    circle = row["estimate"] * row["n"] / found.due
     return (
-        f"Of what was acted on, {_share(row, min_group)} was told back to those who had said it ({row['conf_low']:.0%} "
-        f"to {row['conf_high']:.0%}): of all feedback, {row['estimate'] * row['n'] / found.due:.0%} came full circle."
+        f"Of what was acted on, {_share(row, min_group)} was told back to those who had said it "
+        f"({_interval(row, short=True)}): of all feedback, {circle:.0%} came full circle."
     )
 
 
@@ -98,6 +99,13 @@ def consequence_sentence(table: pd.DataFrame | str, straight: pd.DataFrame | Non
         first, last = (_share(row, min_group) for _, row in straight.iterrows())
         said += f" Sheets filled in alike from top to bottom: {last} in the last half of the waves, {first} before."
     return said
+
+
+def _interval(row: pd.Series, *, short: bool = False) -> str:
+    """Return a share's interval; with a single batch of feedback there is none."""
+    if not np.isfinite(row["conf_low"]):
+        return "too few quarters and themes for an interval"
+    return f"{'' if short else '95% interval '}{row['conf_low']:.0%} to {row['conf_high']:.0%}"
 
 
 def _share(row: pd.Series, min_group: int) -> str:
