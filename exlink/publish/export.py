@@ -80,7 +80,9 @@ def cleaned(source: NotebookNode, where: str) -> NotebookNode:
             cells.append(new_markdown_cell(cell.source, id=f"c{i}"))
         elif cell.cell_type == "code":
             outputs = list(_shown(cell, where))
-            missing = bool(outputs) and all(_says_missing(output) for output in outputs)
+            drawn = [output for output in outputs if "text/markdown" not in output.data]
+            if drawn:  # a sentence between figure and reading leaves it open which of them is read: the figure
+                missing = all(_says_missing(output) for output in drawn)
             if outputs:
                 cells.append(new_code_cell(outputs=outputs, id=f"c{i}"))
     return new_notebook(cells=cells)

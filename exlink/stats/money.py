@@ -176,6 +176,29 @@ def discounted(cash: Any, rate: float) -> np.ndarray:
     return cash / (1 + rate) ** ((np.arange(cash.shape[-1]) + 0.5) / 12)
 
 
+def per_year(months: float, rate: float = 0.0) -> float:
+    """Return by what an amount for ``months`` is multiplied to stand beside that of one year: 1 for twelve months.
+
+    The equivalent annual value of projects of unequal lives (Brealey, Myers & Allen, Principles of Corporate Finance,
+    “equivalent annual annuity”): the steady amount that is worth as much over the months, scaled so that a year's
+    amount is itself. Without discounting it is 12 / months.
+
+    Parameters
+    ----------
+    rate : float
+        A year, compounded, as in `discounted`.
+
+    Raises
+    ------
+    EstimationError
+        Unless months are above zero and the rate is not below it.
+    """
+    if not (months > 0 and rate >= 0):
+        raise EstimationError("per year: months must be above zero, and a discount rate not below it.")
+    growth = np.log1p(rate)
+    return 12 / months if growth == 0 else float(np.expm1(-growth) / np.expm1(-growth * (months / 12)))
+
+
 def months_until(cash: Any, cost: float) -> np.ndarray:
     """Return the month by whose end the money of (…, months) has covered the cost for the first time; inf if never."""
     there = np.cumsum(np.asarray(cash, dtype=float), axis=-1) >= cost * (1 - 1e-12)

@@ -239,3 +239,15 @@ def test_how_to_read_is_left_out_where_there_is_nothing_to_read(tmp_path):
         assert ("A dot is a dot" in page.get_text()) is kept
     page = exported(tmp_path, new_markdown_cell("# T"), shown("text/html", missing), new_markdown_cell("Other text."))
     assert "Other text." in page.get_text()
+
+
+def test_a_sentence_between_figure_and_reading_does_not_make_it_readable(tmp_path):
+    """What is read is the figure, not the sentence after it; an empty cell between them says nothing either way."""
+    missing = shown("text/html", '<div class="x-card x-missing"><ul><li>not assessed: needs x</li></ul></div>')
+    aid = new_markdown_cell("**Reading this table.** A row is a row.")
+    said, silent = shown("text/markdown", "A sentence."), new_code_cell()
+    for between in (said, silent):
+        assert "A row is a row" not in exported(tmp_path, new_markdown_cell("# T"), missing, between, aid).get_text()
+        there = shown("text/html", "<table><tr><td>1</td></tr></table>")
+        assert "A row is a row" in exported(tmp_path, new_markdown_cell("# T"), there, between, aid).get_text()
+    assert "A row is a row" in exported(tmp_path, new_markdown_cell("# T"), said, aid).get_text()

@@ -10,6 +10,7 @@ from exlink.stats.money import (
     money_summary,
     net_benefit,
     payback_months,
+    per_year,
     pert,
     replacement_cost,
     uniform,
@@ -102,3 +103,15 @@ def test_refusals():
         discounted([1.0], -0.01)
     with pytest.raises(EstimationError, match="finite draws of money by month"):
         payback_months([[np.nan, 1.0], [1.0, 1.0]], 5)
+
+
+def test_unequal_lives_are_brought_to_a_year():
+    """Against the sum of a steady payment's present values, written out by small steps."""
+    assert per_year(24) == 0.5
+    assert per_year(12, 0.07) == pytest.approx(1)
+    steps = np.arange(0, 36, 0.001) + 0.0005
+    worth = np.sum(0.001 / 12 * 1.05 ** (-steps / 12))
+    of_a_year = np.sum(0.001 / 12 * 1.05 ** (-steps[steps < 12] / 12))
+    assert per_year(36, 0.05) == pytest.approx(of_a_year / worth, rel=1e-6)
+    with pytest.raises(EstimationError, match="above zero"):
+        per_year(0)

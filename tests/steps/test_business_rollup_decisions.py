@@ -267,7 +267,7 @@ def test_without_money_nothing_is_assumed_or_measured(one_wave, cases):
     assert step.first_case(table, cases) is None
     assert step.not_assessed(rolled, cases) == []
     assert scenario_words.assumptions(rolled, table, cases, euros) == ""
-    assert scenario_words.range_sentence(table, None, euros) == ""
+    assert scenario_words.range_sentence(table, None, euros).startswith("Not assessed: no lever")
     found = voi.worth_of_knowing(rolled, None, seed=1)
     assert voi_words.voi_sentence(found, euros).startswith("Not assessed")
     assert voi.worth_table(found).empty
@@ -379,6 +379,27 @@ def test_a_resample_without_one_of_its_links_is_left_out_of_everything(rolled, s
     case = step.Case("praise", "recognition", "employees", 0.3, step.group(sample), 27_600)
     table = step.assess(got, [case])
     assert table["p_pays"].iloc[0] == voi.worth_of_knowing(got, case, seed=1).chance
+
+
+def test_levers_of_unequal_duration_are_ranked_by_what_they_leave_a_year(rolled, sample):
+    """Two years of a lever that leaves less a year would come first by its sum, for its length alone."""
+    who = step.group(sample)
+    short = step.Case("praise for a year", "recognition", "employees", 0.3, who, 10_000, discount=0.05)
+    long = replace(short, lever="praise for two years", months=24, cost=30_000)
+    table = step.assess(rolled, [long, short])
+    at = table.set_index("lever")
+    assert at.loc[short.lever, "net_year"] == at.loc[short.lever, "net"]
+    share = (1 - 1.05**-1) / (1 - 1.05**-2)
+    for column in ("net_year", "net_year_low", "net_year_high"):
+        net = at.loc[long.lever, column.replace("_year", "")]
+        assert at.loc[long.lever, column] == pytest.approx(share * net, rel=1e-9)
+    assert at.loc[long.lever, "net"] > at.loc[short.lever, "net"]
+    assert list(table["lever"]) == [short.lever, long.lever]
+    assert "net_year" in step.plan_columns(table)
+    assert "for each year of it" in scenario_words.scenario_sentence(table, euros)
+    alone = step.assess(rolled, [short])
+    assert "net_year" not in step.plan_columns(alone)
+    assert "for each year of it" not in scenario_words.scenario_sentence(alone, euros)
 
 
 def test_levers_of_unequal_duration_are_compared_with_their_months_named(rolled, sample):

@@ -16,7 +16,7 @@ from exlink.data.study import Study, load_study
 from exlink.errors import ParameterError
 from exlink.steps import business_rollup as step
 from exlink.steps.business_rollup import link_words, staying
-from exlink.steps.business_rollup.links import EXITS, OVERALL, REVENUE, STAY
+from exlink.steps.business_rollup.links import EXITS, OVERALL, REVENUE, STAY, WAIT
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 KPI = "satisfaction"
@@ -300,6 +300,9 @@ def test_four_tables_say_in_one_line_where_each_look_ends(required_only):
     assert link_words.keeps(missing) == ""  # told once, by the sentence on the link
     assert link_words.timing(step.contact_timing(required_only, rolled.kpi)).startswith("Not assessed: needs")
     assert "customers" not in link_words.joint(rolled).split("The link")[0]
+    hinges = step.tornado(rolled, "recognition")
+    assert not hinges["link"].str.contains("contact").any()  # it leads nowhere here, and moves nothing
+    assert (hinges["high"] > hinges["low"]).all()
     for part in (step.money_effects(required_only, rolled.kpi), step.exit_hazards(required_only),
                  step.knowledge_loss(required_only, rolled.kpi)):  # fmt: skip
         assert part.note.startswith("not assessed") or len(part.table)
@@ -315,6 +318,8 @@ def test_team_grain_knows_nobody_who_leaves(team_grain):
 
 def test_words_where_nothing_was_drawn(rolled):
     assert link_words.joint(replace(rolled, draws=None)) == ""
+    waits = rolled.draws.draws[[WAIT]]
+    assert link_words.joint(replace(rolled, draws=replace(rolled.draws, draws=waits))) == ""  # no link of the chain
     assert REVENUE in rolled.draws.draws
     assert EXITS in rolled.draws.draws
 

@@ -26,7 +26,7 @@ def comes_first(direction: Mapping[str, Any]) -> str:
 
 
 def joint(rollup: Rollup) -> str:
-    """Return what one resample holds together; '' where nothing was drawn."""
+    """Return what one resample holds together; '' where no link of the chain was drawn."""
     if rollup.draws is None:
         return ""
     contact = any(rollup.has(a) for a in rollup.labels)
@@ -34,6 +34,8 @@ def joint(rollup: Rollup) -> str:
             "to leaving": rollup.has(EXITS)}  # fmt: skip
     theirs = {"to the overall opinion": rollup.has(OVERALL), "to revenue": rollup.has(REVENUE),
               "to staying": rollup.has(KEPT)}  # fmt: skip
+    if not any((*ours.values(), *theirs.values())):
+        return ""  # what was drawn, waiting times, is there for comparison
     whole = [f"whole {rollup.people}"] * any(ours.values()) + ["whole customers"] * any(theirs.values())
     text = f"One resample draws {' and '.join(whole)}, and every link sees the same ones:"
     drawn = [f"{who} in the links {_and(named)}" for who, links in ((rollup.people, ours), ("customers", theirs))

@@ -26,9 +26,10 @@ def scenario_sentence(frame: pd.DataFrame, money: Money) -> str:
     best = (clear if len(clear) else ours).iloc[0]
     numbers = (
         f"{money(best['benefit'])} {_span(best['months'])} ({money(best['benefit_low'])} to "
-        f"{money(best['benefit_high'])}), net {money(best['net'])}. The chance that {_within(best['months'])} of it "
-        f"brings more than it costs is {best['p_pays']:.0%}, and {best['p_within']:.0%} that so much has arrived by "
-        "the end of that time: money follows with the chain's delay."
+        f"{money(best['benefit_high'])}), net {money(best['net'])}{_a_year(frame, best, money)}. The chance that "
+        f"{_within(best['months'])} of it brings more than it costs is {best['p_pays']:.0%}, and "
+        f"{best['p_within']:.0%} that so much has arrived by the end of that time: money follows with the chain's "
+        "delay."
     )
     spent = _spent(frame, best, money)
     if len(clear):
@@ -71,6 +72,11 @@ def _span(months: float) -> str:
     return "a year" if months == YEAR else f"in {months:g} months"
 
 
+def _a_year(frame: pd.DataFrame, best: pd.Series, money: Money) -> str:
+    """Return what is left per year, by which levers are ranked, where they do not all last equally long."""
+    return f", {money(best['net_year'])} for each year of it" if frame["months"].nunique() > 1 else ""
+
+
 def _within(months: float) -> str:
     return "a year" if months == YEAR else f"{months:g} months"
 
@@ -78,7 +84,7 @@ def _within(months: float) -> str:
 def range_sentence(frame: pd.DataFrame, case: Case | None, money: Money) -> str:
     """Return median and ranges of one lever's net benefit, its chance to pay, and its payback."""
     if case is None:
-        return ""
+        return "Not assessed: no lever of the employees' side has a way to money in this study."
     row = frame[frame["lever"] == case.lever].iloc[0]
     back = row["payback_months"]
     paid = (

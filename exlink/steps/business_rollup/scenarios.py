@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from exlink.stats.money import money_summary, months_until, net_benefit, payback_months
+from exlink.stats.money import money_summary, months_until, net_benefit, payback_months, per_year
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.tidy import draws_frame
 from exlink.steps.business_rollup.cases import Case, Group, default_cases
@@ -35,15 +35,18 @@ def scenarios(
 
 
 def assess(rollup: Rollup, cases: Sequence[Case]) -> pd.DataFrame:
-    """Return what every lever brings over its months, on the same joint draws; most net benefit first.
+    """Return what every lever brings over its months, on the same joint draws; most net benefit a year first.
 
-    Levers of different cost are compared by what a unit of money brings, as if a programme could be made smaller or
-    larger at the same return: that is what equal spend means here.
+    Levers that last differently are ranked by the equivalent amount of a year, since the longer would else come first
+    for its length alone; with equal months that is the order of net benefits. Levers of different cost are compared by
+    what a unit of money brings, as if a programme could be made smaller or larger at the same return: that is what
+    equal spend means here.
 
     Returns
     -------
     DataFrame: lever, aspect, side ('employees' | 'customers'), delta, group, cost, months, n_people; benefit, net and
-    payback_months (as the money arrives; inf = never), each with _low and _high; net_median, net_low80, net_high80;
+    payback_months (as the money arrives; inf = never) and net_year (net, as an equal amount for each year of the
+    effect), each with _low and _high; net_median, net_low80, net_high80;
     p_pays (P(benefit > cost), whenever it arrives); p_within (P(so much has arrived by the end of the months counted));
     payback (in words); worth_paying (a cost the benefit covers with 90 % chance); p_adjusted (that nothing
     is gained: Benjamini–Hochberg over the levers of a side); clear (the benefit is above zero, also among all the
@@ -59,7 +62,7 @@ def assess(rollup: Rollup, cases: Sequence[Case]) -> pd.DataFrame:
     out["clear"] = (out["benefit_low"] > 0) & (out["p_adjusted"] <= 0.05)
     out["p_beats"] = _beats(found, [money for _, money in found])
     out["p_beats_customers"] = _beats(found, [_through_customers(rollup, case) for case, _ in found])
-    return out.sort_values("net", ascending=False, kind="stable", ignore_index=True)
+    return out.sort_values("net_year", ascending=False, kind="stable", ignore_index=True)
 
 
 def _beats(found: list[tuple[Case, Money]], own: list[Money | None]) -> list[float]:
@@ -90,8 +93,9 @@ def plan_columns(plans: pd.DataFrame) -> dict[str, str]:
     """Return the columns of `assess` with their headings; cost and months stand only where levers differ in them."""
     apart = {"cost": "Cost", "months": "Months counted"}
     told = {name: words for name, words in apart.items() if len(plans) and plans[name].nunique() > 1}
+    a_year = {"net_year": "Left after the cost, a year"} if "months" in told else {}
     return {"lever": "Lever", **told, "benefit": "Benefit", "p_pays": "Chance it pays",
-            "p_within": "… within the months", "payback": "Months to pay back",
+            "p_within": "… within the months", "payback": "Months to pay back", **a_year,
             "worth_paying": "Covered in 9 of 10"}  # fmt: skip
 
 
@@ -124,11 +128,13 @@ def _scenario(
     low, low80, median, high80, high = np.quantile(net.draws, EVEN)
     back = payback_months(draws_by_month, case.cost).iloc[0]
     months = float(months_until(by_month, case.cost))
+    yearly = per_year(case.months, case.discount)
     within = draws_by_month[:, : int(np.ceil(case.months))].sum(axis=1)
     return pd.DataFrame([{
         "lever": case.lever, "aspect": case.aspect, "side": case.side,
         "benefit": estimate, "benefit_low": told["conf_low"], "benefit_high": told["conf_high"],
         "net": estimate - case.cost, "net_low": low, "net_high": high,
+        "net_year": yearly * (estimate - case.cost), "net_year_low": yearly * low, "net_year_high": yearly * high,
         "net_median": median, "net_low80": low80, "net_high80": high80, "p_pays": net.p_positive,
         "p_within": float((within > case.cost).mean()),
         "payback_months": months, "payback_low": back["conf_low"], "payback_high": back["conf_high"],

@@ -112,13 +112,15 @@ def tornado(rollup: Rollup, aspect: str, points: float = 0.1) -> pd.DataFrame:
     """
     at = rollup.draws.table.set_index("term") if rollup.draws is not None else pd.DataFrame()
     point = at["estimate"].to_dict() if len(at) else {}
-    if "total" not in streams(rollup, aspect, points):
+    ways = streams(rollup, aspect, points)
+    if "total" not in ways:
         return pd.DataFrame()
     base = _total(rollup, aspect, points, point, float(rollup.replacement.mean()))
     words = {aspect: f"{rollup.labels[aspect]} → contact", OVERALL: OVERALL, REVENUE: REVENUE, KEPT: KEPT,
              STAY + aspect: f"{rollup.labels[aspect]} → work satisfaction", EXITS: EXITS}  # fmt: skip
+    passed = [*(words if "customers" in ways else ()), *((STAY + aspect, EXITS) if "saved" in ways else ())]
     rows = []
-    for name in (n for n in words if n in point):
+    for name in (n for n in words if n in point and n in passed):  # a link that leads nowhere moves nothing
         ends = [
             _total(rollup, aspect, points, {**point, name: at.at[name, side]}, float(rollup.replacement.mean()))
             for side in ("conf_low", "conf_high")
