@@ -88,9 +88,9 @@ def test_what_is_missing_is_named(sample, required_only, monkeypatch):
     monkeypatch.setattr(cynicism, "survey_load", lambda data: rows.assign(asked=1))
     monkeypatch.setattr(cynicism, "acted_before", lambda data, act_days: before.head(3))
     neither = assess_rivals(sample, act_days=90, load_matters=2.0)
-    assert neither.startswith("not assessed: of 3 quarters") and "asked as often" in neither
+    assert "is known for 3 quarters, and 5 are needed" in neither and "asked as often" in neither
     monkeypatch.setattr(cynicism, "survey_load", lambda data: rows)
     alone = cynicism_words.rivals_sentence(assess_rivals(sample, act_days=90, load_matters=2.0))
-    assert "cannot be told: of 3 quarters with surveys" in alone
+    assert "cannot be told: what was done before the surveys is known for 3 quarters" in alone
     monkeypatch.setattr(cynicism, "survey_load", lambda data: rows[rows["employee_id"] < 5])
     assert "fewer than 8" in assess_rivals(sample, act_days=90, load_matters=2.0)

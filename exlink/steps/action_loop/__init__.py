@@ -1,5 +1,6 @@
-"""Step 07: whether feedback is acted on, told back, and changes what it was about (M51, M52, M59)."""
+"""Step 07: whether feedback is acted on, told back, and changes what it was about (M51, M52, M58, M59)."""
 
+from exlink.steps.action_loop.conflicts import SHOWN_PAIRS, assess_conflicts, conflicts_sentence, planted_conflict
 from exlink.steps.action_loop.cynicism import assess_rivals
 from exlink.steps.action_loop.cynicism_words import planted_rivals, rivals_sentence
 from exlink.steps.action_loop.funnel import HEADS, assess_funnel, backlog, curves, told_by_few
@@ -7,12 +8,16 @@ from exlink.steps.action_loop.hand_over import assess_hand_overs, in_days
 
 __all__ = [
     "HEADS",
+    "SHOWN_PAIRS",
+    "assess_conflicts",
     "assess_funnel",
     "assess_hand_overs",
     "assess_rivals",
     "backlog",
+    "conflicts_sentence",
     "curves",
     "in_days",
+    "planted_conflict",
     "planted_rivals",
     "rivals_sentence",
     "told_by_few",

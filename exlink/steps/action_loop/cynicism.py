@@ -81,10 +81,8 @@ def assess_rivals(data: StudyData, *, act_days: int, load_matters: float) -> Riv
         both = found.effects.merge(acted_before(data, act_days), left_on="time", right_on="quarter").sort_values("time")
         quarters = len(both)
         if quarters < FEWEST_PERIODS:
-            lacking = (
-                f"of {quarters} quarters with surveys it is known what was done about the feedback before them, and "
-                f"{FEWEST_PERIODS} are needed"
-            )
+            known = "1 quarter" if quarters == 1 else f"{quarters} quarters"
+            lacking = f"what was done before the surveys is known for {known}, and {FEWEST_PERIODS} are needed"
     for term, trend in ((ACTION, False), (STEADY, True)):
         if lacking:
             why[term] = lacking
