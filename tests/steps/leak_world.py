@@ -132,6 +132,15 @@ def attacked_study(folder: Path, secrets: Secrets, *, employees: int = 110, wave
     path = simulate_study(folder / "raw", seed=5, employees=employees, interactions=40 * employees, waves=waves)
     here = path if path.is_dir() else path.parent
     people = pd.read_csv(here / "employees.csv")
+    shifts = pd.read_csv(here / "assignments.csv")
+    sizes = people.groupby("team_id").size().sort_values(kind="stable")
+    for team, kept in zip(sizes.index[:2], (5, 7), strict=True):  # two teams of 5 and 7 people, leavers included
+        moved = people.loc[people["team_id"] == team, "employee_id"].iloc[kept:]
+        people.loc[people["employee_id"].isin(moved), "team_id"] = sizes.index[-1]
+        shifts.loc[shifts["employee_id"].isin(moved) & (shifts["team_id"] == team), "team_id"] = sizes.index[-1]
+    shifts = shifts[~shifts["team_id"].isin(sizes.index[:2]) | shifts["employee_id"].isin(
+        people.loc[people["team_id"].isin(sizes.index[:2]), "employee_id"])]  # fmt: skip
+    shifts.to_csv(here / "assignments.csv", index=False)
     staying = people[people["left_on"].isna()]["employee_id"].to_list()
     people.loc[people["employee_id"].isin(staying[:2]), "role"] = secrets.role
     people.loc[people["employee_id"].isin(staying[2:5]), "site"] = secrets.site
@@ -148,7 +157,6 @@ def attacked_study(folder: Path, secrets: Secrets, *, employees: int = 110, wave
     own = own.assign(application=secrets.application, category="process", managed=False, minutes=90)
     pd.concat([desktop, own]).astype({"minutes": "int32"}).to_parquet(here / "desktop_activity.parquet", index=False)
     plans = pd.read_csv(here / "initiatives.csv")
-    team = people[people["left_on"].isna()].groupby("team_id").size().idxmin()
-    one = {"initiative_id": "N-99", "team_id": team, "name": secrets.initiative, "kind": secrets.kind}
+    one = {"initiative_id": "N-99", "team_id": sizes.index[0], "name": secrets.initiative, "kind": secrets.kind}
     pd.concat([plans, plans.iloc[[0]].assign(**one)]).to_csv(here / "initiatives.csv", index=False)
     return open_data(load_study(path), threads=1)

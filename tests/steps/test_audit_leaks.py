@@ -16,7 +16,7 @@ from tests.steps.leak_world import Publication, Secrets, attacked_study, publish
 STEMS = ("06_misalignment_audit", "07_action_loop")
 OTHER = Secrets("Ola steals time", "Olas script", "night guard", "Cellar", "Olas hobby", "olafication",
                 ("Per Holm", "Ada Quist"), wage=3.0)  # fmt: skip
-WORDS_ONLY = {"signs-table", "save"}  # cells that may release words without people behind them
+WORDS_ONLY = {"signs-table", "numbers", "save-behind", "save"}  # cells that may release words without people behind them
 
 
 @pytest.fixture(scope="module")

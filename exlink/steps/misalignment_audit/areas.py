@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exlink.data.dataset import StudyData
+from exlink.data.wages import mean_salary
 from exlink.steps.misalignment_audit import scorecard_words as words
 from exlink.steps.misalignment_audit.authority import Authority
 from exlink.steps.misalignment_audit.check import Check
@@ -95,14 +96,12 @@ def eight_areas(
 ) -> list[Area]:  # fmt: skip
     """Return the scorecard from all checks of the audit and what was found behind them."""
     few = data.study.privacy.min_group
-    paid = data.has("employees", "annual_salary")
-    wages = data.frame("employees", ["employee_id", "annual_salary"])["annual_salary"].mean() if paid else float("nan")
     told = (
         words.investment_told(found.investment, money),
         words.frontline_told(shadow, money, few),
         words.feedback_told(echo, few),
         words.engagement_told(drift, few),
-        words.workflow_told(found.workflow, money, wages / hours_a_year),
+        words.workflow_told(found.workflow, money, mean_salary(data) / hours_a_year),
         words.alignment_told(authority, act_days, few),
         words.performance_told(found.scored, flight),
         words.outcomes_told(found.lost, found.leaving, money),

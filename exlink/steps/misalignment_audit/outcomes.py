@@ -11,6 +11,7 @@ from scipy import special
 from exlink.data.dataset import StudyData
 from exlink.data.employee_quarters import leaving
 from exlink.data.kept_revenue import kept_revenue
+from exlink.data.wages import mean_salary
 from exlink.stats.judgement import judge
 from exlink.stats.tidy import t_quantile
 from exlink.steps.misalignment_audit.check import AREAS, Check, not_assessable
@@ -71,8 +72,7 @@ def assess_leaving(data: StudyData) -> Leaving | str:
         return f"not assessed: fewer than {few} people left in the last year, too few to speak of"
     low = special.gammaincinv(exits, 0.025) / years if exits else 0.0  # exact for a count (Garwood 1936)
     rate = (exits / years, float(low), float(special.gammaincinv(exits + 1, 0.975) / years))
-    paid = people["annual_salary"].mean() if "annual_salary" in people else np.nan
-    return Leaving(rate, exits, years, float(paid))
+    return Leaving(rate, exits, years, mean_salary(data))
 
 
 def lost_check(found: Lost | str, *, harmless: float, matters: float) -> Check:
