@@ -7,6 +7,7 @@ import pytest
 
 from exlink.data.which_way import which_way
 from exlink.steps import executive_summary as step
+from exlink.steps.executive_summary.lever import find_lever
 from exlink.steps.mixed_effects.direction_words import NOT_ASSESSED, VERDICTS
 from tests.steps.test_executive_summary_worlds import everything, levels, world
 
@@ -95,7 +96,7 @@ def test_the_chain_is_that_of_the_lever_and_shows_people_who_stay():
     e = world()
     stay = e.link("work satisfaction → exits avoided").to_dict() | {"link": "stay: tools", "label": "tools"}
     e.tables["chain"] = pd.concat([e.tables["chain"], pd.DataFrame([stay])], ignore_index=True)
-    assert e.lever.aspect == "tools"
+    assert find_lever(e).aspect == "tools"
     assert step.chain(e)[-1]["name"] == "Through customers"
     assert [x["name"] for x in step.staying(e)][-2:] == ["Through staying", "All together"]
     assert "Both come from one survey" in step.staying(e)[0]["meaning"]

@@ -103,9 +103,9 @@ def test_a_lever_that_pays_otherwise_names_what_customers_show(verdict):
     assert ("through customers nothing that matters in their ratings" in why) == (verdict == KINDS[1])
 
 
-PLAN = {"lever": "raise tools by 0.2 points", "side": "employees", "group": "everyone", "cost": 30_000.0,
-        "net": 6733.0, "net_low": -19_459.0, "net_high": 53_761.0, "months": 24.0, "p_pays": 0.592, "clear": True,
-        "n_people": 184.0}  # fmt: skip
+PLAN = {"lever": "raise tools by 0.2 points", "aspect": "tools", "side": "employees", "group": "everyone",
+        "cost": 30_000.0, "benefit": 36_733.0, "net_year": 3366.5, "net": 6733.0, "net_low": -19_459.0,
+        "net_high": 53_761.0, "months": 24.0, "p_pays": 0.592, "clear": True, "n_people": 184.0}  # fmt: skip
 
 
 def test_the_study_s_own_plans_are_told_with_net_benefit_and_chance():
@@ -127,3 +127,86 @@ def test_no_plan_is_priced_over_a_link_that_runs_the_other_way():
     said = step.own_plans(step.Evidence(euros, {"study_scenarios": pd.DataFrame([PLAN]), "chain": chain}))
     assert "not stated" in said
     assert "€6,730" not in said
+
+
+# -- the decision on the study's own plans -----------------------------------------------------------------
+
+
+def declared(*plans, verdict="higher"):
+    """A study with money whose own plans are these."""
+    e = with_money(verdict)
+    return step.Evidence(e.money, e.tables | {"study_scenarios": pd.DataFrame(list(plans))}, e.facts)
+
+
+GOOD = PLAN | {"lever": "praise", "aspect": "recognition", "p_pays": 0.95, "net": 20_000.0, "net_low": 2000.0,
+               "net_high": 50_000.0, "net_year": 20_000.0, "months": 12.0}  # fmt: skip
+LONG = GOOD | {"lever": "praise, three years", "net": 30_000.0, "net_year": 10_400.0, "months": 36.0}
+CALLS = GOOD | {"lever": "callback", "aspect": "", "side": "customers"}
+
+
+def test_a_study_s_own_plans_decide_and_the_best_of_a_year_is_named():
+    e = declared(LONG, GOOD)
+    said = step.decision(e)
+    assert "“praise”" in said["sentence"]
+    assert "€20,000 in 12 months (€2,000 to €50,000); it pays with a chance of 95%" in said["because"]
+    assert "Of the 2 plans of this study it leaves most a year on the estimate" in said["because"]
+    assert "longest would else come first" in said["because"]
+    assert "raise recognition" not in said["sentence"]
+    tiles = step.tiles(e)
+    assert tiles[0]["value"] == "€20,000"
+    assert tiles[0]["interval"] == "€2,000 to €50,000"
+    assert tiles[1]["value"] == "95%"
+    assert tiles[2]["label"] == "The next, “praise, three years”"
+    assert "about this study's own plans" in step.ranking(e)
+    same = step.decision(declared(GOOD, LONG | {"months": 12.0}))
+    assert "longest would else" not in same["because"]
+    assert "most on the estimate" in same["because"]
+
+
+def test_without_plans_of_its_own_the_page_decides_on_equal_ones():
+    assert "recognition" in step.decision(with_money("higher"))["sentence"]
+    assert "discounts it" in step.ranking(with_money("higher"))
+    hidden = dict.fromkeys(PLAN, None) | {"lever": "for few", "n_people": float("nan")}
+    assert step.decision(declared(hidden)) == step.decision(with_money("higher"))
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "words"),
+    [
+        ({"side": "customers", "aspect": ""}, "Act", "Carry out “praise”: it would leave about €20,000 after its cost"),
+        ({}, "Try it small first", "pays if the weaker evidence holds"),  # nearly all of it from people who stay
+        ({"p_pays": 0.7}, "Try it small first", "and probably pays"),
+        ({"p_pays": 0.5}, "Inconclusive", "is a toss-up"),
+        ({"p_pays": 0.7, "clear": False}, "Inconclusive", "brings anything at all is inconclusive"),
+        ({"p_pays": 0.2}, "Hold", "probably bring less than its cost of €30,000"),
+        ({"p_pays": 0.2, "clear": False}, "Hold", "probably bring less than its cost of €30,000"),
+    ],
+)
+def test_the_verdict_on_a_plan_goes_by_its_chance_and_its_evidence(change, verdict, words):
+    said = step.decision(declared(GOOD | change))
+    assert said["verdict"] == verdict
+    assert words in said["sentence"]
+    assert "best of several" not in said["because"]
+
+
+def test_a_clear_plan_goes_before_one_that_leaves_more_on_the_estimate_alone():
+    said = step.decision(declared(GOOD | {"lever": "big", "net_year": 90_000.0, "clear": False}, GOOD))
+    assert "“praise”" in said["sentence"]
+    assert "among those clear of zero" in said["because"]
+
+
+def test_a_plan_for_customers_is_no_statement_on_experience():
+    e = declared(CALLS, GOOD | {"net_year": 1.0})
+    said = step.decision(e)
+    assert "“callback”" in said["sentence"]
+    assert "directly, not through employees' experience" in said["because"]
+    assert any("A trial of “callback”" in line for line in step.mind_changers(e))
+
+
+def test_where_customers_come_first_no_plan_is_decided_on():
+    e = declared(GOOD)
+    turned = step.Evidence(e.money, e.tables, e.facts | {"direction": {"verdict": "CX→EX supported"}})
+    said = step.decision(turned)
+    assert said["verdict"] == "Hold"
+    assert "praise" not in said["sentence"]
+    assert all("praise" not in tile["label"] for tile in step.tiles(turned))

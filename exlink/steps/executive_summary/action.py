@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from exlink.steps.executive_summary.evidence import NOTHING, Evidence, Lever, capital, listed, points
+from exlink.steps.executive_summary.evidence import NOTHING, Evidence, capital, listed, points
+from exlink.steps.executive_summary.lever import Lever, find_lever
+from exlink.steps.executive_summary.plans import decisive_plan
 
 MOST = 4  # changes a board can take up at once
 ALL = 0.95  # response rate from which on those who did not answer cannot turn the result
@@ -51,9 +53,11 @@ def _lever(e: Evidence, row: pd.Series) -> dict[str, str]:
 def ranking(e: Evidence) -> str:
     """Return what the list ranks by."""
     if e.level == "money":
+        above = "is about this study's own plans, at their own costs" if decisive_plan(e) is not None else \
+            "discounts it to when it arrives"  # fmt: skip
         return (
             f"Gain of a year if the aspect rises by {e.step} for {e.group}, whenever it arrives; the decision "
-            "above discounts it to when it arrives. Only what is clear of zero is ranked."
+            f"above {above}. Only what is clear of zero is ranked."
         )
     if len(e.slopes):
         return f"Ranked by customers' {e.kpi} per point of the aspect; only what is clear of zero is listed."
@@ -136,14 +140,17 @@ def _about_order(e: Evidence) -> list[str]:
 
 def _about_money(e: Evidence) -> list[str]:
     """Return what would overturn a decision on money: on its own lever, or on there being none."""
-    lever = e.lever
-    if lever is not None:
-        shown = "neither their customers' ratings nor their exits differ" if lever.stream == "total" else \
+    ours, own = find_lever(e), decisive_plan(e)
+    if ours is None and own is not None:
+        return [f"A trial of “{own['lever']}” in some teams, and within four quarters their customers' ratings do not "
+                "differ from the other teams'."]  # fmt: skip
+    if ours is not None:
+        shown = "neither their customers' ratings nor their exits differ" if ours.stream == "total" else \
             "their customers' ratings do not differ"  # fmt: skip
         return [
-            *_widest(e, lever),
-            *_cheap_leavers(e, lever),
-            f"A trial raises {lever.label} in some teams, and within four quarters {shown} from the other teams'.",
+            *_widest(e, ours),
+            *_cheap_leavers(e, ours),
+            f"A trial raises {ours.label} in some teams, and within four quarters {shown} from the other teams'.",
         ]
     if e.order.against and not e.against("total"):
         return []
@@ -184,9 +191,9 @@ def _widest(e: Evidence, lever: Lever) -> list[str]:
 
 def _at_most(e: Evidence, link: str, lever: Lever) -> str:
     """Say what step 05 found that knowing a link would be worth, where it asked that of this lever's plan."""
-    known, plans = e.table("knowing"), e.plans
-    declared = len(e.tables.get("study_scenarios", pd.DataFrame())) > 0  # then step 05 asked it of one of those
-    rows = known[known["link"] == link] if len(known) and not declared else pd.DataFrame()
+    known, told = e.table("knowing"), e.table("study_scenarios")
+    plans = told[told["side"] == "employees"] if len(told) else e.plans
+    rows = known[known["link"] == link] if len(known) else pd.DataFrame()
     if not len(rows) or not len(plans) or lever.plan["lever"] != _asked_of(plans):
         return ""
     worth = float(rows["worth"].iloc[0])
@@ -196,5 +203,5 @@ def _at_most(e: Evidence, link: str, lever: Lever) -> str:
 
 def _asked_of(plans: pd.DataFrame) -> str:
     """Return the plan that step 05 asked it of: the first one clear of zero, else the first."""
-    clear = plans[plans["clear"]] if "clear" in plans else plans
+    clear = plans[plans["clear"].astype(bool)] if "clear" in plans else plans
     return str((clear if len(clear) else plans)["lever"].iloc[0])

@@ -7,6 +7,7 @@ import pandas as pd
 
 from exlink.steps.executive_summary.evidence import Evidence, capital, minus, points
 from exlink.steps.executive_summary.intervals import IF_CAUSES, money_range, points_range, unclear
+from exlink.steps.executive_summary.lever import find_lever
 from exlink.steps.executive_summary.signs import LINKS, doubt
 
 Station = dict[str, str]
@@ -29,9 +30,9 @@ def staying(e: Evidence) -> list[Station]:
 
 
 def _aspect(e: Evidence) -> str:
-    contact, lever = e.contact_aspects, e.lever
-    if lever is not None and len(contact) and lever.aspect in set(contact["link"]):
-        return lever.aspect
+    contact, ours = e.contact_aspects, find_lever(e)
+    if ours is not None and len(contact) and ours.aspect in set(contact["link"]):
+        return ours.aspect
     return str(contact["link"].iloc[0]) if len(contact) else ""
 
 
@@ -80,7 +81,7 @@ def _customers_money(e: Evidence, aspect: str, end: str) -> Station:
 
 def _through_staying(e: Evidence, aspect: str) -> list[Station]:
     first, exits = e.link(f"stay: {aspect}"), e.link(EXITS)
-    if e.lever is None or first is None or exits is None:
+    if find_lever(e) is None or first is None or exits is None:
         return []
     saved, total = e.way(aspect, "saved"), e.way(aspect, "total")
     low, mid, high = (100 * np.expm1(exits[c]) for c in ("conf_low", "estimate", "conf_high"))

@@ -21,7 +21,7 @@ READ = {
         ("chain", "value", "attrition", "scenarios", "study_scenarios", "tornado", "knowing"),
         ("money",),
     ),
-    "06_misalignment_audit": ((), ("signs",)),
+    "06_misalignment_audit": ((), ("signs", "areas")),
     "07_action_loop": ((), ()),
 }
 NOTHING = "no meaningful association"  # a verdict: the whole interval is closer to zero than what matters
@@ -171,22 +171,6 @@ class Evidence:
         there = [frame for frame in (total, customers) if len(frame)]
         return pd.concat(there, ignore_index=True) if there else pd.DataFrame()
 
-    @property
-    def lever(self) -> Lever | None:
-        """Return the one lever the page speaks of, the best of those with a clear gain, or None."""
-        gains = self.gains
-        for stream in ("total", "customers"):
-            rows = gains[gains["stream"] == stream] if len(gains) else gains
-            plans = self.plans[self.plans["aspect"].isin(rows["aspect"])] if len(rows) else rows
-            if not len(plans):
-                continue
-            rows = rows[rows["aspect"].isin(plans["aspect"])]
-            # all in all the best plan is the dearest; through customers alone, the dearest row is
-            aspect = (plans if stream == "total" else rows)["aspect"].iloc[0]
-            plan = plans[plans["aspect"] == aspect].iloc[0]
-            return Lever(stream, rows[rows["aspect"] == aspect].iloc[0], plan)
-        return None
-
     def joint(self, aspects: Iterable[str], *, sign: str = "higher") -> tuple[list[str], list[str], list[str]]:
         """Return which aspects step 04, with all in one model, confirms, turns round, and no longer sees clearly."""
         kind, rows = ("within" if len(self.slopes) else "between"), self.table("effects")
@@ -265,25 +249,6 @@ class Evidence:
             for title in self.missing
         ]
         return [line for line in lines if line]
-
-
-@dataclass(frozen=True)
-class Lever:
-    """The lever the decision is about: through which stream it is clear, its amounts there, its scenario."""
-
-    stream: str
-    row: pd.Series
-    plan: pd.Series
-
-    @property
-    def aspect(self) -> str:
-        """The aspect, by its name in the tables."""
-        return str(self.row["aspect"])
-
-    @property
-    def label(self) -> str:
-        """The aspect as the study calls it."""
-        return str(self.row["label"])
 
 
 def collect(session: Any) -> Evidence:

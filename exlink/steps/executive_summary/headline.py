@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import pandas as pd
 
-from exlink.steps.executive_summary.evidence import NOTHING, Evidence, Lever, capital, points
+from exlink.steps.executive_summary.evidence import NOTHING, Evidence, capital, points
 from exlink.steps.executive_summary.intervals import IF_CAUSES, money_range, points_range, unclear
+from exlink.steps.executive_summary.lever import Lever, find_lever
+from exlink.steps.executive_summary.plan_verdict import plan_tiles
+from exlink.steps.executive_summary.plans import decisive_plan
 
 JOINT = " With all aspects in one model it points the other way."
 
 
 def tiles(e: Evidence) -> list[dict[str, str]]:
     """Return at most four headline numbers with their intervals, money first, all of the decision's own lever."""
+    ours, own = find_lever(e), decisive_plan(e)
     if e.level != "money":
         found = [*_slope_tiles(e), _linked_tile(e), _leaving_tile(e)]
-    elif e.lever is None:
+    elif own is not None:
+        found = [*plan_tiles(e, own), _leaving_tile(e)]
+    elif ours is None:
         found = [
             _loss_tile(e) if len(e.losses) and not e.order.against else _none_tile(e),
             _leaving_tile(e),
@@ -22,7 +28,7 @@ def tiles(e: Evidence) -> list[dict[str, str]]:
             _linked_tile(e),
         ]
     else:
-        found = [_worth_tile(e, e.lever), _chance_tile(e, e.lever), _other_way_tile(e, e.lever), _leaving_tile(e)]
+        found = [_worth_tile(e, ours), _chance_tile(e, ours), _other_way_tile(e, ours), _leaving_tile(e)]
     return [tile for tile in found if tile][:4]
 
 

@@ -7,6 +7,25 @@ import pandas as pd
 from exlink.steps.executive_summary.evidence import Evidence
 
 
+def decisive_plan(e: Evidence) -> pd.Series | None:
+    """Return the plan of the study's own that the decision is about, or None where it declares none that may be stated.
+
+    Of those whose benefit is clear of zero among all that were tried, else of all, the one that leaves most for each
+    year it lasts: by its sum the longer plan would come first for its length alone. None also where money through
+    customers does not rest on employees' experience: then that is the decision.
+    """
+    rows = e.table("study_scenarios")
+    if e.level != "money" or e.against("total") or e.order.against or not len(rows):
+        return None
+    best = rows.sort_values(["clear", "net_year"], ascending=False, kind="stable")
+    return best.iloc[0]
+
+
+def plans_tried(e: Evidence) -> int:
+    """Return how many plans the study declares, whether shown or not."""
+    return len(e.tables.get("study_scenarios", pd.DataFrame()))
+
+
 def own_plans(e: Evidence) -> str:
     """Return one line per plan of the study's own, as Markdown; ``""`` where it declares none."""
     told = e.tables.get("study_scenarios", pd.DataFrame())
@@ -27,7 +46,7 @@ def _line(e: Evidence, row: pd.Series) -> str:
     unsure = "" if row["clear"] else " That it brings anything at all is inconclusive."
     return (
         f"{what}: {e.money(row['net'])} net in {row['months']:.0f} months ({e.money(row['net_low'])} to "
-        f"{e.money(row['net_high'])}); it pays with a chance {_chance(row['p_pays'])}.{unsure}"
+        f"{e.money(row['net_high'])}); it pays with a chance {chance_in_words(row['p_pays'])}.{unsure}"
     )
 
 
@@ -38,6 +57,6 @@ def _closed(e: Evidence, row: pd.Series) -> str:
     return "a link on the way to money runs the other way than expected" if e.against("customers") else ""
 
 
-def _chance(share: float) -> str:
+def chance_in_words(share: float) -> str:
     """Return a share of draws in words: no number of draws shows a chance of nothing, or certainty."""
     return "below 1%" if share < 0.01 else "above 99%" if share > 0.99 else f"of {share:.0%}"

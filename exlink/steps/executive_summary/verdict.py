@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from exlink.steps.executive_summary.evidence import NOTHING, Evidence, Lever, capital, listed, named
+from exlink.steps.executive_summary.evidence import NOTHING, Evidence, capital, listed, named
+from exlink.steps.executive_summary.lever import (
+    LIKELY,
+    MOSTLY,
+    SURE,
+    TOSS_UP,
+    Lever,
+    find_lever,
+    share_of_leavers,
+    where_from,
+)
+from exlink.steps.executive_summary.plan_verdict import decide
+from exlink.steps.executive_summary.plans import decisive_plan
 from exlink.steps.executive_summary.signs import clauses
 
-SURE, LIKELY, TOSS_UP = 0.90, 0.60, 0.40  # chance that it pays, and what a board should make of it
-MOSTLY = 0.80  # share of an amount from which on the rest is "little"
 CODING = "Check first that no scale is read the wrong way round."
 
 
@@ -18,9 +28,12 @@ def decision(e: Evidence) -> dict[str, str]:
 
 
 def _money(e: Evidence) -> dict[str, str]:
-    lever = e.lever
-    if lever is not None:
-        return _priced(e, lever) if lever.stream == "total" else _customers_only(e, lever)
+    own = decisive_plan(e)
+    if own is not None:
+        return decide(e, own)
+    ours = find_lever(e)
+    if ours is not None:
+        return _priced(e, ours) if ours.stream == "total" else _customers_only(e, ours)
     if e.against("total"):
         return _contrary(e)
     if e.order.against:
@@ -32,7 +45,7 @@ def _priced(e: Evidence, lever: Lever) -> dict[str, str]:
     """Return the decision on a lever whose whole worth is clear of zero."""
     label, plan = lever.label, lever.plan
     chance, worth = plan["p_pays"], f"{e.money(plan['benefit'])} a year"
-    leavers = _share_of_leavers(e, lever.aspect)
+    leavers = share_of_leavers(e, lever.aspect)
     if chance >= SURE and leavers <= MOSTLY:
         verdict = "Act"
         sentence = f"Invest in {label}: it would be worth about {worth}, very probably more than it costs."
@@ -51,7 +64,7 @@ def _priced(e: Evidence, lever: Lever) -> dict[str, str]:
     because = (
         f"Raising {label} by {e.step} for {e.group} at an assumed {e.money(plan['cost'])}, spent once, "
         f"brings more in a year of effect than it costs with a chance of {chance:.0%}. "
-        f"{_where_from(e, lever.aspect)}{_ratings(e, label)}{_for_customers(e, label)}"
+        f"{where_from(e, lever.aspect)}{_ratings(e, label)}{_for_customers(e, label)}"
     )
     return {"verdict": verdict, "sentence": sentence, "because": because.strip()}
 
@@ -162,24 +175,6 @@ def _for_customers(e: Evidence, label: str) -> str:
     return f" For customers alone the first lever is {row['label']}, {e.money(row['estimate'])} a year."
 
 
-def _share_of_leavers(e: Evidence, aspect: str) -> float:
-    """Return the share of an aspect's money that comes from fewer people leaving."""
-    saved, total = e.way(aspect, "saved"), e.way(aspect, "total")
-    if saved is None or total is None or not total["estimate"] > 0:
-        return 0.0
-    return float(np.clip(saved["estimate"] / total["estimate"], 0, 1))
-
-
-def _where_from(e: Evidence, aspect: str) -> str:
-    """Say through whom an aspect's money comes."""
-    share = _share_of_leavers(e, aspect)
-    if share > MOSTLY:
-        return "Nearly all of it comes from fewer people leaving, the weaker evidence of the two ways."
-    if share < 1 - MOSTLY:
-        return "Nearly all of it comes through customers, little from fewer people leaving."
-    return f"{share:.0%} of it comes from fewer people leaving, the rest through customers."
-
-
 # -- without money ---------------------------------------------------------------------------------------
 
 
@@ -213,14 +208,20 @@ def _effects(e: Evidence) -> dict[str, str]:
 
 def _for_staying(e: Evidence) -> str:
     """Name the first lever through people who stay, where step 05 could price that way and no other."""
-    plans = e.plans[e.plans["clear"]] if "clear" in e.plans else e.plans.iloc[:0]
+    told = e.table("study_scenarios")
+    plans = told[told["side"] == "employees"] if len(told) else e.plans
+    plans = plans[plans["clear"].astype(bool)] if "clear" in plans else plans.iloc[:0]
     if not len(plans) or e.closed("saved"):
         return ""
     row = plans.iloc[0]
+    first = (
+        f"the first plan is “{row['lever']}”: about {e.money(row['benefit'])} in {row['months']:.0f} months"
+        if len(told)
+        else f"the first lever is {e.label(row['aspect'])}: about {e.money(row['benefit'])} a year"
+    )
     return (
-        f" For people staying, the only way that has a price here, the first lever is {e.label(row['aspect'])}: about "
-        f"{e.money(row['benefit'])} a year at an assumed {e.money(row['cost'])}, with a chance of {row['p_pays']:.0%} "
-        "that it pays. That is the weaker evidence."
+        f" For people staying, the only way that has a price here, {first} at an assumed {e.money(row['cost'])}, with "
+        f"a chance of {row['p_pays']:.0%} that it pays. That is the weaker evidence."
     )
 
 
