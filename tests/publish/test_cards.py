@@ -17,6 +17,7 @@ BUILDERS = {
     "tiles": lambda t: cards.tiles([cards.Tile(t, t, t, t)]),
     "chain": lambda t: cards.chain([cards.Link(t, t, t, t)]),
     "changes": lambda t: cards.changes([cards.Change(t, t, t, t, t)]),
+    "areas": lambda t: cards.areas([cards.Area(t, "watch", "area-1", [(t, t)], [(t, "#here")])]),
     "badges": lambda t: cards.badges([cards.Badge(t, "watch", t)]),
     "certainty": lambda t: cards.certainty([cards.Certainty(t, "weak", t)]),
     "mind_changers": lambda t: cards.mind_changers([t]),

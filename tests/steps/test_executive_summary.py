@@ -11,7 +11,7 @@ from exlink.publish.style import money
 from exlink.steps import business_rollup as rollup
 from exlink.steps import executive_summary as step
 from exlink.steps.business_rollup import words
-from exlink.steps.executive_summary.warning_signs import SIGNS
+from exlink.steps.executive_summary.warning_signs import AREAS, SIGNS
 from exlink.steps.misalignment_audit import drift_words, echo_words, flight_words, shadow_words
 
 POINTS, RAISE, PERSON = 0.1, 0.3, 150.0
@@ -343,7 +343,8 @@ def test_badges_say_the_verdicts_of_the_audit(effects_only):
     e = replace(effects_only, facts={**effects_only.facts, "signs": found})
     badges = step.badges(e)
     assert [b["verdict"] for b in badges] == ["misaligned", "aligned", "watch", "not assessed"]
-    assert badges[0]["meaning"] == "Found 3 of 20."
+    assert [b["meaning"] for b in badges[:3]] == ["", "", ""]  # what was found stands where the badge leads
+    assert badges[0]["href"].startswith("06_misalignment_audit.html#do-the-best-people")
     assert badges[3]["meaning"].endswith("told back. Needs voc_feedback.")
     said = step.signs_note(e)
     assert said.startswith("One of the four signs shows")
@@ -354,3 +355,23 @@ def test_badges_say_the_verdicts_of_the_audit(effects_only):
 def test_without_the_audit_no_sign_has_a_verdict(effects_only):
     assert {b["verdict"] for b in step.badges(effects_only)} == {"not assessed"}
     assert "is not part of this run" in step.signs_note(effects_only)
+    assert {b["verdict"] for b in step.areas(effects_only)} == {"not assessed"}
+    assert "is not part of this run" in step.areas_note(effects_only)
+    assert not any(b["href"] for b in [*step.badges(effects_only), *step.areas(effects_only)])
+
+
+def test_the_page_says_the_eight_areas_in_words(effects_only):
+    words = ["fail", "pass", "watch", "fail", "pass", "pass", "pass", "not assessable"]
+    found = {
+        name: sign(word) | {"anchor": f"area-{at}"} for at, (name, word) in enumerate(zip(AREAS, words, strict=True))
+    }
+    found[AREAS[7]] |= {"brief": "not assessed: needs `customer_value`"}
+    e = replace(effects_only, facts={**effects_only.facts, "areas": found})
+    areas = step.areas(e)
+    assert [a["verdict"] for a in areas[:3]] == ["misaligned", "aligned", "watch"]
+    assert areas[0]["meaning"] == "Found 3 of 20."
+    assert areas[7]["meaning"] == "Needs customer_value."
+    assert areas[3]["href"] == "06_misalignment_audit.html#area-3"
+    said = step.areas_note(e)
+    assert said.startswith("2 of the eight areas are misaligned; 1 to be watched")
+    assert "1 cannot be assessed, which is no verdict in favour" in said

@@ -13,10 +13,10 @@ from exlink.steps.executive_summary.trust import (
     provenance,
 )
 from exlink.steps.executive_summary.verdict import decision
-from exlink.steps.executive_summary.warning_signs import badges, signs_note
+from exlink.steps.executive_summary.warning_signs import areas, areas_note, badges, signs_note
 
 __all__ = [
-    "Evidence", "badges", "certainty", "certainty_note", "chain", "changes", "collect", "decision", "gaps",
-    "glossary", "mind_changers", "misuse", "others", "own_plans", "provenance", "ranking", "signs_note", "staying",
-    "tiles",
+    "Evidence", "areas", "areas_note", "badges", "certainty", "certainty_note", "chain", "changes", "collect",
+    "decision", "gaps", "glossary", "mind_changers", "misuse", "others", "own_plans", "provenance", "ranking",
+    "signs_note", "staying", "tiles",
 ]  # fmt: skip

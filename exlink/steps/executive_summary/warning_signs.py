@@ -1,46 +1,97 @@
-"""The four warning signs of the misalignment audit, as the executive page says them."""
+"""The misalignment audit as the executive page says it: four warning signs, and the scorecard of eight areas."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from exlink.steps.executive_summary.evidence import Evidence, capital
 
-SIGNS = {  # by the names under which step 06 keeps them: the question, and what is looked at
+PAGE = "06_misalignment_audit.html"
+SIGNS = {  # by the names under which step 06 keeps them: the question, what is looked at, where the numbers are
     "Top performers become the flight risk": (
-        "Do the best people become the flight risk?", "Exits of top performers after cases left open and workarounds."),
+        "Do the best people become the flight risk?", "Exits of top performers after cases left open and workarounds.",
+        "do-the-best-people-become-the-flight-risk"),
     "Employees and customers drift apart": (
-        "Do employees and customers drift apart?", "Customers' ratings rise while employees' engagement falls."),
+        "Do employees and customers drift apart?", "Customers' ratings rise while employees' engagement falls.",
+        "do-employees-and-customers-drift-apart"),
     "Work is done beside the systems": (
-        "Is work done beside the systems?", "Hours in private spreadsheets and unofficial tools."),
+        "Is work done beside the systems?", "Hours in private spreadsheets and unofficial tools.",
+        "is-work-done-beside-the-systems"),
     "Feedback leads to no change": (
-        "Does feedback lead to change?", "Feedback that was acted on, and told back."),
+        "Does feedback lead to change?", "Feedback that was acted on, and told back.",
+        "does-feedback-lead-to-no-change"),
 }  # fmt: skip
+AREAS = (
+    "CX investment strategy", "Frontline experience", "Data and feedback", "Engagement", "Operational workflows",
+    "Organisational alignment", "Performance management", "Business outcomes",
+)  # fmt: skip
 BADGES = {"pass": "aligned", "watch": "watch", "fail": "misaligned", "not assessable": "not assessed"}
+ABSENT = "The misalignment audit (step 06) is not part of this run, so none of the {} has a verdict."
 
 
 def badges(e: Evidence) -> list[dict[str, str]]:
-    """Return the four warning signs: the question, the verdict in a word, and what was found."""
+    """Return the four warning signs: the question and the verdict in a word; why, where there is none."""
     found = e.fact("signs")
     out = []
-    for name, (question, looked_at) in SIGNS.items():
+    for name, (question, looked_at, section) in SIGNS.items():
         sign = found.get(name, {})
-        brief = str(sign.get("brief") or "").replace("`", "")
-        if brief.startswith("not assessed: "):
-            brief = f"{looked_at} {capital(brief.removeprefix('not assessed: '))}."
-        out.append({"area": question, "verdict": BADGES[sign.get("verdict", "not assessable")],
-                    "meaning": brief or looked_at})  # fmt: skip
+        verdict = BADGES[sign.get("verdict", "not assessable")]
+        why = _brief(sign)
+        why = f"{looked_at} {why}" if sign.get("brief", "").startswith("not assessed: ") else why or looked_at
+        out.append({"area": question, "verdict": verdict, "meaning": why if verdict == "not assessed" else "",
+                    "href": f"{PAGE}#{section}" if found else ""})  # fmt: skip
+    return out
+
+
+def areas(e: Evidence) -> list[dict[str, str]]:
+    """Return the eight areas of the scorecard: the verdict in a word, one line on what it rests on, where it opens."""
+    found = e.fact("areas")
+    out = []
+    for name in AREAS:
+        area = found.get(name, {})
+        href = f"{PAGE}#{area['anchor']}" if area.get("anchor") else ""
+        out.append({"area": name, "verdict": BADGES[area.get("verdict", "not assessable")], "meaning": _brief(area),
+                    "href": href})  # fmt: skip
     return out
 
 
 def signs_note(e: Evidence) -> str:
     """Return in one or two sentences how many signs show, and what that means of those that do not."""
-    words = [badge["verdict"] for badge in badges(e)]
     if not e.fact("signs"):
-        return "The misalignment audit (step 06) is not part of this run, so none of the signs has a verdict."
-    shown, watched, unknown = (words.count(w) for w in ("misaligned", "watch", "not assessed"))
+        return ABSENT.format("signs")
+    words = [badge["verdict"] for badge in badges(e)]
+    shown = words.count("misaligned")
     count = {0: "None of the four signs shows", 1: "One of the four signs shows", 4: "All four signs show"}
     said = f"{count.get(shown, f'{shown} of the four signs show')}, by bounds that were fixed beforehand"
+    return f"{said}{_rest(words)}."
+
+
+def areas_note(e: Evidence) -> str:
+    """Return in one or two sentences how many areas are misaligned, and where to begin."""
+    if not e.fact("areas"):
+        return ABSENT.format("areas")
+    found = areas(e)
+    words = [area["verdict"] for area in found]
+    shown = words.count("misaligned")
+    count = {0: "None of the eight areas is misaligned", 1: "One of the eight areas is misaligned"}
+    said = f"{count.get(shown, f'{shown} of the eight areas are misaligned')}{_rest(words)}."
+    return f"{said} What lies behind each, what it costs and what to do stands in step 06, where each name leads."
+
+
+def _rest(words: list[str]) -> str:
+    """Return what is said of those on watch, and of those that cannot be assessed."""
+    watched, unknown = words.count("watch"), words.count("not assessed")
+    said = ""
     if watched:
         said += f"; {watched} to be watched, because chance is not ruled out"
     if unknown:
         said += f"; {unknown} cannot be assessed, which is no verdict in favour"
-    return f"{said}. Figures and numbers are in step 06."
+    return said
+
+
+def _brief(fact: dict[str, Any]) -> str:
+    """Return the one line of a fact as a sentence, the names of tables without their marks."""
+    brief = str(fact.get("brief") or "").replace("`", "")
+    if not brief.startswith("not assessed: "):
+        return brief
+    return f"{capital(brief.removeprefix('not assessed: '))}."

@@ -7,6 +7,7 @@ than a second. Those pages are linked as evidence; what a better experience woul
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ from exlink.steps.misalignment_audit.check import MEANING, Check
 from exlink.steps.misalignment_audit.scorecard_words import action
 
 BADGES = {PASS: "aligned", WATCH: "watch", FAIL: "misaligned", OPEN: "not assessed"}
+_NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\.?\d)")  # the hyphen of a negative number
 NUMBERS = "#on-what-else-do-the-eight-areas-rest"
 
 
@@ -65,7 +67,8 @@ RULES = (
          ("How fast feedback moves", "07_action_loop.html"))),
     AreaRule(
         "Engagement", (drift_words.NAME, "Burning out and leaving"),
-        (("Employees and customers drift apart", "#do-employees-and-customers-drift-apart"),)),
+        (("Employees and customers drift apart", "#do-employees-and-customers-drift-apart"),
+         ("States of wear", "#do-people-burn-out-check-out-and-leave"))),
     AreaRule(
         "Operational workflows",
         (workflow.OPEN_NAME, workflow.PLACE_NAME, "Human buffers", "One cause at several sites"),
@@ -168,8 +171,9 @@ def area_cards(areas: Iterable[Area]) -> list[dict]:
         lines = [("Measured", area.symptom)]
         lines += [("Besides", f"{name} ({meaning}): {found}") for name, meaning, found in area.others]
         lines += [("Root cause", area.cause), ("Impact", area.impact), ("What leaders do", area.action)]
-        out.append({"area": area.name, "verdict": BADGES[area.verdict], "anchor": area.anchor,
-                    "lines": [line for line in lines if line[1]], "links": list(area.evidence)})  # fmt: skip
+        lines = [(what, _NEGATIVE.sub("−", said)) for what, said in lines if said]
+        out.append({"area": area.name, "verdict": BADGES[area.verdict], "anchor": area.anchor, "lines": lines,
+                    "links": list(area.evidence)})  # fmt: skip
     return out
 
 
