@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from exlink.data.before_leaving import before_leaving
+from exlink.data.system_faults import fault_rates, fault_strain_exit
 from exlink.data.work_states import work_states
 from exlink.publish.disclosure import Policy, release, release_facts
 from exlink.steps import misalignment_audit as step
-from exlink.steps.misalignment_audit import leavers_words, states_words
+from exlink.steps.misalignment_audit import buffers as buffers_module
+from exlink.steps.misalignment_audit import buffers_words, leavers_words, states_words
 
 POLICY = Policy(min_group=8, known_ids=frozenset())
 
@@ -160,3 +162,76 @@ def test_states_say_what_is_missing(required_only, one_wave, team_grain):
         assert step.states_check(found, matters=2.0, min_group=8).lacking
         assert step.shown_moves(found).empty
         assert step.shown_exits(found).empty
+
+
+# -- human buffers (M43) ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def buffered(sample):
+    return step.assess_buffers(sample, seed=1)
+
+
+def test_faults_are_those_of_the_others(sample):
+    rates = fault_rates(sample)
+    row = rates.iloc[len(rates) // 2]
+    since = pd.Period(row["quarter"], freq="Q").start_time
+    others = sample.query(f"""
+        SELECT 100 * avg((escalated OR reopened OR transfers > 0)::INT) AS faults FROM interactions
+        WHERE team_id = '{row["team_id"]}' AND employee_id <> '{row["employee_id"]}'
+          AND date_trunc('quarter', started_at) = DATE '{since:%Y-%m-%d}' ORDER BY 1""")
+    assert row["faults"] == pytest.approx(others["faults"].iloc[0])
+
+
+def test_what_comes_later_is_later(sample):
+    rows, parts = fault_strain_exit(sample)
+    assert parts == ["ease", "workload"]
+    said = sample.exposures()
+    said["at"] = pd.PeriodIndex(pd.to_datetime(said["responded_on"]), freq="Q").astype("int64")
+    row = rows.dropna(subset=["engagement"]).iloc[7]
+    later = said[(said["employee_id"] == row["employee_id"]) & (said["at"] == row["at"] + 1)].iloc[-1]
+    assert row["engagement"] == pytest.approx(
+        np.mean([(later["ex_satisfaction"] - 1) / 4, later["ex_recommend"] / 10]) * 100
+    )
+    rates = fault_rates(sample).set_index(["employee_id", "at"])["faults"]
+    assert row["faults"] == pytest.approx(rates[(row["employee_id"], row["at"] - 1)])
+
+
+def test_planted_steps_are_told_from_each_other(sample, buffered):
+    first, second = (buffered.steps.iloc[at] for at in (0, 1))
+    assert first["conf_low"] < 0 < first["conf_high"]  # nothing planted
+    assert second["conf_high"] < 0  # hard work lowers engagement
+    said = buffers_words.planted_sentence(sample, buffered)
+    assert "first step holds zero, and the second is found" in said
+    assert step.buffers_check(buffered, harmless=0.5, matters=2.0).verdict == "pass"
+
+
+@pytest.mark.parametrize(("push", "verdict"), [(8.0, "fail"), (0.0, "pass")])
+def test_a_buffer_that_is_there_is_found(sample, monkeypatch, push, verdict):
+    """Faults add `push` points of strain per five, each of which costs half a point of engagement: −push / 2."""
+    rng, teams, people, waves = np.random.default_rng(8), 30, 10, 5
+    who = np.repeat(np.arange(teams * people), waves)
+    team, at = who // people, np.tile(np.arange(waves), teams * people)
+    faults = 30 + 5 * rng.standard_normal((teams, waves))[team, at]
+    strain = 40 + push * faults / 5 + 10 * rng.standard_normal(len(who))
+    rows = pd.DataFrame({
+        "employee_id": who.astype(str), "team_id": team.astype(str), "role": np.where(team < 15, "a", "b"), "at": at,
+        "faults": faults, "strain": strain, "engagement": 80 - 0.5 * strain + 8 * rng.standard_normal(len(who)),
+        "left": 100.0 * (rng.random(len(who)) < 0.02 + 0.001 * np.clip(strain, 0, 100)),
+    })  # fmt: skip
+    monkeypatch.setattr(buffers_module, "fault_strain_exit", lambda data: (rows, ["ease"]))
+    found = step.assess_buffers(sample, seed=1)
+    table = found.engagement[found.engagement["path"] == "indirect"].set_index("comparison")
+    assert ((table["estimate"] + push / 2).abs() < 3 * table["std_error"]).all()
+    assert step.buffers_check(found, harmless=0.5, matters=2.0).verdict == verdict
+    exits = found.exits.set_index("path").loc["indirect"]
+    assert abs(exits["estimate"] - 0.1 * push) < 3 * exits["std_error"]
+
+
+def test_buffers_say_what_is_missing(required_only, one_wave, team_grain):
+    found = step.assess_buffers(required_only, seed=1)
+    assert "hours" not in set(found.engagement["path"])
+    for lacking in (step.assess_buffers(one_wave, seed=1), step.assess_buffers(team_grain, seed=1)):
+        assert step.buffers_check(lacking, harmless=0.5, matters=2.0).lacking
+        assert step.shown_paths(lacking, "engagement").empty
+        assert buffers_words.exits_sentence(lacking) == buffers_words.steps_sentence(lacking) == ""

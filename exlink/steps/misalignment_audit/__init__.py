@@ -3,6 +3,8 @@
 from exlink.steps.misalignment_audit.areas import Bounds, area_checks, assess_areas, eight_areas
 from exlink.steps.misalignment_audit.authority import assess_authority
 from exlink.steps.misalignment_audit.authority_words import authority_check
+from exlink.steps.misalignment_audit.buffers import assess_buffers
+from exlink.steps.misalignment_audit.buffers_words import buffers_check, shown_paths
 from exlink.steps.misalignment_audit.check import Check, facts, not_assessable, overview
 from exlink.steps.misalignment_audit.drift import assess_drift
 from exlink.steps.misalignment_audit.drift import shown_teams as drift_teams
@@ -26,10 +28,10 @@ from exlink.steps.misalignment_audit.workflow import shown_places, workflow_sent
 
 __all__ = [
     "Bounds", "Check", "area_cards", "area_checks", "area_facts", "area_numbers", "area_words", "assess_areas",
-    "assess_authority", "assess_drift", "assess_echo", "assess_flight", "assess_leavers", "assess_recurrence",
-    "assess_shadow", "assess_states", "authority_check", "came_true", "consequences", "drift_check", "drift_teams",
-    "echo_check", "eight_areas", "facts", "flight_check", "group_risks", "leavers_check", "not_assessable",
-    "overview", "recurrence_check", "risk_profile", "shadow_check", "shadow_links", "shadow_teams", "shown_exits",
-    "shown_leavers", "shown_moves", "shown_places", "states_check", "straight_shares", "told_by_few",
-    "trust_slopes", "workflow_sentence",
+    "assess_authority", "assess_buffers", "assess_drift", "assess_echo", "assess_flight", "assess_leavers",
+    "assess_recurrence", "assess_shadow", "assess_states", "authority_check", "buffers_check", "came_true",
+    "consequences", "drift_check", "drift_teams", "echo_check", "eight_areas", "facts", "flight_check",
+    "group_risks", "leavers_check", "not_assessable", "overview", "recurrence_check", "risk_profile",
+    "shadow_check", "shadow_links", "shadow_teams", "shown_exits", "shown_leavers", "shown_moves", "shown_paths",
+    "shown_places", "states_check", "straight_shares", "told_by_few", "trust_slopes", "workflow_sentence",
 ]  # fmt: skip
