@@ -1,0 +1,55 @@
+"""Step 07: what an initiative was to change beside what its teams perceive (M54)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from exlink.steps.action_loop.initiatives import OWN, Initiatives
+
+KEPT, PARTLY, UNSEEN, OPPOSITE, OPEN = "kept", "partly", "not perceived", "opposite", "not told"
+VERDICTS = (KEPT, PARTLY, UNSEEN, OPPOSITE, OPEN)
+
+
+def perceived(found: Initiatives | str) -> pd.DataFrame:
+    """Return intention and perception side by side, every initiative that was assessed.
+
+    Returns
+    -------
+    DataFrame: initiative_id, name, kind, aspect, n_people, intended, estimate, conf_low, conf_high, verdict (as
+    :func:`verdict_on` says, after adjustment for so many initiatives), told (whether there is one); empty where nothing
+    was assessed.
+    """
+    if isinstance(found, str):
+        return pd.DataFrame()
+    own = found.effects[found.effects["outcome"] == OWN]
+    about = found.listed[["initiative_id", "aspect", "intended_change"]].rename(columns={"intended_change": "intended"})
+    table = own.merge(about, on="initiative_id", validate="one_to_one")
+    verdicts = [
+        verdict_on(row.intended, row.estimate, row.conf_low, row.conf_high, clear=row.p_adjusted < 0.05)
+        for row in table.itertuples()
+    ]
+    table = table.assign(verdict=verdicts, told=[word != OPEN for word in verdicts])
+    columns = ["initiative_id", "name", "kind", "aspect", "n_people", "n_groups", "intended", "estimate", "conf_low",
+               "conf_high", "verdict", "told"]  # fmt: skip
+    return table[columns].sort_values("intended", ascending=False, kind="stable", ignore_index=True)
+
+
+def verdict_on(intended: float, estimate: float, low: float, high: float, *, clear: bool) -> str:
+    """Return what the interval of a perceived change says of an intention.
+
+    Returns
+    -------
+    'kept': a clear change in the intended direction, and the interval reaches what was intended; 'partly': a clear
+    one that stays below it; 'opposite': a clear one the other way; 'not perceived': no clear change, and what was
+    intended is ruled out; 'not told': the interval holds no change as well as the intended one.
+    """
+    if not np.all(np.isfinite([intended, estimate, low, high])) or intended == 0:
+        return OPEN
+    if intended < 0:
+        intended, estimate, low, high = -intended, -estimate, -high, -low
+    if clear and low > 0:
+        return KEPT if high >= intended else PARTLY
+    if clear and high < 0:
+        return OPPOSITE
+    return UNSEEN if high < intended else OPEN
