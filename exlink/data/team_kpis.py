@@ -11,40 +11,59 @@ from exlink.data.asked import quarter_of, team_then
 from exlink.data.dataset import StudyData
 from exlink.data.warehouse import name_of
 
-MIX = ("touchpoint", "reason", "complexity")  # what kind of contact it is, which no team chooses
+MIX = ("touchpoint", "channel", "reason", "complexity")  # what kind of contact it is, which no team chooses
 
 
 @dataclass(frozen=True, slots=True)
-class TeamKpi:
+class ContactKpi:
     """A measure of contacts: its column of ``interactions``, what is wanted, and whether that is more (1) or less (−1).
 
     ``goal`` is the good direction in words, so that two of them pull against each other when one falls as the other
-    rises.
+    rises; ``called`` are the words under which others speak of it.
     """
 
     column: str
+    words: str
     goal: str
     good: int
+    called: tuple[str, ...] = ()
 
 
-CONTACT_KPIS = (
-    TeamKpi("handle_seconds", "short handle time", -1),
-    TeamKpi("transfers", "few transfers", -1),
-    TeamKpi("resolved_first_contact", "solved at first contact", 1),
-    TeamKpi("reopened", "not reopened", -1),
-    TeamKpi("escalated", "not escalated", -1),
-    TeamKpi("script_adherence", "script kept", 1),
+OPERATIONS = (
+    ContactKpi("handle_seconds", "handle time", "short handle time", -1, ("aht", "handle_time")),
+    ContactKpi("transfers", "transfers", "few transfers", -1),
+    ContactKpi(
+        "resolved_first_contact", "solved at first contact", "solved at first contact", 1, ("fcr", "first_contact")
+    ),
+    ContactKpi("reopened", "reopened cases", "not reopened", -1),
+    ContactKpi("escalated", "escalations", "not escalated", -1),
+    ContactKpi("script_adherence", "script kept", "script kept", 1, ("adherence",)),
 )
-RATING, ENGAGEMENT = "customers' satisfaction", "employees' engagement"
-RATINGS = ("satisfaction", "recommend", "ease")  # the first that customers are asked
+WAIT = ContactKpi("wait_seconds", "waiting time", "short wait", -1, ("wait", "service_level"))
+RATINGS = (
+    ContactKpi("satisfaction", "customers' satisfaction", "customers' satisfaction", 1, ("csat",)),
+    ContactKpi("recommend", "customers' recommendation", "customers' recommendation", 1, ("nps",)),
+    ContactKpi("ease", "customers' ease", "customers' ease", 1, ("ces",)),
+)
+RATING, ENGAGEMENT = RATINGS[0].goal, "employees' engagement"
 
 
-def team_measures(data: StudyData) -> tuple[TeamKpi, ...]:
-    """Return the measures of contacts that the study holds, customers' rating the last."""
-    there = tuple(k for k in CONTACT_KPIS if data.has("interactions", k.column))
-    rating = next((y for y in RATINGS if y in data.cx_kpis), None)
-    goal = RATING if rating == "satisfaction" else f"customers' {rating} rating"
-    return (*there, TeamKpi(rating, goal, 1)) if rating else there
+def team_measures(data: StudyData) -> tuple[ContactKpi, ...]:
+    """Return the measures of contacts that a team has a hand in: operations, and the first rating customers give."""
+    return (*_there(data, OPERATIONS), *_ratings(data)[:1])
+
+
+def all_measures(data: StudyData) -> tuple[ContactKpi, ...]:
+    """Return every measure of contacts that the study holds, the time customers waited among them."""
+    return (*_there(data, (*OPERATIONS, WAIT)), *_ratings(data))
+
+
+def _there(data: StudyData, measures: tuple[ContactKpi, ...]) -> tuple[ContactKpi, ...]:
+    return tuple(k for k in measures if data.has("interactions", k.column))
+
+
+def _ratings(data: StudyData) -> tuple[ContactKpi, ...]:
+    return tuple(k for k in RATINGS if k.column in data.cx_kpis)
 
 
 def team_quarters(data: StudyData) -> pd.DataFrame:
@@ -58,32 +77,50 @@ def team_quarters(data: StudyData) -> pd.DataFrame:
     measure of `team_measures` (by its goal) the mean deviation, as measured.
     """
     measures = team_measures(data)
-    mix = [c for c in MIX if data.has("interactions", c)]
-    kinds = (
-        ", ".join(
-            f"round({c}) AS mix_{c}" if c == "complexity" else f"coalesce({name_of(c)}::VARCHAR, '') AS mix_{c}"
-            for c in mix
-        )
-        or "1 AS mix_all"
-    )
-    by = ", ".join(f"mix_{c}" for c in mix) or "mix_all"
-    value = ", ".join(f"{name_of(k.column)}::DOUBLE AS v{j}" for j, k in enumerate(measures))
-    sums = ", ".join(f"count(v{j}) AS n{j}, sum(v{j}) AS s{j}" for j in range(len(measures)))
-    usual = ", ".join(f"sum(s{j}) OVER m / nullif(sum(n{j}) OVER m, 0) AS u{j}" for j in range(len(measures)))
-    means = ", ".join(f'sum(s{j} - n{j} * u{j}) / nullif(sum(n{j}), 0) AS "{k.goal}"' for j, k in enumerate(measures))
-    rows = data.query(f"""
-        WITH i AS (
-            SELECT team_id, date_trunc('quarter', started_at) AS since, (hash(interaction_id) % 2)::INTEGER AS half,
-                   {kinds}, {value}
-            FROM interactions WHERE team_id IS NOT NULL),
-        cell AS (SELECT team_id, since, half, {by}, {sums} FROM i GROUP BY ALL),
-        held AS (SELECT *, {usual} FROM cell WINDOW m AS (PARTITION BY {by}))
-        SELECT team_id, {quarter_of("since")} AS quarter, half, {means} FROM held GROUP BY team_id, since, half
-        ORDER BY ALL""")
+    half = "(hash(interaction_id) % 2)::INTEGER AS half"
+    rows = _deviations(data, measures, {"team_id": "team_id", "half": half})
+    means = {k.goal: rows[f"sum_{k.column}"] / rows[f"n_{k.column}"].where(lambda n: n > 0) for k in measures}
+    rows = rows[["team_id", "quarter", "half"]].assign(**means).sort_values(["team_id", "quarter", "half"])
     people = data.query(f"""
         SELECT team_id, {quarter_of("started_at")} AS quarter, count(DISTINCT {data.unit}) AS n_units
         FROM interactions WHERE team_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2""")
     return rows.merge(people, on=["team_id", "quarter"], validate="many_to_one")
+
+
+def unit_quarters(data: StudyData) -> pd.DataFrame:
+    """Return one row per unit, team and quarter: how far its contacts lie from others of their kind.
+
+    Returns
+    -------
+    DataFrame: unit, team_id, quarter, and per measure of `all_measures` ``n_<column>`` and ``sum_<column>`` (of
+    deviations from the average of all contacts of the same kind, `MIX`).
+    """
+    return _deviations(data, all_measures(data), dict.fromkeys(dict.fromkeys((data.unit, "team_id")), ""))
+
+
+def _deviations(data: StudyData, measures: tuple[ContactKpi, ...], keys: dict[str, str]) -> pd.DataFrame:
+    """Return counts and sums of deviations from contacts of the same kind, by ``keys`` (name → SQL) and quarter."""
+    mix = [c for c in MIX if data.has("interactions", c)]
+    kinds = ", ".join(
+        f"round({c}) AS mix_{c}" if c == "complexity" else f"coalesce({name_of(c)}::VARCHAR, '') AS mix_{c}"
+        for c in mix
+    )
+    by, names = ", ".join(f"mix_{c}" for c in mix), ", ".join(keys)
+    value = "".join(f", {name_of(k.column)}::DOUBLE AS v{j}" for j, k in enumerate(measures))
+    sums = "".join(f", count(v{j}) AS n{j}, sum(v{j}) AS s{j}" for j in range(len(measures)))
+    usual = "".join(f", sum(s{j}) OVER m / nullif(sum(n{j}) OVER m, 0) AS u{j}" for j in range(len(measures)))
+    out = "".join(
+        f", sum(n{j})::BIGINT AS n_{k.column}, coalesce(sum(s{j} - n{j} * u{j}), 0) AS sum_{k.column}"
+        for j, k in enumerate(measures)
+    )
+    return data.query(f"""
+        WITH i AS (
+            SELECT {", ".join(sql or name for name, sql in keys.items())}, date_trunc('quarter', started_at) AS since,
+                   {kinds}{value}
+            FROM interactions WHERE team_id IS NOT NULL),
+        cell AS (SELECT {names}, since, {by}{sums} FROM i GROUP BY ALL),
+        held AS (SELECT *{usual} FROM cell WINDOW m AS (PARTITION BY {by}))
+        SELECT {names}, {quarter_of("since")} AS quarter{out} FROM held GROUP BY {names}, since ORDER BY ALL""")
 
 
 def team_engagement(data: StudyData) -> pd.DataFrame:

@@ -6,7 +6,14 @@ import pytest
 
 from exlink.data.team_kpis import ENGAGEMENT, RATING, team_engagement, team_measures, team_quarters
 from exlink.steps.action_loop import conflicts
-from exlink.steps.action_loop.conflicts import AGAINST, TOGETHER, assess_conflicts, conflicts_sentence, planted_conflict
+from exlink.steps.action_loop.conflicts import (
+    AGAINST,
+    OPEN,
+    TOGETHER,
+    assess_conflicts,
+    conflicts_sentence,
+    planted_conflict,
+)
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +24,12 @@ def found(sample):
 def test_team_quarters_are_those_computed_without_the_engine(sample):
     cells = team_quarters(sample)
     contacts = sample.query(
-        "SELECT interaction_id, employee_id, team_id, started_at, touchpoint, coalesce(reason, '') AS reason, "
+        "SELECT interaction_id, employee_id, team_id, started_at, touchpoint, channel, coalesce(reason, '') AS reason, "
         "round(complexity) AS complexity, handle_seconds, satisfaction, (hash(interaction_id) % 2)::INTEGER AS half "
         "FROM interactions ORDER BY 1"
     )
     contacts["quarter"] = contacts["started_at"].dt.to_period("Q").astype(str)
-    kind = contacts.groupby(["touchpoint", "reason", "complexity"], dropna=False)
+    kind = contacts.groupby(["touchpoint", "channel", "reason", "complexity"], dropna=False)
     for column, goal in (("handle_seconds", "short handle time"), ("satisfaction", RATING)):
         contacts["left"] = contacts[column] - kind[column].transform("mean")
         by_hand = contacts.groupby(["team_id", "quarter", "half"])["left"].mean()
@@ -40,16 +47,15 @@ def test_engagement_is_the_mean_of_who_was_in_the_team(sample):
 def test_every_pair_is_judged_in_one_family(sample, found):
     n = len(team_measures(sample)) + 1
     assert len(found.pairs) == n * (n - 1) / 2 and found.teams == 20
-    assert (found.pairs["p_adjusted"] >= found.pairs["p_value"]).all()
+    assert (found.pairs["p_adjusted"] >= found.pairs["p_value"] - 1e-12).all()
     assert found.pairs["estimate"].is_monotonic_increasing
     said = conflicts_sentence(found)
     assert "No two KPIs clearly pull against each other" in said and "28 pairs, adjusted for so many" in said
     assert "would have been found four times in five" in said
-    # three of twenty teams part: the pair leads the list, and is not enough for a verdict on all teams
-    assert found.pairs["label"].iloc[0] == f"{RATING} and {ENGAGEMENT}"
-    assert "in 3 of 20 teams" in planted_conflict(sample, found) and "at place 1 of 28" in planted_conflict(
-        sample, found
-    )
+    # three of twenty teams part: the pair leans against each other, and not enough for a verdict on all teams
+    part = found.pairs.set_index("label").loc[f"{RATING} and {ENGAGEMENT}"]
+    assert part["estimate"] < 0 and part["verdict"] == OPEN
+    assert "in 3 of 20 teams" in planted_conflict(sample, found)
 
 
 def test_a_conflict_that_is_put_in_is_found_in_the_right_direction(sample, monkeypatch):

@@ -1,10 +1,11 @@
-"""Step 07: whether feedback is acted on, told back, and changes what it was about (M51, M52, M58, M59)."""
+"""Step 07: whether feedback is acted on, told back, and changes what it was about (M51, M52, M58–M60)."""
 
 from exlink.steps.action_loop.conflicts import SHOWN_PAIRS, assess_conflicts, conflicts_sentence, planted_conflict
 from exlink.steps.action_loop.cynicism import assess_rivals
 from exlink.steps.action_loop.cynicism_words import planted_rivals, rivals_sentence
 from exlink.steps.action_loop.funnel import HEADS, assess_funnel, backlog, curves, told_by_few
 from exlink.steps.action_loop.hand_over import assess_hand_overs, in_days
+from exlink.steps.action_loop.metric_audit import audit_metrics, audit_sentence
 
 __all__ = [
     "HEADS",
@@ -13,6 +14,8 @@ __all__ = [
     "assess_funnel",
     "assess_hand_overs",
     "assess_rivals",
+    "audit_metrics",
+    "audit_sentence",
     "backlog",
     "conflicts_sentence",
     "curves",

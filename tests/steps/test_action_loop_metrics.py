@@ -1,0 +1,77 @@
+"""Step 07: which metrics say something of persons or teams; against what was planted, silence where data lack."""
+
+import numpy as np
+import pytest
+
+from exlink.data.team_kpis import all_measures, unit_quarters
+from exlink.stats.reliability import reliability_of_mean
+from exlink.steps.action_loop import metric_audit
+from exlink.steps.action_loop.metric_audit import DROP, KEEP, OPEN, TEAM, audit_metrics, audit_sentence
+
+RULE = {"target_repeats": 70.0, "trend_repeats": 30.0}
+
+
+@pytest.fixture(scope="module")
+def found(sample):
+    return audit_metrics(sample, **RULE)
+
+
+def test_deviations_add_up_to_nothing_over_all_contacts(sample):
+    cells = unit_quarters(sample)
+    contacts = sample.query("SELECT count(*) AS n, count(satisfaction) AS s FROM interactions ORDER BY 1").iloc[0]
+    assert cells["n_handle_seconds"].sum() == contacts["n"] and cells["n_satisfaction"].sum() == contacts["s"]
+    for kpi in all_measures(sample):
+        assert cells[f"sum_{kpi.column}"].sum() == pytest.approx(0, abs=1e-4)
+
+
+def test_what_comes_back_of_ratings_is_what_the_planted_variances_say(sample, found):
+    """A quarter's mean of n answers is repeatable by n·icc / (1 + (n − 1)·icc).
+
+    Of what is planted as a person's own, the part that comes from reported aspects is shared with the team, which is
+    taken out here: the truth lies between the variance without that part and with all of it, and the interval reaches
+    there.
+    """
+    parts = {(p["kpi"], p["component"]): p["observed"] for p in sample.truth["variance_components"]}
+    cells = unit_quarters(sample)
+    rows = found.rows.set_index("metric")
+    for kpi, name in (("satisfaction", "customers' satisfaction"), ("recommend", "customers' recommendation")):
+        n = cells.loc[cells[f"n_{kpi}"] >= metric_audit.FEWEST_ROWS, f"n_{kpi}"]
+        least, most = (
+            100 * reliability_of_mean(own / (own + parts[kpi, "customer"] + parts[kpi, "residual"]), n).mean()
+            for own in (parts[kpi, "employee_net_of_ex"], parts[kpi, "employee"])
+        )
+        assert rows.loc[name, "person_low"] < most and rows.loc[name, "person_high"] > least
+        assert rows.loc[name, "person_high"] - rows.loc[name, "person_low"] < 15
+
+
+def test_advice_follows_the_rule(found):
+    rows = found.rows.set_index("metric")
+    assert rows.loc["script kept", "advice"] == KEEP  # planted as a habit of persons
+    assert rows.loc["customers' recommendation", "advice"] == TEAM
+    assert rows.loc["transfers", "advice"] == rows.loc["handle time", "advice"] == DROP  # no trait was planted
+    assert np.isnan(rows.loc["employees' engagement", "person"])  # never told of persons
+    strict = {m: metric_audit._advice(r, 101, 101) for m, r in rows.iterrows()}
+    assert set(strict.values()) == {DROP}
+    assert rows.loc["customers' ease", "advice"] == OPEN
+    assert rows.loc["customers' recommendation", "claimed"] == "yes" and rows.loc["transfers", "claimed"] == "no"
+
+
+def test_sentence_counts_the_advice(found):
+    said = audit_sentence(found, target_repeats=70.0)
+    assert said.startswith("Of 11 metrics, 1 is fit to measure a person: at least 70%")
+    assert "Initiatives added 11 metrics" in said and "not on record" in said
+
+
+def test_where_data_lack(sample, required_only, one_wave, team_grain, monkeypatch):
+    assert audit_metrics(one_wave, **RULE).startswith("not assessed: whether results come back needs two quarters")
+    assert audit_sentence(audit_metrics(one_wave, **RULE), target_repeats=70.0) == ""
+    bare = audit_metrics(required_only, **RULE)
+    assert bare.rows["claimed"].eq("").all() and bare.added is None
+    by_team = audit_metrics(team_grain, **RULE)
+    assert by_team.rows["person"].isna().all() and by_team.rows["team"].notna().all()
+    assert KEEP not in set(by_team.rows["advice"])
+    cells = unit_quarters(sample)
+    counts = [c for c in cells if c.startswith("n_")]
+    monkeypatch.setattr(metric_audit, "unit_quarters", lambda data: cells.assign(**dict.fromkeys(counts, 0)))
+    monkeypatch.setattr(metric_audit, "team_engagement", lambda data: cells.head(0))
+    assert "no metric is known for the same people" in audit_metrics(sample, **RULE)
