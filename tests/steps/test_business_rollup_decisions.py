@@ -396,7 +396,9 @@ def test_levers_of_unequal_duration_are_ranked_by_what_they_leave_a_year(rolled,
     assert at.loc[long.lever, "net"] > at.loc[short.lever, "net"]
     assert list(table["lever"]) == [short.lever, long.lever]
     assert "net_year" in step.plan_columns(table)
-    assert "for each year of it" in scenario_words.scenario_sentence(table, euros)
+    assert "for each year of it" not in scenario_words.scenario_sentence(table, euros)  # a year is its own
+    both = step.assess(rolled, [long, replace(short, cost=50_000)])
+    assert f"{euros(both['net_year'].iloc[0])} for each year of it" in scenario_words.scenario_sentence(both, euros)
     alone = step.assess(rolled, [short])
     assert "net_year" not in step.plan_columns(alone)
     assert "for each year of it" not in scenario_words.scenario_sentence(alone, euros)

@@ -151,7 +151,7 @@ def test_warnings_speak_of_aspects_not_of_columns(planted_fits):
     assert (
         given.worded("ex_tools_withins and my.ex_tools_within stay") == "ex_tools_withins and my.ex_tools_within stay"
     )
-    assert given.worded("Model failed to converge").startswith("the search for the best fit did not settle (lme4: ")
+    assert given.worded("Model failed to converge") == "the search for the best fit did not settle"
 
 
 def test_no_term_of_a_model_is_left_without_words(sample_fits):
@@ -216,7 +216,7 @@ def test_where_nothing_acts_nothing_is_clear(tmp_path):
     ]
 
 
-def test_employees_who_do_not_differ_give_a_singular_fit_in_lme4s_words(tmp_path):
+def test_employees_who_do_not_differ_give_a_singular_fit_in_plain_words(tmp_path):
     """Every employee's residuals are centred on purpose, so that the variance between them is at its boundary."""
     data = open_study(tmp_path / "alike", Plan(slope=0.0, trait=0.0, unit_sd=0.0, units=20, seed=2))
     given = step.design(data, [], max_rows=60_000)
@@ -224,8 +224,8 @@ def test_employees_who_do_not_differ_give_a_singular_fit_in_lme4s_words(tmp_path
     rows["satisfaction"] += 3.0 - rows.groupby("employee_id")["satisfaction"].transform("mean")
     fits = step.fit_all(data, with_rows(given, rows), reml=True, smallest_share=0.05)
     checked = step.checks(fits)
-    assert "boundary (singular) fit" in checked["message"].iloc[0]
-    assert "boundary (singular) fit" in words.errors_sentence(checked)
+    assert "a variance is found to be zero" in checked["message"].iloc[0]
+    assert "a variance is found to be zero" in words.errors_sentence(checked)
 
 
 def test_slopes_that_differ_between_employees_are_found(planted, planted_fits):

@@ -95,7 +95,7 @@ def test_teams_that_do_not_differ_are_not_told_from_zero_and_a_singular_fit_is_s
     team = parts.set_index("component").loc["team"]
     assert team["share_low"] == pytest.approx(0, abs=1e-9)
     assert "cannot be told from chance" in step.team_sentence(parts, fit, "employees")
-    zero = parts.assign(message="a variance is found to be zero (lme4: boundary (singular) fit)")
+    zero = parts.assign(message="a variance is found to be zero")
     said = step.team_sentence(zero, fit, "employees")
     assert "That part was left at zero" in said
 

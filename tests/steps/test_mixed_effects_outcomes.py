@@ -113,12 +113,25 @@ def test_escalations_count_as_far_as_they_were_seen(sample):
 
 def test_words_say_units_intervals_and_what_could_have_been_seen(sample, work):
     said = step.work_sentence(work, "employees")
-    assert "pp: percentage points" in said
+    assert " percentage points (" in said
+    assert " pp" not in said + step.work_alt(work, step.POINTS)
+    solved = next(line for line in said.splitlines() if "Solved" in line)
+    assert solved.count("percentage points") == 1  # the unit is told once a line
     assert "with knowledge" in said
     assert "four of five tries" in said  # speed of escalations: nothing is clear
     assert all(o.name.split()[0].casefold() in said.casefold() for o in OUTCOMES)
     assert "independent counts" in step.dispersion_sentence(work)
     assert "knowledge" in step.work_alt(work, step.POINTS)
+
+
+def test_what_the_mixed_model_does_not_show_is_said_where_it_is_told(work):
+    """On ease two models may part: the one line that leaders read says so, about that aspect alone."""
+    assert "not relied on" not in step.work_sentence(work, "employees")
+    told = step.work_sentence(work, "employees", ["collaboration", "recognition"])
+    lines = [line for line in told.splitlines() if "not relied on" in line]
+    assert len(lines) == 1
+    assert "Found easy" in lines[0]
+    assert "on collaboration the mixed model further up says otherwise" in lines[0]
 
 
 def test_effort_as_steps_and_as_numbers_agree(sample, work):

@@ -74,7 +74,8 @@ def _span(months: float) -> str:
 
 def _a_year(frame: pd.DataFrame, best: pd.Series, money: Money) -> str:
     """Return what is left per year, by which levers are ranked, where they do not all last equally long."""
-    return f", {money(best['net_year'])} for each year of it" if frame["months"].nunique() > 1 else ""
+    apart = frame["months"].nunique() > 1 and best["months"] != YEAR
+    return f", {money(best['net_year'])} for each year of it" if apart else ""
 
 
 def _within(months: float) -> str:

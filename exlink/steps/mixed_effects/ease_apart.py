@@ -9,8 +9,8 @@ from exlink.steps.mixed_effects.models import MIXED
 from exlink.steps.mixed_effects.outcome_rows import EASE
 
 
-def ease_apart_sentence(work: pd.DataFrame, effects: pd.DataFrame) -> str:
-    """Return where ordered answers and the mixed model come to different verdicts on ease within units; else ``""``.
+def ease_apart(work: pd.DataFrame, effects: pd.DataFrame) -> dict[str, str]:
+    """Return the aspects on which ordered answers and the mixed model part on ease within units, and how, in words.
 
     Parameters
     ----------
@@ -21,11 +21,16 @@ def ease_apart_sentence(work: pd.DataFrame, effects: pd.DataFrame) -> str:
     mixed = effects[(effects["outcome"] == EASE) & (effects["specification"] == MIXED)]
     mixed = mixed[mixed["effect"] == "within"].set_index("aspect")["verdict"].reindex(ordered.index).dropna()
     ordered = ordered.loc[mixed.index]
-    apart = [
-        f"{aspect} (‘{ordered[aspect]}’ as ordered answers, ‘{mixed[aspect]}’ in the mixed model)"
+    return {
+        aspect: f"‘{ordered[aspect]}’ as ordered answers, ‘{mixed[aspect]}’ in the mixed model"
         for aspect in ordered.index
         if ordered[aspect] != mixed[aspect] and {"higher", "lower"} & {ordered[aspect], mixed[aspect]}
-    ]
+    }
+
+
+def ease_apart_sentence(work: pd.DataFrame, effects: pd.DataFrame) -> str:
+    """Return where ordered answers and the mixed model come to different verdicts on ease within units; else ``""``."""
+    apart = [f"{aspect} ({how})" for aspect, how in ease_apart(work, effects).items()]
     if not apart:
         return ""
     return (

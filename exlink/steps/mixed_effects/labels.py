@@ -11,8 +11,8 @@ from exlink.stats.lmm.fit import NOT_CONVERGED, SINGULAR
 from exlink.steps.mixed_effects.controls import Control
 
 PLAIN = {
-    SINGULAR: "a variance is found to be zero (lme4: boundary (singular) fit)",
-    NOT_CONVERGED: "the search for the best fit did not settle (lme4: Model failed to converge)",
+    SINGULAR: "a variance is found to be zero",
+    NOT_CONVERGED: "the search for the best fit did not settle",
 }
 
 
@@ -39,7 +39,7 @@ def labels_of(
 
 
 def in_labels(text: str, labels: Mapping[str, str]) -> str:
-    """Return what a fit says with the page's words for its columns, and plain ones for lme4's warnings."""
+    """Return what a fit says with the page's words for its columns, and plain ones for its warnings."""
     for said, plain in PLAIN.items():
         text = text.replace(said, plain)
     names = sorted(labels, key=len, reverse=True)  # the longest first: one name may begin another

@@ -169,7 +169,8 @@ def _with_and_without(fit: LmmFit, given: Design) -> tuple[Fitted, Fitted]:
     """Return what is kept of the model with EX, and of the one without it from the same cross-products."""
     terms = [t for t in given.terms if t in fit.fixef.index]
     ex = [t for t in terms if t not in given.circumstances]
-    before = fit.without(*ex) if ex else fit  # EX may repeat the circumstances of those who answered this KPI
+    # EX may repeat the circumstances of those who answered this KPI; only variances are asked of the model without it
+    before = fit.without(*ex, clustered=False) if ex else fit
     bounds = variance_intervals(before).set_index("group")[[*BOUNDS, "method"]]
     return _kept(fit, terms, given), _kept(before, [t for t in terms if t not in ex], given, bounds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,12 +12,15 @@ from exlink.steps.mixed_effects.few import FEW, few_units
 from exlink.steps.mixed_effects.outcome_rows import EASE
 from exlink.steps.mixed_effects.outcomes import OUTCOMES, PERCENT, POINTS, Outcome, WorkFits
 
-SHORT = {POINTS: " pp", PERCENT: " %"}
+SHORT = {POINTS: " percentage points", PERCENT: " %"}
 OVERDISPERSED = 1.1  # a spread this many times that of independent counts is told
 
 
-def work_sentence(work: WorkFits, people: str) -> str:
-    """Return, one line per outcome, what a point of the aspects that are clear goes with."""
+def work_sentence(work: WorkFits, people: str, parted: Sequence[str] = ()) -> str:
+    """Return, one line per outcome, what a point of the aspects that are clear goes with.
+
+    ``parted`` are the aspects on which the mixed model of ease comes to another verdict: see `ease_apart`.
+    """
     within = work.effects[work.effects["effect"] == "within"]
     if within.empty:
         return ""
@@ -29,12 +33,12 @@ def work_sentence(work: WorkFits, people: str) -> str:
         if top
         else f"**No aspect clearly goes with an outcome of contacts within the same {people}.**"
     )
-    lines = [_line(work, outcome, within) for outcome in OUTCOMES if (within["outcome"] == outcome.name).any()]
+    lines = [_line(work, outcome, within, parted) for outcome in OUTCOMES if (within["outcome"] == outcome.name).any()]
     sampled = f" {_sampled(work)}" if work.rows is not None and work.rows.share < 1 else ""
     listed = "\n".join(f"- {line}" for line in lines)
     few = few_units(within["n_units"].min(), people)
     lead = " ".join(part for part in (f"{first}{sampled}", few) if part)
-    return f"{lead} Per point of an aspect, with 95 % intervals (pp: percentage points):\n\n{listed}"
+    return f"{lead} Per point of an aspect, with 95 % intervals:\n\n{listed}"
 
 
 def _of_all(clear: int, within: pd.DataFrame) -> str:
@@ -48,7 +52,7 @@ def _sampled(work: WorkFits) -> str:
     return f"They rest on a fixed sample of {work.rows.share:.1%} of the linked contacts." if work.rows else ""
 
 
-def _line(work: WorkFits, outcome: Outcome, within: pd.DataFrame) -> str:
+def _line(work: WorkFits, outcome: Outcome, within: pd.DataFrame, parted: Sequence[str]) -> str:
     part = within[within["outcome"] == outcome.name]
     clear = part[part["clear"]].sort_values("estimate", key=lambda e: e.abs(), ascending=False, kind="stable")
     head = f"*{outcome.name[0].upper()}{outcome.name[1:]}*{_base(work, outcome)}: "
@@ -57,12 +61,16 @@ def _line(work: WorkFits, outcome: Outcome, within: pd.DataFrame) -> str:
             f"{head}no aspect is clear. {signed(part['mde'].median(), 1).lstrip('+')}{SHORT[outcome.unit]} would have "
             "been found in four of five tries before adjustment for many tests."
         )
-    return f"{head}{in_words([_change(row) for row in clear.itertuples()])}."
+    told = [_change(row, SHORT[row.unit] if not k or row.unit == PERCENT else "")
+            for k, row in enumerate(clear.itertuples())]  # fmt: skip
+    only = [aspect for aspect in clear["aspect"] if outcome.kind == "ordinal" and aspect in parted]
+    apart = f"; on {in_words(only)} the mixed model further up says otherwise, so it is not relied on" if only else ""
+    return f"{head}{in_words(told)}{apart}."
 
 
-def _change(row: Any) -> str:  # a row of itertuples, which has no type of its own
+def _change(row: Any, unit: str) -> str:  # a row of itertuples, which has no type of its own
     bounds = f"{signed(row.conf_low, 1)} to {signed(row.conf_high, 1)}"
-    return f"{signed(row.estimate, 1)}{SHORT[row.unit]} ({bounds}) with {row.aspect}"
+    return f"{signed(row.estimate, 1)}{unit} ({bounds}) with {row.aspect}"
 
 
 def _base(work: WorkFits, outcome: Outcome) -> str:
@@ -99,14 +107,8 @@ def work_alt(work: WorkFits, unit: str) -> str:
     part = work.effects[(work.effects["effect"] == "within") & (work.effects["unit"] == unit) & work.effects["clear"]]
     if part.empty:
         return f"Effects on outcomes in {unit}: none is clear."
-    return f"Effects in {unit}: {'; '.join(f'{r.outcome}, {_change(r)}' for r in part.itertuples())}."
-
-
-def work_notes(work: WorkFits, people: str) -> list[str]:
-    """Return the numbers behind the figures."""
-    within = work.effects[work.effects["effect"] == "within"]
-    counted = within.drop_duplicates("outcome")
-    return [f"{r.outcome}: {int(r.n):,} of {int(r.n_units):,} {people}" for r in counted.itertuples()]
+    told = [f"{row.outcome}, {_change(row, '')}" for row in part.itertuples()]
+    return f"Effects, {unit}: {'; '.join(told)}."
 
 
 def effort_sentence(found: pd.DataFrame | str) -> str:

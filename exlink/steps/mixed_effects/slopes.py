@@ -11,6 +11,7 @@ without, in at most one of twenty with it).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import narwhals.stable.v2 as nw
@@ -77,7 +78,7 @@ def random_slopes(given: Design, outcome: str, fits: Fits, *, reml: bool, asked:
     if main.empty or outcome not in fits.mixed:
         return _table([], [f"not assessed: no aspect is clear for {outcome}"])
     plain = fits.mixed[outcome]
-    formula, rows = formula_of(outcome, plain.terms), _of_units(given, outcome)
+    formula, rows = formula_of(outcome, plain.terms), _of_units(given, outcome, plain.terms)
     waves = {} if given.answers == len(given.cells) else {f"{given.unit}:wave": "1"}
     found, lines = [], []
     try:
@@ -91,15 +92,20 @@ def random_slopes(given: Design, outcome: str, fits: Fits, *, reml: bool, asked:
     return _table(found, lines, sampled=plain.n_units > MANY)
 
 
-def _of_units(given: Design, outcome: str) -> nw.LazyFrame | pd.DataFrame:
-    """Return the answers to ``outcome`` of at most ``MANY`` units, evenly spaced in the order of their ids."""
+def _of_units(given: Design, outcome: str, terms: Sequence[str]) -> nw.LazyFrame | pd.DataFrame:
+    """Return the answers to ``outcome`` of at most ``MANY`` units, evenly spaced in the order of their ids.
+
+    A sample is fetched: four models are fitted on it, and it is a part of what would be read for each.
+    """
     rows, units = given.source(outcome), np.sort(given.cells[given.unit].unique())
     if len(units) <= MANY:
         return rows
     drawn = list(units[np.linspace(0, len(units) - 1, MANY).astype(int)])
-    return rows[rows[given.unit].isin(drawn)] if isinstance(rows, pd.DataFrame) else rows.filter(
-        nw.col(given.unit).is_in(drawn)
-    )  # fmt: skip
+    if isinstance(rows, pd.DataFrame):
+        return rows[rows[given.unit].isin(drawn)]
+    needed = [given.unit, "wave", outcome, *terms, *([given.weights] if given.weights else [])]
+    of_theirs = given.answered(outcome).filter(nw.col(given.unit).is_in(drawn)).sort("interaction_id")
+    return of_theirs.select(*needed).collect().to_pandas()
 
 
 def slopes_sentence(found: Slopes, outcome: str, people: str) -> str:

@@ -67,7 +67,7 @@ def team_variances(data: StudyData, given: Design, outcome: str, fit: LmmFit | s
     if isinstance(fit, str):
         return pd.DataFrame(columns=COLUMNS)
     ex = [t for t in [*given.within, *given.between] if t in fit.fixef.index]
-    before = fit.without(*ex) if ex else fit
+    before = fit.without(*ex, clustered=False) if ex else fit
     found, after = (
         variance_intervals(before, shares_only=True).set_index("group"),
         fit.varcorr.set_index("group")["value"],

@@ -11,6 +11,7 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words, signed
 from exlink.steps.mixed_effects.check import agrees
+from exlink.steps.mixed_effects.labels import in_labels
 from exlink.steps.mixed_effects.models import FIXED, MIXED, NAIVE, Fits, strongest
 from exlink.steps.mixed_effects.rows import SAMPLE, Design
 from exlink.steps.mixed_effects.variances import CONTACT
@@ -206,13 +207,13 @@ def check_sentence(found: dict[str, Any] | str, people: str) -> str:
         return found
     which = "all" if found["all"] else f"a fixed sample of {found['answers']:,}"
     criterion = "REML criterion" if found["reml"] else "deviance"
-    trouble = f" statsmodels warns: {found['message']}." if found["message"] else ""
+    trouble = f" It warns: {in_labels(found['message'], {})}." if found["message"] else ""
     if found["singular"]:
-        trouble += " `fit_lmm` warns: boundary (singular) fit."
+        trouble += " In the model of this page a variance is found to be zero."
     weights = " and without weights" if found["unweighted"] else ""
     given = (
-        f"statsmodels, which cannot hold customers too, was given a simpler model with one random intercept per "
-        f"{people.rstrip('s')}{weights}, on {which} of the answers, and so was `fit_lmm`"
+        f"Both were given a simpler model, with one random intercept per {people.rstrip('s')}{weights}, on {which} of "
+        "the answers, since the other one (statsmodels) cannot hold customers too"
     )
     if agrees(found):
         return (
