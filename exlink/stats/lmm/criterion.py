@@ -16,7 +16,7 @@ import numpy as np
 from scipy import linalg
 
 from exlink.errors import EstimationError
-from exlink.stats.lmm.elimination import Factored, backward, covered, forward, places
+from exlink.stats.lmm.elimination import Factored, backward, covered, forward, places, times
 from exlink.stats.lmm.system import System
 
 VAST = 1e6  # an SD of random effects, of the residual's, beyond which doubles hold no fixed part beside it
@@ -60,11 +60,12 @@ def solve(system: System, at: Factored, *, reml: bool) -> Solution:
     square, r = float(root[p, p] ** 2), root[:p, :p]
     beta = linalg.solve_triangular(r, root[:p, p]) if p else np.zeros(0)
     first, rest = backward(at, own, others)
-    both = _by_factor(system, first, rest)
+    both, contrast = _by_factor(system, first, rest), np.append(-beta, 1.0)
     degrees = system.n_rows - p if reml else system.n_rows
     log_det = at.log_det + (2 * float(np.log(np.diag(r)).sum()) if reml else 0.0)
     return Solution(
-        beta=beta, root=r, square=square, modes=tuple(v[:, :, p] - v[:, :, :p] @ beta for v in both),
+        beta=beta, root=r, square=square,
+        modes=tuple((v.reshape(-1, p + 1) @ contrast).reshape(v.shape[:2]) for v in both),
         loads=tuple(v[:, :, :p] for v in both),
         criterion=log_det + degrees * (1 + float(np.log(2 * np.pi * square / degrees))), degrees=degrees,
     )  # fmt: skip
@@ -107,11 +108,21 @@ def pulls(system: System, at: Factored, found: Solution, inverse: np.ndarray | N
     out = covered(system, at, inverse)
     for f in range(len(out)):
         if reml and system.n_fixed:
-            known = linalg.solve_triangular(found.root.T, found.loads[f].reshape(-1, system.n_fixed).T, lower=True)
-            known = known.T.reshape(found.loads[f].shape)
-            out[f] = out[f] - np.tensordot(known, known, axes=([0, 2], [0, 2]))
+            known = linalg.solve_triangular(found.root.T, np.eye(system.n_fixed), lower=True)
+            out[f] = out[f] - np.einsum("kp,abpr,kr->ab", known, gram(found.loads[f]), known, optimize=True)
         u = found.modes[f]
         out[f] = out[f] - found.degrees / found.square * (u.T @ u)
+    return out
+
+
+def gram(loads: np.ndarray) -> np.ndarray:
+    """Return sums over levels of products of their loads (J, q, p): (q, q, p, p)."""
+    q, p = loads.shape[1:]
+    out = np.empty((q, q, p, p))
+    for a in range(q):
+        for b in range(a + 1):
+            out[a, b] = loads[:, a].T @ loads[:, b]
+            out[b, a] = out[a, b].T
     return out
 
 
@@ -178,7 +189,7 @@ def _projected(system: System, at: Factored, found: Solution, moved: list[np.nda
     """Return ``(Z c_k)' P (Z c_l)`` for coefficients c, (k, k)."""
     first = moved[system.first]
     k = first.shape[2]
-    own, others, rest = system.square @ first, None, None
+    own, others, rest = times(system.square, first), None, None
     fixed = np.einsum("jap,jak->pk", system.data[:, :, :-1], first, optimize=True)
     if system.rest is not None:
         rest = np.vstack([moved[f].reshape(-1, k) for f in system.rest.order])
@@ -200,7 +211,7 @@ def _projected(system: System, at: Factored, found: Solution, moved: list[np.nda
 
 
 def _scaled(system: System, at: Factored, own: np.ndarray, others: np.ndarray | None) -> np.ndarray:
-    first = (at.factors[system.first].T @ own).reshape(-1, own.shape[2])
+    first = times(at.factors[system.first].T, own).reshape(-1, own.shape[2])
     return first if others is None else np.vstack([first, at.spread.T @ others])
 
 

@@ -43,15 +43,16 @@ def factor(system: System, factors: Sequence[np.ndarray]) -> Factored:
     """Return the factored equations at relative covariance factors T (lower triangular, (q, q) each)."""
     t = tuple(_nonzero(f) for f in factors)
     own = t[system.first]
-    lower = np.linalg.cholesky(own.T @ system.square @ own + np.eye(len(own)))
+    lower = _rooted(times(own.T, times(system.square, own)) + np.eye(len(own)))
     log_det = 2 * float(np.log(np.diagonal(lower, axis1=1, axis2=2)).sum())
-    inverse = np.linalg.inv(lower)
+    inverse = 1 / lower if len(own) == 1 else np.linalg.inv(lower)
     rest = system.rest
     if rest is None:
         return Factored(t, inverse, None, None, None, None, log_det)
     spread = sparse.block_diag([block_diagonal(_repeated(t[f], s)) for f, s in places(system)], format="csr")
-    scaled = _scaled_cross(rest, inverse @ own.T, spread)
-    gain = _gain(rest, inverse @ own.T, spread, scaled)
+    blocks = times(inverse, own.T)
+    scaled = _scaled_cross(rest, blocks, spread)
+    gain = _gain(rest, blocks, spread, scaled)
     # LAPACK overwrites what it factors; sums over pairs do not need it again
     whole, gain = (gain.copy(order="F"), gain) if rest.pairs is None else (gain, None)
     whole[np.diag_indices(len(whole))] += 1.0
@@ -89,7 +90,7 @@ def _gain(rest: Remainder, own: np.ndarray, spread: sparse.csr_matrix, scaled: s
 
 def forward(system: System, at: Factored, first: np.ndarray, rest: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Return L⁻¹Λ' of right-hand sides: (J, q, c) for the eliminated factor and (m, c) for the others."""
-    own = at.inverse @ (at.factors[system.first].T @ first)
+    own = times(times(at.inverse, at.factors[system.first].T), first)
     if at.scaled is None:
         return own, np.zeros((0, first.shape[2]))
     flat = own.reshape(-1, own.shape[2])
@@ -103,16 +104,21 @@ def backward(at: Factored, own: np.ndarray, others: np.ndarray) -> tuple[np.ndar
     if at.scaled is not None:
         others = linalg.solve_triangular(at.lower, others, lower=True, trans="T", check_finite=False)
         own = own - (at.scaled @ others).reshape(own.shape)
-    return np.swapaxes(at.inverse, 1, 2) @ own, others
+    return times(np.swapaxes(at.inverse, 1, 2), own), others
+
+
+def times(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return ``left @ right`` of very many small matrices; with one term to sum a product is ten times as fast."""
+    return left * right if left.shape[-1] == 1 else left @ right
 
 
 def covered(system: System, at: Factored, inverse: np.ndarray | None) -> list[np.ndarray]:
     """Return ``Σ_j [Λ'Z'V⁻¹ZΛ]_jj`` per factor, (q, q) each: how far data, not the prior, decide the effects."""
     own = at.factors[system.first]
-    blocks = np.swapaxes(at.inverse, 1, 2) @ at.inverse
+    blocks = times(np.swapaxes(at.inverse, 1, 2), at.inverse)
     sums = [np.zeros((q, q)) for q in system.effects]
     # (M - I) M⁻¹ instead of I - M⁻¹: exact where T is small
-    sums[system.first] = np.einsum("jab,jbc->ac", own.T @ system.square @ own, blocks, optimize=True)
+    sums[system.first] = np.einsum("jab,jbc->ac", times(own.T, times(system.square, own)), blocks, optimize=True)
     if system.rest is None:
         return sums
     if system.rest.pairs is None:
@@ -176,6 +182,11 @@ def mirrored(lower: np.ndarray) -> np.ndarray:
 def places(system: System) -> list[tuple[int, slice]]:
     """Return the factors of the remainder and where their effects are in it."""
     return [] if system.rest is None else list(zip(system.rest.order, system.rest.slices, strict=True))
+
+
+def _rooted(blocks: np.ndarray) -> np.ndarray:
+    """Return the lower Cholesky factors of blocks (J, q, q), none of them below the identity."""
+    return np.sqrt(blocks) if blocks.shape[-1] == 1 else np.linalg.cholesky(blocks)
 
 
 def _repeated(t: np.ndarray, where: slice) -> np.ndarray:

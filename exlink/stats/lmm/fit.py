@@ -15,7 +15,7 @@ from exlink.stats.lmm.criterion import solve
 from exlink.stats.lmm.elimination import factor
 from exlink.stats.lmm.inference import ParameterErrors, degrees_of_freedom, parameter_errors
 from exlink.stats.lmm.modes import conditional_modes
-from exlink.stats.lmm.optimise import EDGE, Entries, Optimum, free_of, optimise, unpack
+from exlink.stats.lmm.optimise import EDGE, Entries, Optimum, free_of, optimise, start_like, unpack
 from exlink.stats.lmm.products import Products
 from exlink.stats.lmm.robust import Robust, robust
 from exlink.stats.lmm.summary import summary
@@ -52,7 +52,8 @@ class LmmFit:
     formula : str
     fixef, std_error : Series, (p,)       fixed effects and model-based errors, in units of the response per unit
     robust_std_error : Series, (p,)       clustered by the first grouping factor; ``robust_kind`` says how
-    robust_kind : str                     'CR2', or 'CR2, crossed' where clusters share levels of another factor
+    robust_kind : str                     'CR2', or 'CR2, crossed' where clusters share levels of another factor; empty
+                                          where ``without`` left robust errors out, which are missing then
     vcov, robust_vcov : DataFrame, (p, p)
     table, robust_table : DataFrame       tidy rows with a column ``df``: t intervals, Satterthwaite's df
     varcorr : DataFrame                   group, term1, term2, value: variances (term1 == term2) and covariances
@@ -139,7 +140,7 @@ class LmmFit:
         )
         return found.criterion + w.units.constant(found.degrees, w.products.log_weights, reml=self.reml)
 
-    def without(self, *terms: str | Sequence[str]) -> LmmFit:
+    def without(self, *terms: str | Sequence[str], clustered: bool = True) -> LmmFit:
         """Return the same model refitted without some fixed effects, from the same cross-products.
 
         Parameters
@@ -147,6 +148,8 @@ class LmmFit:
         terms : str or list of str
             Fixed effects as ``fixef`` calls them, or terms with all their columns: ``channel`` for each of its
             categories.
+        clustered : bool
+            False leaves robust errors out (missing), which take a quarter of the time: for questions to variances.
 
         Raises
         ------
@@ -162,14 +165,21 @@ class LmmFit:
                 f"{self.formula} without {', '.join(asked)}",
                 reml=self.reml,
                 level=self.level,
-                start=self.workings.best.values,
+                like=self.workings,
+                clustered=clustered,
             )
 
 
 def fit_products(
-    products: Products, text: str, *, reml: bool, level: float = 0.95, start: np.ndarray | None = None
+    products: Products,
+    text: str,
+    *,
+    reml: bool,
+    level: float = 0.95,
+    like: Workings | None = None,
+    clustered: bool = True,
 ) -> LmmFit:
-    """Return the fit of compressed rows; ``start`` are entries of T of a similar model.
+    """Return the fit of compressed rows; ``like`` is a fit of them with more fixed effects, ``clustered`` as there.
 
     Raises
     ------
@@ -182,6 +192,7 @@ def fit_products(
     check_products(text, products)
     system, entries, units = arrange(products, text), free_of(products), units_of(products)
     single = alone(products)
+    start = None if like is None else start_like(system, entries, like.best.values, like.system)
     try:
         best = optimise(system, entries, reml=reml, start=start)
     except EstimationError as error:
@@ -196,11 +207,10 @@ def fit_products(
     sigma = units.sigma(found.square / found.degrees)
     inverse = linalg.solve_triangular(found.root, np.eye(products.fixed))
     vcov = units.vcov(inverse @ inverse.T) * found.square / found.degrees
-    clustered = robust(products, best.at, found)
     beta = units.beta(found.beta)
-    contrasts = units.fixed
-    df = degrees_of_freedom(system, entries, best, covariance, contrasts)
-    robust_vcov, robust_df, held = _robust(clustered, units, vcov, df)
+    df = degrees_of_freedom(system, entries, best, covariance, units.fixed)
+    by_cluster = robust(products, best.at, found) if clustered else None
+    robust_vcov, robust_df, held = _robust(by_cluster, units, vcov, df)
     factors = unpack(best.values, entries, system.effects)
     raw = [units.factor(f, t) for f, t in enumerate(factors)]
     criterion = float(found.criterion + units.constant(found.degrees, products.log_weights, reml=reml))
@@ -208,7 +218,7 @@ def fit_products(
     singular = any(np.any(np.abs(np.diag(t)) < EDGE) for t in best.at.factors)
     return LmmFit(
         formula=text, fixef=pd.Series(beta, index=names), std_error=_errors(vcov, names),
-        robust_std_error=_errors(robust_vcov, names), robust_kind=clustered.kind,
+        robust_std_error=_errors(robust_vcov, names), robust_kind=by_cluster.kind if by_cluster else "",
         vcov=pd.DataFrame(vcov, index=names, columns=names),
         robust_vcov=pd.DataFrame(robust_vcov, index=names, columns=names),
         table=_table(names, beta, vcov, products, df, level),
@@ -240,12 +250,14 @@ def _table(
 
 
 def _robust(
-    clustered: Robust, units: Units, vcov: np.ndarray, df: np.ndarray
+    clustered: Robust | None, units: Units, vcov: np.ndarray, df: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Return robust covariance and degrees of freedom, and the terms whose error is the model's because it is larger.
 
     Where the clustered error of a term is no guide (``Robust.read``), the larger of it and the model's own is given.
     """
+    if clustered is None:
+        return np.full_like(vcov, np.nan), np.full_like(df, np.nan), []
     found = units.vcov(clustered.vcov)
     asked = [clustered.read(c, model) for c, model in zip(units.fixed, df, strict=True)]
     degrees = np.array([each for each, _ in asked])

@@ -7,13 +7,13 @@ Christensen (2017, J. Stat. Softw. 82(13), eq. 4), with the derivative of its va
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
 
-from exlink.stats.lmm.criterion import information
+from exlink.stats.lmm.criterion import gram, information
 from exlink.stats.lmm.optimise import EDGE, LOST, Entries, Optimum
 from exlink.stats.lmm.system import System
 
@@ -68,11 +68,11 @@ def degrees_of_freedom(
     found = best.found
     inverse = linalg.solve_triangular(found.root, np.eye(len(found.root)))
     inner = inverse @ inverse.T
-    out = np.empty(len(contrasts))
+    out, grams = np.empty(len(contrasts)), [gram(v) for v in found.loads]
     for i, contrast in enumerate(contrasts):
         weights = inner @ contrast
         variance = float(contrast @ weights)
-        slope = [*_variance_slope(best, weights, entries), variance]
+        slope = [*_variance_slope(best, grams, weights, entries), variance]
         spread = float(np.asarray(slope) @ errors.covariance @ np.asarray(slope))
         out[i] = 2 * variance**2 / spread if spread > 0 else np.inf
     return out
@@ -102,8 +102,8 @@ def delta_errors(
     return np.where(np.linalg.norm(jacobian @ errors.flat, axis=1) > TOUCHED * whole, np.nan, out)
 
 
-def _variance_slope(best: Optimum, weights: np.ndarray, entries: Entries) -> list[float]:
+def _variance_slope(best: Optimum, grams: Sequence[np.ndarray], weights: np.ndarray, entries: Entries) -> list[float]:
     """Return the derivatives of a contrast's variance by the entries of T, the residual variance held fixed."""
-    loads = [v @ weights for v in best.found.loads]
-    forces = [linalg.solve_triangular(t.T, u.T, lower=False).T for t, u in zip(best.at.factors, loads, strict=True)]
-    return [2 * float(forces[f][:, a] @ loads[f][:, b]) for f, a, b in entries]
+    sums = [np.einsum("p,abpr,r->ab", weights, each, weights, optimize=True) for each in grams]
+    slopes = [linalg.solve_triangular(t.T, s, lower=False) for t, s in zip(best.at.factors, sums, strict=True)]
+    return [2 * float(slopes[f][a, b]) for f, a, b in entries]

@@ -19,8 +19,9 @@ from exlink.stats.lmm.system import System
 Entries = list[tuple[int, int, int]]
 ENOUGH = 1e-12  # fall of the criterion that another Newton step would promise: theta to about seven digits
 DEAR = 1_000  # effects in the dense remainder from which derivatives take most of the time
-DIGITS = 2e-7  # of theta, relative
+DIGITS = 1e-6  # of theta, relative
 LITTLE = 1e-10  # a promise that one more step fulfils to seven digits of theta
+EVEN = 0.1  # of a step beside the one before it: from here on the next one can be foretold
 NEAR = 1e-2  # a promise below which steps are short enough to learn curvature from
 NOISE = 1e-8  # a promise that rounding of the criterion can hide
 ROUNDING = 1e-12  # of the criterion, relative
@@ -97,6 +98,16 @@ def optimise(system: System, entries: Entries, *, reml: bool, start: np.ndarray 
     other = _descend(system, entries, plain, reml=reml)
     best = replace(_better(best, other), evaluations=best.evaluations + other.evaluations)
     return _refined(system, entries, best, reml=reml)
+
+
+def start_like(system: System, entries: Entries, values: np.ndarray, before: System) -> np.ndarray:
+    """Return where to start from the best entries of T of a model with other fixed effects: (k,).
+
+    What residuals say of both models tells how far they differ; the bias of that is nearly the same in both.
+    """
+    here, there = _start(system, entries), _start(before, entries)
+    grown = {(f, a): here[i] / there[i] for i, (f, a, b) in enumerate(entries) if a == b and there[i] > 0}
+    return values * np.array([grown.get((f, a), 1.0) for f, a, _ in entries])
 
 
 def evaluate(system: System, entries: Entries, values: np.ndarray, *, reml: bool) -> Optimum:
@@ -182,11 +193,14 @@ def _observed(system: System, entries: Entries, values: np.ndarray, *, reml: boo
 def _last(system: System, promise: float, before: float, length: float, longer: float, values: np.ndarray) -> bool:
     """Return whether the step after this one will be too short to matter, if steps go on shrinking as they do.
 
-    Where derivatives are dear there are many levels, and steps shrink evenly; elsewhere a lucky step may mislead, so
-    the fall that is left must be next to nothing already.
+    Where derivatives are dear there are many levels, and steps shrink evenly: by as much as from the last step to this
+    one, and what they promise by the square. Elsewhere a lucky step may mislead, so the fall that is left must be next
+    to nothing already.
     """
     if system.rest is not None and len(system.rest.data) > DEAR:
-        return promise < NOISE * 100 and length**2 / longer < DIGITS * float(np.abs(values).max())
+        shrunk = length / longer if np.isfinite(longer) else 1.0
+        left = promise * shrunk**2
+        return shrunk < EVEN and left < NOISE * 10 and length * shrunk < DIGITS * float(np.abs(values).max())
     return promise < LITTLE and promise**2 / before < ENOUGH
 
 

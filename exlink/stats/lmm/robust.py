@@ -25,7 +25,7 @@ from scipy import linalg
 
 from exlink.stats.lmm.bases import bases_of
 from exlink.stats.lmm.criterion import Solution
-from exlink.stats.lmm.elimination import Factored
+from exlink.stats.lmm.elimination import Factored, times
 from exlink.stats.lmm.products import Products
 
 SPENT = 1e-9  # share of a cluster's own information left below which a coefficient is known from it alone
@@ -107,7 +107,7 @@ def robust(products: Products, at: Factored, found: Solution) -> Robust:
 def independent(products: Products) -> bool:
     """Return whether no level of another factor meets two clusters."""
     others = [pair.right for (a, _), pair in products.pairs.items() if a == 0]
-    return all(len(np.unique(right)) == len(right) for right in others)
+    return all(np.bincount(right).max(initial=0) <= 1 for right in others)
 
 
 def _repair(expected: np.ndarray, information: np.ndarray) -> np.ndarray:
@@ -135,9 +135,9 @@ def _sums(products: Products, moved: list[np.ndarray], columns: np.ndarray) -> n
     out = own[:, :p] - np.swapaxes(moved[0], 1, 2) @ own[:, products.groupings[0].columns]
     for (a, b), pair in products.pairs.items():
         for cluster, start, stop in _runs(pair.left) if not a else ():
-            met = np.swapaxes(pair.products[start:stop], 1, 2) @ columns  # (r, q, c), of the levels of b that it meets
+            met = np.swapaxes(pair.products[start:stop], 1, 2)  # (r, q, K), of the levels of b that it meets
             taken = moved[b][pair.right[start:stop]]  # (r, q, p)
-            out[cluster] -= taken.reshape(-1, p).T @ met.reshape(-1, met.shape[2])
+            out[cluster] -= taken.reshape(-1, p).T @ met.reshape(-1, met.shape[2]) @ columns
     return out
 
 
@@ -172,8 +172,8 @@ def _reaches(products: Products, moved: list[np.ndarray], b: int) -> Iterator[tu
     for cluster, start, stop in _runs(pair.left):
         right = pair.right[start:stop]
         met = pair.products[start:stop]
-        reach = met[:, :p] - moved[0][cluster].T @ met[:, mine]
-        reach = reach - np.swapaxes(moved[b][right], 1, 2) @ met[:, theirs]
+        reach = met[:, :p] - times(moved[0][cluster].T, met[:, mine])
+        reach = reach - times(np.swapaxes(moved[b][right], 1, 2), met[:, theirs])
         yield cluster, reach if third is None else reach - third[start:stop], right
 
 

@@ -104,20 +104,18 @@ def expand(
         Level of each cell.
     """
     a, b = _coefficients(table, made, columns, standard, varying)
-    place = made.place
-
-    def sums(r: int, t: int) -> np.ndarray:
-        return table[f"s{max(r, t)}_{min(r, t)}"].to_numpy().astype(float, copy=False)
-
+    summed = {name: table[name].to_numpy().astype(float, copy=False) for name in table.column_names if name[0] == "s"}
+    # what a column is of: coefficients and the sums they belong to, nothing that is zero in all cells
+    parts = [
+        [(value, r) for value, r in ((a[i], 0), (b[i], int(made.place[i]))) if np.any(value)]
+        for i in range(len(columns))
+    ]
     size = len(columns)
     out = np.empty((levels, size, size))
     for i in range(size):
         for j in range(i, size):
             value = sum(
-                left * right * sums(r, t)
-                for left, r in ((a[i], 0), (b[i], place[i]))
-                for right, t in ((a[j], 0), (b[j], place[j]))
-                if np.any(left) and np.any(right)
+                left * right * summed[f"s{max(r, t)}_{min(r, t)}"] for left, r in parts[i] for right, t in parts[j]
             )
             value = np.broadcast_to(value, len(code))
             out[:, i, j] = out[:, j, i] = np.bincount(code, weights=value, minlength=levels)

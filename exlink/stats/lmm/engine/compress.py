@@ -30,6 +30,7 @@ from exlink.stats.lmm.labels import are_whole, joined
 from exlink.stats.lmm.layout import Layout
 from exlink.stats.lmm.products import Pair, Products, Triple
 
+CHUNK = 4_000  # pairs of levels written at a time
 PREFIXES = "fgh"  # of the keys of the factors that meet
 
 
@@ -167,11 +168,13 @@ def _ordered(
     """Return codes sorted and the products of the columns of a and b, (P, q_a, q_b)."""
     rows, columns = _left(task, a), task.layout.factors[b].columns
     order = _order(codes)
-    products = np.empty((len(order), len(rows), len(columns)))
-    for x, i in enumerate(rows):
-        for y, j in enumerate(columns):
-            r, t = _product(task, i, j)
-            products[:, x, y] = table[f"s{r}_{t}"].to_numpy()[order]
+    names = ["s{}_{}".format(*_product(task, i, j)) for i in rows for j in columns]
+    summed = [table[name].to_numpy() for name in names]
+    products = np.empty((len(order), len(names)))
+    for start in range(0, len(order), CHUNK):  # in parts that stay in the processor's cache
+        for place, values in enumerate(summed):
+            products[start : start + CHUNK, place] = values[start : start + CHUNK]
+    products = products[order].reshape(len(order), len(rows), len(columns))
     return [code[order] for code in codes], products
 
 

@@ -42,17 +42,21 @@ def choose_keys(
     names = sorted({c for column in columns for part in column.parts for c in part.columns} - set(first))
     level, seen = _look(rows, first, names, schema)
     few = [c for c in names if cells_in_all(level, [seen[c]]) * ROWS_A_CELL <= n]
-    return _cheapest(columns, n, {b: _bundle(b, few, level, seen) for b in few}, level, seen)
+    return _cheapest(columns, n, _bundles(few, level, seen), level, seen)
 
 
 def cells_in_all(level: np.ndarray, keys: Sequence[np.ndarray]) -> float:
     """Return how many combinations there are likely to be in all rows, from those seen once and twice (Chao 1984)."""
-    code = level
-    for other in keys:
-        code = pd.factorize(code * (int(other.max()) + 1) + other)[0]
-    times = np.bincount(code)
+    times = np.bincount(_together(level, keys))
     once, twice = int((times == 1).sum()), int((times == 2).sum())
     return int((times > 0).sum()) + once * max(once - 1, 0) / (2 * (twice + 1))
+
+
+def _together(code: np.ndarray, keys: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the codes of combinations."""
+    for other in keys:
+        code = pd.factorize(code * (int(other.max()) + 1) + other)[0]
+    return code
 
 
 def _look(
@@ -61,37 +65,45 @@ def _look(
     kept = [key(c, schema).alias(f"x{i}") for i, c in enumerate([*first, *names])]
     table = rows.select(*kept).head(LOOK).collect(backend="pyarrow").to_native()
     codes = [pd.factorize(table[f"x{i}"].to_numpy())[0] for i in range(len(kept))]
-    level = codes[0]
-    for other in codes[1 : len(first)]:
-        level = pd.factorize(level * (int(other.max()) + 1) + other)[0]
+    level = _together(codes[0], codes[1 : len(first)])
     return level, dict(zip(names, codes[len(first) :], strict=True))
 
 
-def _bundle(column: str, few: Sequence[str], level: np.ndarray, seen: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """Return ``column`` and those that come with it for nothing: all scores of one survey, given one of them."""
-    alone = cells_in_all(level, [seen[column]])
-    free = [c for c in few if c != column and cells_in_all(level, [seen[column], seen[c]]) <= SAME * alone]
-    return (column, *free)
+def _bundles(few: Sequence[str], level: np.ndarray, seen: Mapping[str, np.ndarray]) -> list[tuple[str, ...]]:
+    """Return each column with those that come with it for nothing: all scores of one survey, given one of them.
+
+    Columns that make as many cells as one they come with bring nothing else than it does.
+    """
+    alone = {c: cells_in_all(level, [seen[c]]) for c in few}
+    found, told = [], set()
+    for column in few:
+        if column in told:
+            continue
+        code = _together(level, [seen[column]])
+        free = [c for c in few if c != column and cells_in_all(code, [seen[c]]) <= SAME * alone[column]]
+        told |= {c for c in free if alone[column] <= SAME * alone[c]}
+        found.append((column, *free))
+    return found
 
 
 def _cheapest(
-    columns: Sequence[Column], n: int, bundles: Mapping[str, tuple[str, ...]], level: np.ndarray,
+    columns: Sequence[Column], n: int, bundles: Sequence[tuple[str, ...]], level: np.ndarray,
     seen: Mapping[str, np.ndarray],
 ) -> tuple[str, ...]:  # fmt: skip
     """Return keys, adding the bundle that saves most until none saves anything."""
 
-    def cost(keys: tuple[str, ...]) -> float:
-        cells = cells_in_all(level, [seen[k] for k in keys])
+    def cost(keys: tuple[str, ...], cells: float) -> float:
         if keys and cells * ROWS_A_CELL > n:
             return np.inf
         return split(columns, keys).sums * (1 + cells / CACHE) + len(keys)
 
-    keys: tuple[str, ...] = ()
-    least = cost(keys)
+    of = {bundle: _together(level, [seen[k] for k in bundle]) for bundle in bundles}
+    keys, code = (), level
+    least = cost(keys, cells_in_all(level, []))
     while True:
-        wider = [tuple(dict.fromkeys([*keys, *bundle])) for name, bundle in bundles.items() if name not in keys]
-        costs = {more: cost(more) for more in dict.fromkeys(wider)}
+        wider = {b: tuple(dict.fromkeys([*keys, *b])) for b in bundles if b[0] not in keys}
+        costs = {b: cost(more, cells_in_all(code, [of[b]])) for b, more in wider.items()}
         best = min(costs, key=costs.__getitem__, default=())
         if not costs or costs[best] >= least:
             return keys
-        keys, least = best, costs[best]
+        keys, code, least = wider[best], _together(code, [of[best]]), costs[best]
