@@ -199,10 +199,12 @@ class Execution:
         self.work = self.stack.enter_context(private_folder())
         prepared = self.work / "prepared"
         prepared.mkdir()
+        self.kernels = Kernels(self.work, kernel_environment(self.work, {PREPARED_ENV: str(prepared)}))
+        self.stack.callback(self.kernels.end)
+        self.kernels.warm(self.plan.notebooks / f"{step.stem}.ipynb" for step in self.plan.chosen)
         self.tell.note("Reading and checking the study's tables …")
         prepare(self.study, prepared)
         (prepared / INPUTS_JSON).write_text(json.dumps(self.plan.inputs, sort_keys=True), encoding="utf-8")
-        self.kernels = Kernels(self.work, kernel_environment(self.work, {PREPARED_ENV: str(prepared)}))
 
     def _run_step(self, step: Step, fingerprint: str) -> list[str]:
         """Run one notebook, publish its page and seal its manifest; return what it warned of."""

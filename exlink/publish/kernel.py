@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -25,6 +25,7 @@ from papermill.execute import execute_notebook
 from papermill.log import logger as papermill_log
 
 from exlink import errors
+from exlink.publish.forks import AVAILABLE, Forks, imported_by
 from exlink.publish.parameters import read_notebook, tags_of
 from exlink.publish.places import package_folder
 
@@ -92,13 +93,25 @@ class Kernels:
 
     folder : Path     private folder for sockets, connection files and IPython's own files
     env : Mapping     environment variables every kernel gets
+    forks : Forks     what kernels are forks of; None where each one starts by itself
     """
 
     folder: Path
     env: Mapping[str, str]
+    forks: Forks | None = None
     running: list[AsyncKernelManager] = field(default_factory=list)
     stopped: bool = False
     lock: Lock = field(default_factory=Lock)
+
+    def warm(self, notebooks: Iterable[Path]) -> None:
+        """Begin to import what these notebooks import, where kernels can be forks of the process that has done so."""
+        if AVAILABLE and len(str(self.folder)) <= _SOCKET_PATH_LIMIT:
+            self.forks = Forks(self.folder, self.env, imported_by(notebooks))
+
+    def end(self) -> None:
+        """End what kernels are forks of; they have ended themselves."""
+        if self.forks is not None:
+            self.forks.stop()
 
     def stop(self) -> None:
         """End every kernel that is running now, and let no other one start."""
@@ -130,10 +143,18 @@ class Kernels:
                 if kernels.stopped:
                     raise DeadKernelError("the run was stopped")
                 settings["env"] = {**settings.get("env", os.environ), **kernels.env}
-                with (kernels.folder / "kernels.log").open("ab") as log:  # its words at shutdown are not the user's
-                    await super()._async_launch_kernel(kernel_cmd, **settings, stdout=log, stderr=log)
+                if not self._forked(kernel_cmd, settings["env"], str(settings.get("cwd") or Path.cwd())):
+                    with (kernels.folder / "kernels.log").open("ab") as log:  # its words are not the user's
+                        await super()._async_launch_kernel(kernel_cmd, **settings, stdout=log, stderr=log)
                 with kernels.lock:
                     kernels.running.append(self)
+
+            def _forked(self, kernel_cmd: list[str], env: Mapping[str, str], cwd: str) -> bool:
+                fork = None if kernels.forks is None else kernels.forks.begin(kernel_cmd[3:], env, cwd)
+                if fork is not None:
+                    self.provisioner.process, self.provisioner.cwd = fork, cwd
+                    self.provisioner.pid = self.provisioner.pgid = fork.pid
+                return fork is not None
 
         return RunKernelManager
 
