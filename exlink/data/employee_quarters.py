@@ -47,13 +47,16 @@ def reasons_sentence(data: StudyData) -> str:
     return f"For {number} of those who left it is not recorded whether of their own accord; they do not count as such."
 
 
-def employee_quarters(data: StudyData, *, silent: bool = False) -> pd.DataFrame:
+def employee_quarters(data: StudyData, *, silent: bool = False, ahead: bool = False) -> pd.DataFrame:
     """Return one row per employee and quarter at risk, with the latest EX said before the quarter began.
 
     Parameters
     ----------
     silent : bool
         Whether rows without a fresh answer stay, with nothing in the ``ex_`` columns.
+    ahead : bool
+        Whether the first quarter that has not ended with the period is in it too, its ``left`` and ``let_go`` unknown
+        (NaN): who is there when it begins.
 
     Returns
     -------
@@ -69,11 +72,12 @@ def employee_quarters(data: StudyData, *, silent: bool = False) -> pd.DataFrame:
     first = pd.to_datetime(said["responded_on"]).min()
     starts = pd.date_range(first, pd.Timestamp(data.study.period.last), freq="QS")
     reasons = data.has("employees", "left_voluntarily")
-    frames = [
-        _at_risk(people, start, starts[0], reasons)
-        for start in starts
-        if start + pd.offsets.QuarterEnd(0) <= pd.Timestamp(data.study.period.last)
-    ]
+    last = pd.Timestamp(data.study.period.last)
+    ended = [start for start in starts if start + pd.offsets.QuarterEnd(0) <= last]
+    frames = [_at_risk(people, start, starts[0], reasons) for start in ended]
+    if frames and ahead:
+        after = _at_risk(people, ended[-1] + pd.DateOffset(months=3), starts[0], reasons)
+        frames.append(after.assign(left=float("nan"), let_go=float("nan")))
     if not frames:
         return pd.DataFrame(
             columns=["employee_id", "quarter", "left", "let_go", *said.columns[said.columns.str.startswith("ex_")]]

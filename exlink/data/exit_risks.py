@@ -16,8 +16,13 @@ TOP_SHARE = 0.25  # at most so many are top performers: the best rating, or rati
 HUNDRED = 100.0
 
 
-def exit_risks(data: StudyData) -> pd.DataFrame:
+def exit_risks(data: StudyData, *, ahead: bool = False) -> pd.DataFrame:
     """Return one row per employee and quarter at risk whose quarter before is known.
+
+    Parameters
+    ----------
+    ahead : bool
+        Whether the quarter after the last one that has ended is in it, with ``left`` unknown (NaN).
 
     Returns
     -------
@@ -27,7 +32,7 @@ def exit_risks(data: StudyData) -> pd.DataFrame:
     NaN where not recorded or not observed), ``ex_…`` of the latest answer before, NaN where there is none.
     ``attrs['unseen']`` is how many person-quarters at risk had no contacts in the quarter before.
     """
-    risks = employee_quarters(data, silent=True)
+    risks = employee_quarters(data, silent=True, ahead=ahead)
     if risks.empty:
         return risks
     before = (pd.PeriodIndex(risks["quarter"], freq="Q") - 1).astype(str)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH
 from exlink.steps.misalignment_audit import (
+    alarm_words,
     authority_words,
     drift_words,
     echo_words,
@@ -66,9 +67,10 @@ RULES = (
          ("Problems that come back", "#do-the-same-problems-come-back-with-nothing"),
          ("How fast feedback moves", "07_action_loop.html"))),
     AreaRule(
-        "Engagement", (drift_words.NAME, "Burning out and leaving"),
+        "Engagement", (drift_words.NAME, "Burning out and leaving", alarm_words.NAME),
         (("Employees and customers drift apart", "#do-employees-and-customers-drift-apart"),
-         ("States of wear", "#do-people-burn-out-check-out-and-leave"))),
+         ("States of wear", "#do-people-burn-out-check-out-and-leave"),
+         ("The alarm", "#would-an-alarm-have-warned"))),
     AreaRule(
         "Operational workflows",
         (workflow.OPEN_NAME, workflow.PLACE_NAME, "Human buffers", "One cause at several sites"),
