@@ -114,7 +114,7 @@ def recurrence(sample, echoes):
 
 
 def judged(found):
-    return step.recurrence_check(found, harmless=0.10, matters=0.25)
+    return step.recurrence_check(found, harmless=0.10, matters=0.25, min_group=8)
 
 
 def test_themes_that_come_back_are_those_planted(sample, recurrence):

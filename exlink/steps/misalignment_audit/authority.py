@@ -26,7 +26,7 @@ class Authority:
     """Who may act on feedback.
 
     share : Series        estimate, conf_low, conf_high, n: of the feedback whose owner is known, that on themes whose
-                          owner cannot act, in proportion to the pieces of a theme; themes are clusters
+                          owner cannot act, in proportion to the pieces of a theme; theme × quarter is a cluster
     themes : DataFrame    those of the echo with ``authority`` ('owner can act', 'owner cannot act', 'not recorded')
     rates : DataFrame     authority, estimate, conf_low, conf_high (share acted on), n_people (pieces), n_themes,
                           n_acted, n_left
@@ -55,14 +55,23 @@ def assess_authority(data: StudyData, found: Echo | str) -> Authority | str:
             f"not assessed: whether the owner can act is recorded for {len(known)} themes; it takes {MIN_THEMES}, and "
             f"{few} pieces of feedback"
         )
-    known = known.assign(all=0, part=known["received"] * known["cannot"] / known["known"])
-    known["key"] = known["source"] + "|" + known["theme"]
-    share = group_shares(known, "part", "received", ["all"], cluster="key").iloc[0]
+    share = _share(found.cells, known)
     kind = (themes["cannot"] > themes["known"] / 2).map({True: CANNOT, False: CAN}).where(themes["known"] > 0, UNKNOWN)
     themes = themes.assign(authority=kind)
     rates, gap = _rates(themes)
     unknown = float(themes.loc[kind == UNKNOWN, "received"].sum() / themes["received"].sum())
     return Authority(share, themes, rates, gap, unknown)
+
+
+def _share(cells: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
+    """Return the share of feedback on themes whose owner cannot act.
+
+    The register holds all themes there are, so they are no sample; what another quarter would change is how much comes
+    in on each. Pieces of a theme in a quarter are therefore a cluster, as they are for what was acted on.
+    """
+    rows = cells.merge(known[["source", "theme", "known", "cannot"]], on=["source", "theme"], validate="many_to_one")
+    rows = rows.assign(all=0, part=rows["received"] * rows["cannot"] / rows["known"])
+    return group_shares(rows, "part", "received", ["all"], cluster="batch").iloc[0]
 
 
 def _rates(themes: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, float] | None]:

@@ -5,35 +5,35 @@ from __future__ import annotations
 from exlink.data.dataset import StudyData
 from exlink.data.wording import share_in_words
 from exlink.steps.misalignment_audit.authority import CAN, CANNOT, Authority
-from exlink.steps.misalignment_audit.check import BEHIND, Check, judged_share, not_assessable
+from exlink.steps.misalignment_audit.check import BEHIND, Check, judged_share, not_assessable, share_numbers, told_share
 from exlink.steps.misalignment_audit.echo import told_by_few
 
 NAME = "Feedback goes to those who cannot act"
 
 
 def authority_check(found: Authority | str, *, harmless: float, matters: float, min_group: int) -> Check:
-    """Return the verdict on the share of feedback whose owner cannot act; bounds are shares, 0 to 1."""
+    """Return the verdict on the share of feedback whose owner cannot act; bounds are shares, 0 to 1.
+
+    Somebody who speaks up once a quarter has met such an owner within a year with a chance of two in three where it is
+    a quarter of the feedback (1 − 0.75⁴), which is then what people expect; of one in three where it is a tenth.
+    """
     if isinstance(found, str):
         return not_assessable(BEHIND, NAME, found)
     share, themes = found.share, found.themes
+    amount, interval, band = told_share(share, min_group)
     verdict, qualified = judged_share(share, harmless=harmless, matters=matters)
     lead = f"is on themes whose owner cannot act on it{qualified}"
     said = (
-        f"{share['estimate']:.0%} of the feedback {lead} (95% interval {share['conf_low']:.0%} to "
-        f"{share['conf_high']:.0%}; up to {harmless:.0%} counts as harmless, from {matters:.0%} on it matters); "
-        f"{int(share['n']):,} pieces of feedback, {(themes['known'] > 0).sum()} themes."
+        f"{amount} of the feedback {lead} ({interval}; up to {harmless:.0%} counts as harmless, from "
+        f"{matters:.0%} on it matters); {int(share['n']):,} pieces of feedback, {(themes['known'] > 0).sum()} themes."
     )
     if found.unknown > 0:
         silent = found.unknown * themes["received"].sum()
         part = share_in_words(round(silent), round(themes["received"].sum() - silent), min_group)
         said += f" Of themes with {part} of the feedback it is not recorded whether the owner can act."
-    numbers = {"estimate": share["estimate"], "conf_low": share["conf_low"], "conf_high": share["conf_high"],
-               "harmless": harmless, "matters": matters}  # fmt: skip
-    brief = (
-        f"{share['estimate']:.0%} of the feedback goes to owners who cannot act on it ({share['conf_low']:.0%} to "
-        f"{share['conf_high']:.0%})."
-    )
-    return Check(BEHIND, NAME, verdict, said, found.themes, {k: float(v) for k, v in numbers.items()}, brief)
+    numbers = share_numbers(share, min_group, harmless=harmless, matters=matters)
+    brief = f"{amount} of the feedback goes to owners who cannot act on it ({band})."
+    return Check(BEHIND, NAME, verdict, said, found.themes, numbers, brief)
 
 
 def rates_sentence(found: Authority | str, act_days: int, min_group: int) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
+from exlink.data.wording import share_in_words
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, WORDS, judge
 
 SIGNS = "warning signs"
@@ -60,14 +62,39 @@ def not_assessable(area: str, name: str, why: str) -> Check:
     return Check(area, name, OPEN, why)
 
 
+def told_share(share: pd.Series, min_group: int) -> tuple[str, str, str]:
+    """Return a share of feedback and its interval, in full and short, in words that never speak of a few pieces.
+
+    An interval beside "at most 3%" would give the share away, so there is none where few are on one side.
+    """
+    n = int(share["n"])
+    inside = round(share["estimate"] * n)
+    words = share_in_words(inside, n - inside, min_group)
+    if 0 < min(inside, n - inside) < min_group:
+        return words, *2 * ("no interval, because few pieces are on one side",)
+    if not np.isfinite(share["conf_low"]):
+        return words, *2 * ("too few quarters and themes for an interval",)
+    band = f"{share['conf_low']:.0%} to {share['conf_high']:.0%}"
+    return words, f"95% interval {band}", band
+
+
+def share_numbers(share: pd.Series, min_group: int, **bounds: float) -> dict[str, float]:
+    """Return what the verdict on a share of feedback rests on; no numbers where few pieces are on one side."""
+    inside = round(share["estimate"] * share["n"])
+    few = 0 < min(inside, share["n"] - inside) < min_group
+    names = ("estimate", "conf_low", "conf_high")
+    told = {name: float("nan") if few else float(share[name]) for name in names}
+    return told | {name: float(bound) for name, bound in bounds.items()}
+
+
 def judged_share(share: pd.Series, *, harmless: float, matters: float) -> tuple[str, str]:
-    """Return the verdict on a share of feedback, clustered by theme, and the words that qualify it in a sentence."""
+    """Return the verdict on a share of feedback, and the words that qualify it in a sentence."""
     verdict = judge(share["estimate"], share["conf_low"], share["conf_high"], harmless=harmless, matters=matters)
     return verdict, {
         FAIL: "",
         WATCH: ", which may be too much",
         PASS: ", which is little",
-        OPEN: "; too few themes to tell whether that is usual here",
+        OPEN: "; too few quarters and themes to tell whether that is usual here",
     }[verdict]
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from exlink.data.wording import share_in_words
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
-from exlink.steps.misalignment_audit.check import SIGNS, Check, not_assessable
-from exlink.steps.misalignment_audit.echo import Echo
+from exlink.steps.misalignment_audit.check import SIGNS, Check, not_assessable, share_numbers, told_share
+from exlink.steps.misalignment_audit.echo import Echo, told_by_few
 
 NAME = "Feedback leads to no change"
 
@@ -24,10 +24,9 @@ def echo_check(found: Echo | str, *, harmless: float, matters: float, act_days: 
     if isinstance(found, str):
         return not_assessable(SIGNS, NAME, found)
     rows = found.shares.set_index("what")
-    left, acted = rows.loc["no action"], rows.loc["acted on"]
+    left = rows.loc["no action"]
     verdict = judge(left["estimate"], left["conf_low"], left["conf_high"], harmless=harmless, matters=matters)
-    n_left = round(left["estimate"] * found.due)
-    share = share_in_words(n_left, found.due - n_left, min_group)
+    share, interval, band = told_share(left, min_group)
     lead = {
         FAIL: f"Nothing was done within {act_days} days about {share} of the feedback",
         WATCH: f"Nothing may have been done about too much of the feedback: {share} within {act_days} days",
@@ -35,7 +34,7 @@ def echo_check(found: Echo | str, *, harmless: float, matters: float, act_days: 
         OPEN: f"How much feedback is acted on cannot be told closely enough; nothing was done about {share} of it",
     }[verdict]
     said = (
-        f"{lead} ({_interval(left)}; up to {harmless:.0%} counts as "
+        f"{lead} ({interval}; up to {harmless:.0%} counts as "
         f"harmless, from {matters:.0%} on it matters); {found.due:,} pieces of feedback old enough, in "
         f"{len(found.themes)} themes."
     )
@@ -43,13 +42,9 @@ def echo_check(found: Echo | str, *, harmless: float, matters: float, act_days: 
     if len(never):
         themes = "1 theme that is" if len(never) == 1 else f"{len(never)} themes that are"
         said += f" Nothing at all was done about {themes} {never['n_people'].sum() / found.due:.0%} of it."
-    numbers = {"estimate": left["estimate"], "conf_low": left["conf_low"], "conf_high": left["conf_high"],
-               "harmless": harmless, "matters": matters, "acted": acted["estimate"]}  # fmt: skip
-    brief = (
-        f"Nothing was done within {act_days} days about {share} of what customers and employees said "
-        f"({_interval(left, short=True)})."
-    )
-    return Check(SIGNS, NAME, verdict, said, found.themes, {k: float(v) for k, v in numbers.items()}, brief)
+    numbers = share_numbers(left, min_group, harmless=harmless, matters=matters)
+    brief = f"Nothing was done within {act_days} days about {share} of what customers and employees said ({band})."
+    return Check(SIGNS, NAME, verdict, said, found.themes, numbers, brief)
 
 
 def told_sentence(found: Echo | str, min_group: int) -> str:
@@ -60,10 +55,12 @@ def told_sentence(found: Echo | str, min_group: int) -> str:
     if rows.empty:
         return ""
     row = rows.iloc[0]
-    circle = row["estimate"] * row["n"] / found.due
+    share, _, band = told_share(row, min_group)
+    told = round(row["estimate"] * row["n"])
+    circle = share_in_words(told, found.due - told, min_group)
     return (
-        f"Of what was acted on, {_share(row, min_group)} was told back to those who had said it "
-        f"({_interval(row, short=True)}): of all feedback, {circle:.0%} came full circle."
+        f"Of what was acted on, {share} was told back to those who had said it ({band}): of all feedback, {circle} "
+        "came full circle."
     )
 
 
@@ -87,7 +84,7 @@ def consequence_sentence(table: pd.DataFrame | str, straight: pd.DataFrame | Non
     """Say how answering went on: no cause is claimed, rivals are for step 07."""
     if isinstance(table, str):
         return table[0].upper() + table[1:] + "."
-    rate = table[table["what"] == "answered when asked"]
+    rate = table[(table["what"] == "answered when asked") & ~told_by_few(table, min_group)]  # those that are shown
     if len(rate) < 2:
         return "Fewer than two quarters hold both answers and feedback of the quarter before."
     said = (
@@ -99,13 +96,6 @@ def consequence_sentence(table: pd.DataFrame | str, straight: pd.DataFrame | Non
         first, last = (_share(row, min_group) for _, row in straight.iterrows())
         said += f" Sheets filled in alike from top to bottom: {last} in the last half of the waves, {first} before."
     return said
-
-
-def _interval(row: pd.Series, *, short: bool = False) -> str:
-    """Return a share's interval; with a single batch of feedback there is none."""
-    if not np.isfinite(row["conf_low"]):
-        return "too few quarters and themes for an interval"
-    return f"{'' if short else '95% interval '}{row['conf_low']:.0%} to {row['conf_high']:.0%}"
 
 
 def _share(row: pd.Series, min_group: int) -> str:

@@ -32,7 +32,7 @@ class Recurrence:
     """How often themes come back.
 
     share : Series      estimate, conf_low, conf_high, n: repeats among the feedback of quarters whose quarter before is
-                        judged; themes are clusters
+                        judged; theme × quarter is a cluster
     themes : DataFrame  those of the echo that are judged, with longest (quarters in a row left as they were), known
                         (quarters judged), still (whether it goes on)
     cells : DataFrame   key, quarter, base, again
@@ -57,7 +57,8 @@ def assess_recurrence(data: StudyData, found: Echo | str) -> Recurrence | str:
             f"not assessed: fewer than {MIN_THEMES} themes have {few} pieces of feedback old enough in a quarter, and "
             "any in the quarter after it"
         )
-    share = group_shares(rows.assign(all=0), "again", "base", ["all"], cluster="key").iloc[0]
+    # the register holds all themes there are: what another quarter would change is how much comes in on each
+    share = group_shares(rows.assign(all=0), "again", "base", ["all"], cluster="batch").iloc[0]
     themes = found.themes.assign(key=found.themes["source"] + "|" + found.themes["theme"])
     themes = themes.merge(longest_runs(cells, "key", "at", "open"), on="key", validate="one_to_one")
     themes = themes.sort_values(["longest", "received"], ascending=False, kind="stable", ignore_index=True)

@@ -7,7 +7,7 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.wording import in_words
 from exlink.stats.tidy import t_quantile
-from exlink.steps.misalignment_audit.check import BEHIND, Check, judged_share, not_assessable
+from exlink.steps.misalignment_audit.check import BEHIND, Check, judged_share, not_assessable, share_numbers, told_share
 from exlink.steps.misalignment_audit.recurrence import Recurrence
 
 NAME = "The same problems come back"
@@ -15,17 +15,21 @@ LONG = 4  # quarters in a row, a year, that nothing was done
 POWER = 0.8  # with which a change would have been found
 
 
-def recurrence_check(found: Recurrence | str, *, harmless: float, matters: float) -> Check:
-    """Return the verdict on the share of feedback that repeats what was left as it was; bounds are shares, 0 to 1."""
+def recurrence_check(found: Recurrence | str, *, harmless: float, matters: float, min_group: int) -> Check:
+    """Return the verdict on the share of feedback that repeats what was left as it was; bounds are shares, 0 to 1.
+
+    Somebody who speaks up once a quarter has said again what was left as it was within a year with a chance of two in
+    three where it is a quarter of the feedback (1 − 0.75⁴), and of one in three where it is a tenth.
+    """
     if isinstance(found, str):
         return not_assessable(BEHIND, NAME, found)
     share, themes = found.share, found.themes
+    amount, interval, band = told_share(share, min_group)
     verdict, qualified = judged_share(share, harmless=harmless, matters=matters)
     lead = f"of the feedback repeats what hardly anything was done about one quarter before{qualified}"
     said = (
-        f"{share['estimate']:.0%} {lead} (95% interval {share['conf_low']:.0%} to {share['conf_high']:.0%}; up to "
-        f"{harmless:.0%} counts as harmless, from {matters:.0%} on it matters); {int(share['n']):,} pieces of "
-        f"feedback, {int(share['n_clusters'])} themes."
+        f"{amount} {lead} ({interval}; up to {harmless:.0%} counts as harmless, from {matters:.0%} on it "
+        f"matters); {int(share['n']):,} pieces of feedback, {len(themes)} themes."
     )
     long = themes["longest"] >= LONG
     if long.any():
@@ -35,13 +39,9 @@ def recurrence_check(found: Recurrence | str, *, harmless: float, matters: float
             f"up to {themes['longest'].max()} quarters in a row; "
             f"{still or 'none'} still {'is' if still < 2 else 'are'}."
         )
-    numbers = {"estimate": share["estimate"], "conf_low": share["conf_low"], "conf_high": share["conf_high"],
-               "harmless": harmless, "matters": matters, "longest": themes["longest"].max()}  # fmt: skip
-    brief = (
-        f"{share['estimate']:.0%} of the feedback repeats what hardly anything was done about a quarter before "
-        f"({share['conf_low']:.0%} to {share['conf_high']:.0%})."
-    )
-    return Check(BEHIND, NAME, verdict, said, themes, {k: float(v) for k, v in numbers.items()}, brief)
+    numbers = share_numbers(share, min_group, harmless=harmless, matters=matters, longest=themes["longest"].max())
+    brief = f"{amount} of the feedback repeats what hardly anything was done about a quarter before ({band})."
+    return Check(BEHIND, NAME, verdict, said, themes, numbers, brief)
 
 
 def trust_sentence(table: pd.DataFrame | str) -> str:
