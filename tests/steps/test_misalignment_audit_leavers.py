@@ -1,16 +1,19 @@
 """What leavers had worked round, burning out and leaving, human buffers, one cause at several sites."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from exlink.data.before_leaving import before_leaving
+from exlink.data.symptoms import team_symptoms
 from exlink.data.system_faults import fault_rates, fault_strain_exit
 from exlink.data.work_states import work_states
 from exlink.publish.disclosure import Policy, release, release_facts
 from exlink.steps import misalignment_audit as step
 from exlink.steps.misalignment_audit import buffers as buffers_module
-from exlink.steps.misalignment_audit import buffers_words, leavers_words, states_words
+from exlink.steps.misalignment_audit import buffers_words, co_occurrence_words, leavers_words, states_words
 
 POLICY = Policy(min_group=8, known_ids=frozenset())
 
@@ -235,3 +238,64 @@ def test_buffers_say_what_is_missing(required_only, one_wave, team_grain):
         assert step.buffers_check(lacking, harmless=0.5, matters=2.0).lacking
         assert step.shown_paths(lacking, "engagement").empty
         assert buffers_words.exits_sentence(lacking) == buffers_words.steps_sentence(lacking) == ""
+
+
+# -- one cause at several sites (M47) ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rooted(sample):
+    return step.assess_co_occurrence(sample, seed=1)
+
+
+def test_the_faulty_site_stands_out_in_what_was_planted_and_in_nothing_else(sample, rooted):
+    clear = rooted.sites[rooted.sites["clear"]]
+    assert set(zip(clear["site"], clear["symptom"], strict=True)) == {
+        ("South", "Escalations"), ("South", "Escalations never solved")}  # fmt: skip
+    assert rooted.teams.factors == 0  # one site is no cause that runs through all teams
+    found = step.co_occurrence_check(rooted, matters=0.6)
+    assert found.verdict == "fail"
+    assert "South, stands out in 2 symptoms" in found.sentence
+    assert "escalations and escalations never solved" in co_occurrence_words.planted_sentence(sample, rooted)
+    release_facts(step.facts([found]), policy=POLICY)
+
+
+def test_without_that_site_nothing_is_found_and_how_much_could_have_been_decides(rooted):
+    sites = rooted.sites.assign(p_adjusted=1.0, clear=False)
+    calm = replace(rooted, sites=sites)
+    assert step.co_occurrence_check(calm, matters=0.6).verdict == "pass"
+    assert step.co_occurrence_check(calm, matters=0.3).verdict == "not assessable"
+    assert "No site stands out" in co_occurrence_words.sites_sentence(calm)
+    one = sites.assign(clear=sites.index == sites["estimate"].idxmax())
+    assert step.co_occurrence_check(replace(rooted, sites=one), matters=0.6).verdict == "watch"
+    through = replace(calm, teams=replace(rooted.teams, factors=1))
+    assert step.co_occurrence_check(through, matters=0.6).verdict == "fail"
+    assert step.shown_loadings(rooted).empty  # no line, nothing that follows it
+    assert len(step.shown_loadings(through)) == len(rooted.symptoms)
+
+
+def test_symptoms_are_sums_over_all_contacts_and_answers(sample):
+    rows = team_symptoms(sample).set_index("symptom")
+    counts = sample.query("""
+        SELECT count(*) AS n, count_if(escalated) AS bad, count_if(escalated AND escalation_resolved_on IS NULL) AS open
+        FROM interactions WHERE team_id IS NOT NULL ORDER BY 1""").iloc[0]
+    assert rows.loc["Escalations", ["n", "sum"]].sum().tolist() == [counts["n"], counts["bad"]]
+    assert rows.loc["Escalations never solved", ["n", "sum"]].sum().tolist() == [counts["bad"], counts["open"]]
+    hard = rows.loc["Hard everyday work"]
+    said = sample.exposures()["ex_ease"].dropna()
+    assert hard["sum"].sum() / hard["n"].sum() == pytest.approx(1 - (said.mean() - 1) / 4)
+    assert (rows["sum"] >= 0).all()
+
+
+def test_sites_of_few_people_are_hidden_and_lack_is_said(rooted, one_wave, required_only, team_grain):
+    shown = step.shown_sites(rooted)
+    kept = release(shown, policy=Policy(min_group=65, known_ids=frozenset()), people="n_people",
+                   by=["symptom", "site"], over=[], reason="symptoms do not add up")  # fmt: skip
+    few = shown["n_people"] < 65
+    assert few.any()
+    assert kept.frame.loc[few, "estimate"].isna().all()
+    assert "Exits" not in step.assess_co_occurrence(one_wave, seed=1).symptoms
+    assert "Work off the systems" not in step.assess_co_occurrence(required_only, seed=1).symptoms
+    lacking = step.assess_co_occurrence(team_grain, seed=1)
+    assert step.co_occurrence_check(lacking, matters=0.6).lacking
+    assert step.shown_sites(lacking).empty

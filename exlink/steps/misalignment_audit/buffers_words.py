@@ -53,7 +53,7 @@ def made_of_sentence(found: Buffers | str) -> str:
     if isinstance(found, str):
         return ""
     return (
-        f"A *fault* is a contact that was {in_words([FAULTS[c] for c in found.faults])}; around a person it differs "
+        f"A *fault* is a contact that was {' or '.join(FAULTS[c] for c in found.faults)}; around a person it differs "
         f"by a standard deviation of {found.spread:.1f} in 100 contacts from team to team and quarter to quarter. "
         f"*Strain* is what people say one quarter later: {in_words([STRAIN[p] for p in found.strain])}, 0 to 100."
     )
