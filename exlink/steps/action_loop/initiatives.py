@@ -39,6 +39,7 @@ class Initiatives:
                           kind, outcome, n_people, n_groups, n_others, df, p_permuted, assignments, p_adjusted,
                           verdict (one family of tests per outcome), mde
     parts : dict          by (initiative_id, outcome): every team's part in the error
+    members : dict        by initiative_id: the units of its teams that answered before and after; never to be shown
     profile : DataFrame   since, estimate, conf_low, conf_high, n_people, n_initiatives: of the average initiative, in
                           the direction that was intended
     trends : DataFrame    per initiative, tidy: how its teams moved away from the others per wave before its start
@@ -47,6 +48,7 @@ class Initiatives:
     listed: pd.DataFrame
     effects: pd.DataFrame
     parts: dict[tuple[str, str], pd.Series]
+    members: dict[str, frozenset]
     profile: pd.DataFrame
     trends: pd.DataFrame
 
@@ -59,7 +61,7 @@ def assess_initiatives(data: StudyData) -> Initiatives | str:
     listed = initiative_list(rows)
     said, rated = said_by_wave(data), rated_by_wave(data)
     sides = {"ex": (said, team_times(said)), "cx": (rated, team_times(rated))}
-    effects, parts, profiles, trends, why, behind = [], {}, [], [], [], []
+    effects, parts, members, profiles, trends, why, behind = [], {}, {}, [], [], [], []
     for row in listed.itertuples():
         own = rows[rows["initiative_id"] == row.initiative_id].groupby("team_id")["started_on"].min()
         others = rows[rows["initiative_id"] != row.initiative_id]
@@ -78,6 +80,8 @@ def assess_initiatives(data: StudyData) -> Initiatives | str:
             why.append(ALONE)
             continue
         why.append("")
+        sides_of = aims[aims["since"].notna()].groupby("unit")["since"].agg(["min", "max"])
+        members[row.initiative_id] = frozenset(sides_of.index[(sides_of["min"] < 0) & (sides_of["max"] >= 0)])
         behind.append(aims.loc[aims["since"].notna(), ["unit", "since"]])
         profiles.append(profile.assign(**about, sign=np.sign(row.intended_change) or 1.0))
         trends.append(trend.assign(**about))
@@ -92,7 +96,7 @@ def assess_initiatives(data: StudyData) -> Initiatives | str:
             effects.append(found.effect.assign(**about, **told))
             parts[row.initiative_id, outcome] = found.parts
     people = pd.concat(behind).groupby("since")["unit"].nunique() if behind else pd.Series(dtype=int)
-    return _found(listed.assign(why=why), effects, parts, profiles, trends, people)
+    return _found(listed.assign(why=why), effects, parts, members, profiles, trends, people)
 
 
 def _outcomes(
@@ -111,6 +115,7 @@ def _found(
     listed: pd.DataFrame,
     effects: list[pd.DataFrame],
     parts: dict[tuple[str, str], pd.Series],
+    members: dict[str, frozenset],
     profiles: list[pd.DataFrame],
     trends: list[pd.DataFrame],
     behind: pd.Series,
@@ -123,7 +128,7 @@ def _found(
     table["mde"] = minimum_detectable(table["std_error"].to_numpy())
     own = table[table["outcome"] == OWN].set_index("initiative_id")["n_people"]
     return Initiatives(
-        listed.assign(people=listed["initiative_id"].map(own).fillna(0).astype(int)), table, parts,
+        listed.assign(people=listed["initiative_id"].map(own).fillna(0).astype(int)), table, parts, members,
         _average(pd.concat(profiles, ignore_index=True), behind), judged(pd.concat(trends, ignore_index=True)),
     )  # fmt: skip
 
@@ -178,3 +183,9 @@ def by_initiative(data: StudyData, found: Initiatives | str) -> pd.DataFrame:
     moved = own["verdict"].isin(["higher", "lower"]) & (toward > 0)
     rows["cost_per_tenth"] = (rows["cost"] / (10 * toward)).where(moved)
     return rows.reset_index(drop=True)
+
+
+def people_behind(found: Initiatives, ids: list[str]) -> int:
+    """Return how many people are behind several initiatives together, each counted once."""
+    together = len(frozenset().union(*(found.members[i] for i in ids)))
+    return min(together, int(found.listed.loc[found.listed["initiative_id"].isin(ids), "people"].sum()))
