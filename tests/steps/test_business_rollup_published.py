@@ -159,6 +159,29 @@ def test_words_never_take_lost_significance_for_absence(found, low, high, estima
     assert "need not agree" in told
 
 
+def test_a_sign_is_compared_only_where_both_have_one(found):
+    """−.07 (−.63 to .44) between teams has no sign that the clear one between employees could differ from."""
+    changed = found.copy()
+    own = (changed["status"] == published.OWN) & (changed["pair"] == "customers")
+    coarse, fine = (own & (changed["level"] == level) for level in ("teams", "employees"))
+    columns = ["conf_low", "conf_high", "estimate"]
+    changed.loc[fine, columns] = (0.1, 0.4, 0.26)
+    changed.loc[coarse, columns] = (-0.6, 0.4, -0.07)
+    line = published_words.published_sentence(changed).split("\n")[0]
+    assert "clear of zero: what holds between teams" in line
+    assert "sign" not in line
+    changed.loc[coarse, columns] = (-0.6, -0.1, -0.3)
+    assert "of the other sign: what holds" in published_words.published_sentence(changed).split("\n")[0]
+
+
+def test_every_published_row_says_where_it_comes_from(sample, found):
+    scales = published.other_scales(sample, step.roll_up(sample, reps=REPS, seed=1))
+    notes = published_words.scales_notes(scales)
+    assert len(notes) == len(scales)
+    for note, row in zip(notes, scales.itertuples(), strict=True):
+        assert all(word in note for word in (row.source, str(row.n), row.level, row.status))
+
+
 def test_less_data_leaves_the_quoted_rows(required_only, one_wave, team_grain):
     for data in (required_only, one_wave, team_grain):
         rolled = step.roll_up(data, reps=REPS, seed=1)

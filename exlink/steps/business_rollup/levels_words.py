@@ -64,13 +64,12 @@ def teams_sentence(found: Levels | str) -> str:
 
 def level_columns(found: Levels, level: str, currency: str) -> dict[str, str]:
     """Return the columns of a level's table with their headings; what was not recorded is left out."""
-    out = {level: level.capitalize(), "n_people": "People", "ex": found.label.capitalize()}
+    out = {level: level.capitalize(), "ex": found.label.capitalize()}
     if found.lattice["cx"].notna().any():
         out |= {"cx": f"Customers' {found.kpi}"}
-    out |= {"share_contacts": "Share of contacts"}
     if found.lattice["money"].notna().any():
         out |= {"money": f"{currency} a year per {found.points:g} points"}
-    return out
+    return out | {"share_contacts": "Share of contacts", "n_people": "People"}
 
 
 def exits_sentence(found: pd.DataFrame | str, money: Money) -> str:

@@ -49,8 +49,9 @@ def _finer(own: pd.DataFrame) -> str:
     if len(own) < 2:
         return ""
     finer, mine = own.iloc[-2], own.iloc[-1]
-    zero = finer["conf_low"] <= 0 <= finer["conf_high"]
-    apart = "of the other sign" if finer["estimate"] * mine["estimate"] < 0 else "of the same sign"
+    zero, open_ = (row["conf_low"] <= 0 <= row["conf_high"] for row in (finer, mine))
+    signs = "of the other sign" if finer["estimate"] * mine["estimate"] < 0 else "of the same sign"
+    apart = "clear of zero" if open_ else signs  # an interval that holds zero has no sign to compare with
     return (
         f" {_among(finer['level'])} here it is {finer['estimate']:.2f} ({finer['conf_low']:.2f} to "
         f"{finer['conf_high']:.2f}, {finer['n']}), {'inconclusive' if zero else apart}: what holds between "
@@ -65,3 +66,8 @@ def _among(level: str) -> str:
 def sources_sentence() -> str:
     """Return the full sources of the correlations."""
     return "Sources of the correlations: " + "; ".join(SOURCES) + "."
+
+
+def scales_notes(scales: pd.DataFrame) -> list[str]:
+    """Return source, n, level and status of every row of `other_scales`."""
+    return [f"{r.what[0].upper()}{r.what[1:]}: {r.status}, {r.source}; {r.n} ({r.level})." for r in scales.itertuples()]

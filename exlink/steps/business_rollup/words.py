@@ -196,16 +196,16 @@ def exits_sentence(rollup: Rollup) -> str:
 
 
 def attrition_in_words(frame: pd.DataFrame, money: Money) -> pd.DataFrame:
-    """Return `attrition` with ``amount`` and ``range`` written out, people as people and money as money."""
+    """Return `attrition` with ``amount`` written out, with its range where it has one: people as people, or money."""
     if not len(frame):
         return frame
     write = {"people": lambda x: f"{x:,.0f}" if x == round(x) else f"{x:,.1f}", "money": money}
-    amounts = [write[m](x) for m, x in zip(frame["measure"], frame["estimate"], strict=True)]
-    ranges = [
-        f"{write[m](low)} to {write[m](high)}" if np.isfinite(low) else "–"
-        for m, low, high in zip(frame["measure"], frame["conf_low"], frame["conf_high"], strict=True)
+    columns = (frame[name] for name in ("measure", "estimate", "conf_low", "conf_high"))
+    amounts = [
+        f"{write[m](x)} ({write[m](low)} to {write[m](high)})" if np.isfinite(low) else write[m](x)
+        for m, x, low, high in zip(*columns, strict=True)
     ]
-    return frame.assign(amount=amounts, range=ranges)
+    return frame.assign(amount=amounts)
 
 
 def facts(
