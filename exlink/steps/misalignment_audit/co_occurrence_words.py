@@ -80,17 +80,19 @@ def sites_sentence(found: CoOccurrence | str) -> str:
     if isinstance(found.sites, str):
         return found.sites[0].upper() + found.sites[1:] + "."
     clear = found.sites[found.sites["clear"]]
+    half = float(((found.sites["conf_high"] - found.sites["conf_low"]) / 2).median())
+    wide = f"The interval of a usual cell reaches {half:.1f} standard deviations to either side."
     if clear.empty:
         return (
             f"No site stands out clearly in any of {len(found.symptoms)} symptoms, all sites and symptoms judged "
-            "together."
+            f"together. {wide}"
         )
     said = [
         f"{row.site} in {_lower(row.symptom)} ({row.estimate:+.1f} standard deviations of teams, "
         f"{row.conf_low:+.1f} to {row.conf_high:+.1f})"
         for row in clear.itertuples()
     ]
-    return f"All sites and symptoms judged together, these stand out: {in_words(said)}."
+    return f"All sites and symptoms judged together, these stand out: {in_words(said)}. {wide}"
 
 
 def planted_sentence(data: StudyData, found: CoOccurrence | str) -> str:
