@@ -19,6 +19,7 @@ def initiative_rows(data: StudyData) -> pd.DataFrame:
     -------
     DataFrame: initiative_id, team_id, name (with its id where two share it), kind and aspect (in words), column
     (``ex_<aspect>``), started_on, intended_change, and cost, metrics_added, frictions_removed: missing where not kept.
+    An initiative, or a kind, of whose teams fewer people ever were than the minimum group has no name of its own.
     """
     rows = data.frame("initiatives")
     for fact in FACTS:
@@ -31,7 +32,28 @@ def initiative_rows(data: StudyData) -> pd.DataFrame:
     rows = rows.assign(column=column, aspect=words, kind=rows["kind"].str.replace("_", " "),
                        started_on=pd.to_datetime(rows["started_on"]))  # fmt: skip
     kept = ["initiative_id", "team_id", "name", "kind", "column", "aspect", "started_on", "intended_change", *FACTS]
-    return rows[kept].sort_values(["initiative_id", "team_id"], ignore_index=True)
+    return _unnamed(data, rows[kept].sort_values(["initiative_id", "team_id"], ignore_index=True))
+
+
+def _unnamed(data: StudyData, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows without names and kinds behind which there are few people: these are somebody's own words."""
+    if data.unit == "team_id":
+        return rows
+    few, behind = data.study.privacy.min_group, rows.merge(_members(data), on="team_id")
+    people, kinds = (behind.groupby(key)["employee_id"].nunique() for key in ("initiative_id", "kind"))
+    small = rows["initiative_id"].map(people).fillna(0) < few
+    number = pd.Series(pd.factorize(rows["initiative_id"].where(small), sort=True)[0] + 1, rows.index).astype(str)
+    return rows.assign(
+        name=rows["name"].where(~small, "with few people " + number),
+        kind=rows["kind"].where(rows["kind"].map(kinds).fillna(0) >= few, "other"),
+    )
+
+
+def _members(data: StudyData) -> pd.DataFrame:
+    """Return who ever was in which team: employee_id, team_id."""
+    tables = [name for name in ("employees", "assignments") if data.has(name, "team_id")]
+    parts = [f"SELECT employee_id, team_id FROM {name} WHERE team_id IS NOT NULL" for name in tables]
+    return data.query(f"{' UNION '.join(parts)} ORDER BY ALL")
 
 
 def initiative_list(rows: pd.DataFrame) -> pd.DataFrame:
