@@ -1,6 +1,7 @@
 """Step 07: kinds of initiatives pooled, friction against metrics, and what a planned initiative lets one expect."""
 
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -82,6 +83,12 @@ def test_friction_is_counted_once_per_initiative(sample, found):
     said = friction.friction_sentence(table.reset_index(), 8)
     assert "removed 15 frictions and added 11 metrics" in said and "“add measurement” moved “workload” by −0.5" in said
     assert friction.friction_sentence(table.reset_index(), 1_000) == ""
+
+
+def test_effort_that_nobody_was_asked_about_is_left_out(sample, found):
+    silent = replace(found, effects=found.effects[found.effects["outcome"].isin(["ease", "recommend"])])
+    table = friction.friction_removed(sample, silent)
+    assert "ex_ease" not in table and friction.friction_sentence(table, 8).endswith("coaching and training.")
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ def friction_removed(data: StudyData, found: Initiatives | str) -> pd.DataFrame 
     groups = [*listed.groupby("kind", sort=True), (ALL, listed)]
     table = pd.DataFrame([_row(found, str(kind), part) for kind, part in groups])
     asked = [column for column in EFFORT if column in table]
+    if not asked:
+        return table
     kinds = (table["kind"] != ALL).to_numpy()
     adjusted = benjamini_hochberg(table.loc[kinds, [f"{c}_p" for c in asked]].to_numpy().ravel())
     for column, p in zip(asked, adjusted.reshape(-1, len(asked)).T, strict=True):
