@@ -18,6 +18,7 @@ from exlink.stats.absorb import encode
 from exlink.stats.tidy import draws_frame
 
 MIN_UNITS, MIN_MEASURES = 6, 3
+BATCH_NUMBERS = 2_000_000  # held at a time: 16 MB
 LOADINGS = np.arange(0.2, 1.0, 0.05)
 
 
@@ -78,7 +79,7 @@ def parallel_analysis(values: pd.DataFrame, stratum: Any = None, *, reps: int = 
         raise EstimationError("parallel analysis: a measure is the same for all units.")
     rng = np.random.default_rng(seed)
     found = _eigenvalues(x[None])[0]
-    chance = _eigenvalues(_permuted(x, codes, reps, rng))
+    chance = np.concatenate([_eigenvalues(_permuted(x, codes, b, rng)) for b in _batches(reps, x.size)])
     limit = np.quantile(chance, 0.95, axis=0)
     beyond = found > limit
     factors = p if beyond.all() else int(np.argmin(beyond))
@@ -103,6 +104,12 @@ def _correlations(x: np.ndarray) -> np.ndarray:
     return z.transpose(0, 2, 1) @ z
 
 
+def _batches(reps: int, size: int) -> list[int]:
+    """Return how many replicates of ``size`` numbers to hold at a time."""
+    most = max(1, min(reps, BATCH_NUMBERS // size))
+    return [min(most, reps - start) for start in range(0, reps, most)]
+
+
 def _permuted(x: np.ndarray, codes: np.ndarray, reps: int, rng: np.random.Generator) -> np.ndarray:
     """Return the columns permuted inside strata, each on its own: (reps, units, p)."""
     order = np.argsort(codes, kind="stable")
@@ -112,13 +119,14 @@ def _permuted(x: np.ndarray, codes: np.ndarray, reps: int, rng: np.random.Genera
 
 def _loadings(x: np.ndarray, codes: np.ndarray, names: list[str], reps: int, rng: np.random.Generator) -> pd.DataFrame:
     """Return correlations with the first factor, turned so that most are positive; units are drawn inside strata."""
-    picked = np.empty((reps, len(x)), dtype=int)
-    for code in np.unique(codes):
-        members = np.flatnonzero(codes == code)
-        picked[:, members] = rng.choice(members, size=(reps, len(members)))
     point = _first(_correlations(x[None]))[0]
     point = point * np.sign(point.sum() or 1.0)
-    draws = _first(_correlations(x[picked]))
+    members = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+    parts = []
+    for b in _batches(reps, x.size):
+        picked = np.concatenate([rng.choice(inside, size=(b, len(inside))) for inside in members], axis=1)
+        parts.append(_first(_correlations(x[picked])))
+    draws = np.concatenate(parts)
     draws = draws * np.where(draws @ point < 0, -1.0, 1.0)[:, None]
     return draws_frame(names, point, draws, len(x))
 

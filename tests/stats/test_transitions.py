@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from exlink.errors import EstimationError
+from exlink.stats import transitions
 from exlink.stats.transitions import independent_within, transition_rates
 
 CHAIN = np.array([[0.7, 0.2, 0.1], [0.3, 0.5, 0.2], [0.1, 0.3, 0.6]])
@@ -41,7 +42,7 @@ def test_rates_are_counts_and_intervals_hold_the_chain():
     assert first["n_others"] == stays.loc[stays["then"] != 0, "unit"].nunique()
 
 
-def test_the_statistic_is_that_of_contingency_tables_stratum_by_stratum():
+def test_the_statistic_is_that_of_contingency_tables_stratum_by_stratum(monkeypatch):
     frame = walk(np.random.default_rng(4))
     found = independent_within(frame["before"], frame["then"], frame["now"], reps=99, seed=1)
     known = [stats.chi2_contingency(pd.crosstab(part["before"], part["then"]), correction=False)
@@ -51,6 +52,8 @@ def test_the_statistic_is_that_of_contingency_tables_stratum_by_stratum():
     p = stats.chi2.sf(found["statistic"], sum(k.dof for k in known))
     more = independent_within(frame["before"], frame["then"], frame["now"], reps=1999, seed=1)
     assert more["p_value"] == pytest.approx(p, abs=0.05)
+    monkeypatch.setattr(transitions, "MANY", 100)
+    assert independent_within(frame["before"], frame["then"], frame["now"], seed=1)["p_value"] == pytest.approx(p)
 
 
 def test_memory_is_seen_and_not_where_there_is_none():
