@@ -53,7 +53,7 @@ def made_of_sentence(found: Buffers | str) -> str:
     if isinstance(found, str):
         return ""
     return (
-        f"A *fault* is a contact that was {' or '.join(FAULTS[c] for c in found.faults)}; around a person it differs "
+        f"A *fault* is a contact that was {_or([FAULTS[c] for c in found.faults])}; around a person it differs "
         f"by a standard deviation of {found.spread:.1f} in 100 contacts from team to team and quarter to quarter. "
         f"*Strain* is what people say one quarter later: {in_words([STRAIN[p] for p in found.strain])}, 0 to 100."
     )
@@ -65,7 +65,7 @@ def steps_sentence(found: Buffers | str) -> str:
         return ""
     first, second = (found.steps.iloc[at] for at in (0, 1))
     return (
-        f"{STEP:.0f} more faults around a person go with {_band(first)} points of strain a quarter later, and ten "
+        f"Around a person, {STEP:.0f} more faults go with {_band(first)} points of strain a quarter later, and ten "
         f"points more of strain with {_band(second)}% of the scale of engagement the quarter after that. The second "
         "step may be due to something unseen that moves both, such as mood: a correlation of "
         f"{found.rho:+.2f} of what is left of the two would suffice. Only without such a cause, and without one that "
@@ -114,6 +114,10 @@ def planted_sentence(data: StudyData, found: Buffers | str) -> str:
         "In these simulated data nothing that goes wrong around people makes their work harder, and hard work lowers "
         f"engagement a wave later: the interval of the first step {none}, and the second {there}."
     )
+
+
+def _or(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _band(row: pd.Series) -> str:

@@ -74,7 +74,7 @@ def assess_states(
     stays = rows.dropna(subset=["then"]).reset_index(drop=True)
     few = data.study.privacy.min_group
     if stays["quarter"].nunique() < 2:
-        return f"not assessed: moves are known of {stays['quarter'].nunique()} quarters; at least two are needed"
+        return "not assessed: needs answers over at least three quarters, so that moves between two pairs of them are known"
     worn = rows["state"].isin((STRAINED, OUT))
     gone = rows["left"] == 1
     if min((gone & worn).sum(), (gone & (rows["state"] == ENGAGED)).sum()) < few:
