@@ -66,8 +66,8 @@ def assess_buffers(data: StudyData, *, seed: int) -> Buffers | str:
     followed = rows.dropna(subset=["engagement"])
     if followed["team_id"].nunique() < MIN_UNITS:
         return (
-            f"not assessed: {followed['team_id'].nunique() or 'no'} teams have people who answered in two quarters in a "
-            f"row; at least {MIN_UNITS} are needed"
+            f"not assessed: {followed['team_id'].nunique() or 'no'} teams have people who answered in two quarters "
+            f"in a row; at least {MIN_UNITS} are needed"
         )
     try:
         between = _between(followed, "engagement", ways, seed)

@@ -74,7 +74,7 @@ def assess_states(
     stays = rows.dropna(subset=["then"]).reset_index(drop=True)
     few = data.study.privacy.min_group
     if stays["quarter"].nunique() < 2:
-        return "not assessed: needs answers over at least three quarters, so that moves between two pairs of them are known"
+        return "not assessed: needs answers over at least three quarters, so that moves are known of two of them"
     worn = rows["state"].isin((STRAINED, OUT))
     gone = rows["left"] == 1
     if min((gone & worn).sum(), (gone & (rows["state"] == ENGAGED)).sum()) < few:
