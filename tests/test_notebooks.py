@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 MAX_LINES = 12
-TAGS = {"parameters", "hide-input", "remove-cell"}
+TAGS = {"fold", "parameters", "hide-input", "remove-cell"}
 HEAD = ("Question", "Needs", "Gives", "Decides")
 SLUG = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
 STEM = re.compile(r"^\d\d_([a-z][a-z0-9_]*)$")

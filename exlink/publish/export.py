@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = "exlink"
 REMOVED = frozenset({"parameters", "injected-parameters", "remove-cell"})
+FOLD = "fold"  # a section that begins with this cell is opened by who wants the detail, and open on paper
 READING = re.compile(r"\s*\*\*Reading this (figure|table)")
 SHOWN = ("text/html", "text/markdown", "image/png")  # the first that an output has is shown
 NARROW = "application/vnd.exlink.narrow+png"  # session.py writes it beside a figure, which stays the wide one
@@ -77,7 +78,8 @@ def cleaned(source: NotebookNode, where: str) -> NotebookNode:
             missing = False
             if unread:
                 continue
-            cells.append(new_markdown_cell(cell.source, id=f"c{i}"))
+            kept = [tag for tag in cell.metadata.get("tags", ()) if tag == FOLD]
+            cells.append(new_markdown_cell(cell.source, id=f"c{i}", metadata={"tags": kept}))
         elif cell.cell_type == "code":
             outputs = list(_shown(cell, where))
             drawn = [output for output in outputs if "text/markdown" not in output.data]

@@ -28,6 +28,7 @@ def finished(html: str, *, title: str, where: str) -> str:
     _one_title(soup, title, where)
     _addresses(soup)
     _contents(soup)
+    _folded(soup, where)
     for number, table in enumerate(soup.select("main table"), start=1):
         _table(soup, table, number)
     _reading_aids(soup)
@@ -94,6 +95,26 @@ def _contents(soup: BeautifulSoup) -> None:
         else:
             inner = last.find("ul") or last.append(soup.new_tag("ul")) or last.find("ul")
             inner.append(item)
+
+
+def _folded(soup: BeautifulSoup, where: str) -> None:
+    """Fold sections that are marked so behind their headings, up to the next heading of the same level or above."""
+    for text in soup.select("main > .x-fold"):
+        heading = text.find(HEADINGS)
+        if heading is None:
+            raise OutputError(f"{where}: a section is to be folded, and no heading says what it is. Give it one.")
+        inside = []
+        for node in text.find_next_siblings():
+            first = node if node.name in HEADINGS else node.find(HEADINGS)
+            if first is not None and first.name <= heading.name:
+                break
+            inside.append(node)
+        more = soup.new_tag("details", attrs={"class": "x-more"})
+        text.insert_before(more)
+        summary = soup.new_tag("summary")
+        summary.append(heading.extract())
+        text["class"] = "x-text"
+        more.extend([summary, text, *inside])
 
 
 def _table(soup: BeautifulSoup, table: Tag, number: int) -> None:

@@ -251,3 +251,20 @@ def test_a_sentence_between_figure_and_reading_does_not_make_it_readable(tmp_pat
         there = shown("text/html", "<table><tr><td>1</td></tr></table>")
         assert "A row is a row" in exported(tmp_path, new_markdown_cell("# T"), there, between, aid).get_text()
     assert "A row is a row" in exported(tmp_path, new_markdown_cell("# T"), said, aid).get_text()
+
+
+def test_a_folded_section_stands_behind_its_heading_and_ends_with_the_next(tmp_path):
+    fold = new_markdown_cell("### Detail\n\nWhy.", metadata={"tags": ["fold"]})
+    page = exported(
+        tmp_path, new_markdown_cell("# T"), new_markdown_cell("## A"), fold, shown("text/html", "<p>inner</p>"),
+        new_markdown_cell("#### Deeper"), new_markdown_cell("### Next"), new_markdown_cell("## B\n\nOutside."),
+    )  # fmt: skip
+    more = page.select_one("main > details.x-more")
+    assert more.summary.h3["id"] == "detail"
+    assert "open" not in more.attrs
+    assert all(word in more.get_text() for word in ("Why.", "inner", "Deeper"))
+    assert not any(word in more.get_text() for word in ("Next", "Outside"))
+    assert page.select_one('#toc a[href="#detail"]') is not None
+    assert not page.select("details details")
+    with pytest.raises(OutputError, match="no heading says what it is"):
+        exported(tmp_path, new_markdown_cell("# T"), new_markdown_cell("text", metadata={"tags": ["fold"]}))
