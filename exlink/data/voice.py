@@ -52,6 +52,15 @@ def voice_cells(data: StudyData, act_days: int) -> pd.DataFrame:
                                                             "told": "int64", "acted_ever": "int64"})  # fmt: skip
 
 
+def first_actions(data: StudyData) -> pd.DataFrame:
+    """Return, of every theme that was ever acted on, the quarter in which that began: source, theme, quarter."""
+    if not data.has("voc_feedback", "acted_on"):
+        return pd.DataFrame(columns=["source", "theme", "quarter"])
+    return data.query(f"""
+        SELECT source, theme, {quarter_of("min(acted_on)")} AS quarter FROM {feedback(data)}
+        WHERE acted_on IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2""")
+
+
 def answer_rates(data: StudyData) -> pd.DataFrame | None:
     """Return employees' invitations by quarter: employee_id, quarter, n_answered, sum_answered; None without any."""
     asked = ex_asked(data)

@@ -373,5 +373,5 @@ def test_the_page_says_the_eight_areas_in_words(effects_only):
     assert areas[7]["meaning"] == "Needs customer_value."
     assert areas[3]["href"] == "06_misalignment_audit.html#area-3"
     said = step.areas_note(e)
-    assert said.startswith("2 of the eight areas are misaligned; 1 to be watched")
+    assert said.startswith("Two of the eight areas are misaligned; 1 to be watched")
     assert "1 cannot be assessed, which is no verdict in favour" in said

@@ -25,6 +25,7 @@ AREAS = (
     "CX investment strategy", "Frontline experience", "Data and feedback", "Engagement", "Operational workflows",
     "Organisational alignment", "Performance management", "Business outcomes",
 )  # fmt: skip
+COUNTS = ("None", "One", "Two", "Three", "Four", "Five", "Six", "Seven")
 BADGES = {"pass": "aligned", "watch": "watch", "fail": "misaligned", "not assessable": "not assessed"}
 ABSENT = "The misalignment audit (step 06) is not part of this run, so none of the {} has a verdict."
 
@@ -73,8 +74,8 @@ def areas_note(e: Evidence) -> str:
     found = areas(e)
     words = [area["verdict"] for area in found]
     shown = words.count("misaligned")
-    count = {0: "None of the eight areas is misaligned", 1: "One of the eight areas is misaligned"}
-    said = f"{count.get(shown, f'{shown} of the eight areas are misaligned')}{_rest(words)}."
+    count = COUNTS[shown] if shown < len(AREAS) else "All"
+    said = f"{count} of the eight areas {'is' if shown < 2 else 'are'} misaligned{_rest(words)}."
     return f"{said} What lies behind each, what it costs and what to do stands in step 06, where each name leads."
 
 

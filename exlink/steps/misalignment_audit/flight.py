@@ -89,7 +89,7 @@ def assess_flight(data: StudyData) -> Flight | str:
         who = "top performers" if top_exits < few else "others"
         return (
             f"not assessed: fewer than {few} {who} left of their own accord in {rows['quarter'].nunique()} quarters, "
-            "too few to tell why, and few enough to be recognised"
+            "too few to tell why, and few enough to be recognised; that few left is neither a sign nor its absence"
         )
     rows, columns = _design(rows)
     if SIGN not in columns:
@@ -102,7 +102,7 @@ def assess_flight(data: StudyData) -> Flight | str:
     top_people = int(rows.loc[rows["top"] == 1, "employee_id"].nunique())
     return Flight(
         rows, columns, fit, _settled(rows, columns, few), _odds(fit.table, data, people, top_people), people,
-        top_people, exits, top_exits, "" if "off_system" in needed else data.missing("desktop_activity"),
+        top_people, exits, top_exits, _left_out(data, rows),
     )  # fmt: skip
 
 
@@ -124,6 +124,20 @@ def _design(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         out[f"role_{at}"] = (rows["role"] == role).astype(float)
     columns += ["period", *[f"role_{at}" for at in range(len(roles) - 1)]]
     return out, [c for c in columns if np.ptp(out[c]) > 0]
+
+
+def _left_out(data: StudyData, rows: pd.DataFrame) -> str:
+    """Return what the model does without, and why, as lines of one sentence each; '' where nothing is left out."""
+    lines = [] if rows["off_system"].notna().all() else [data.missing("desktop_activity")]
+    unknown = float(rows["tenure_years"].isna().mean())
+    if unknown == 1:
+        lines.append(data.missing("employees.hired_on") or "years of service are not held equal: none is recorded")
+    elif unknown > 0:
+        lines.append(
+            "years of service are not held equal: `employees.hired_on` is missing for some of the people, and "
+            "without them the model would be of others"
+        )
+    return ". ".join(line[0].upper() + line[1:] for line in lines if line)
 
 
 def _settled(rows: pd.DataFrame, columns: list[str], few: int) -> pd.DataFrame | None:
@@ -159,12 +173,13 @@ def _planted(data: StudyData) -> dict[str, float]:
     return {"unresolved_other": other, "unresolved_top": other + float(plan["top_performer_x_unresolved"])}
 
 
-def risk_profile(found: Flight | str, *, seed: int) -> pd.DataFrame:
+def risk_profile(found: Flight | str, *, seed: int, min_group: int) -> pd.DataFrame:
     """Return the chance of leaving within a quarter by open escalations, for top performers and others, in per cent.
 
     Returns
     -------
-    DataFrame: who, open_escalations, estimate, conf_low, conf_high, n_people. All else as it is on average.
+    DataFrame: who, open_escalations, estimate, conf_low, conf_high, n_people. All else as it is on average. A line
+    ends at what at least ``min_group`` of these people have had open.
     """
     if isinstance(found, str):
         return pd.DataFrame(columns=["who", "open_escalations", "estimate", "conf_low", "conf_high", "n_people"])
@@ -178,8 +193,8 @@ def risk_profile(found: Flight | str, *, seed: int) -> pd.DataFrame:
             if f"{pull}_top" in means:
                 level = found.rows[pull].mean()
                 point[f"{pull}_top"], point[f"{pull}_other"] = level * top, level * (1 - top)
-        reach = np.quantile(found.rows.loc[found.rows["top"] == top, "unresolved"], 0.98)
-        for value in [v for v in SPREAD if v <= max(reach, 2)]:
+        most = found.rows[found.rows["top"] == top].groupby("employee_id")["unresolved"].max().nlargest(min_group)
+        for value in [v for v in SPREAD if v <= most.iloc[-1]]:
             point["unresolved_top"], point["unresolved_other"] = value * top, value * (1 - top)
             frame = pd.DataFrame([point[found.columns]])
             drawn = 100 * expit(found.draws(seed) @ np.concatenate([[1.0], frame.to_numpy()[0]]))

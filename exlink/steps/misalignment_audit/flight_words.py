@@ -80,7 +80,7 @@ def others_sentence(found: Flight | str) -> str:
             "among those who answered the survey before: satisfaction may itself be worn down by open cases, "
             "so this is no better estimate, but another."
         )
-    parts.append(f"{found.missing[0].upper()}{found.missing[1:]}." if found.missing else "")
+    parts.append(f"{found.missing}." if found.missing else "")
     return " ".join(part for part in parts if part)
 
 
@@ -112,7 +112,7 @@ def calibration_sentence(table: pd.DataFrame | str) -> str:
 
 
 def groups_sentence(teams: pd.DataFrame, bands: pd.DataFrame, min_group: int) -> str:
-    """Say how far groups differ in predicted risk, of those that may be shown."""
+    """Say how far groups differ in predicted risk; of released tables, so that nothing hidden is spoken of."""
     shown, known = teams[teams["n_people"] >= min_group], bands[bands["n_people"] >= min_group]
     parts = []
     if len(shown) > 1:
