@@ -16,7 +16,7 @@ from tests.steps.leak_world import Publication, Secrets, attacked_study, publish
 STEMS = ("06_misalignment_audit", "07_action_loop")
 OTHER = Secrets("Ola steals time", "Olas script", "night guard", "Cellar", "Olas hobby", "olafication",
                 ("Per Holm", "Ada Quist"), wage=3.0)  # fmt: skip
-WORDS_ONLY = {"signs-table", "numbers", "save-behind", "save"}  # cells that may release words without people behind them
+WORDS_ONLY = {"signs-table", "numbers", "save-behind", "save"}  # may release words without people behind them
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,16 @@ def test_what_is_published_does_not_depend_on_the_secrets_of_a_few(publications,
     assert json.dumps(mine.facts) == json.dumps(theirs.facts)
     for (cell, _, _, ours), (_, _, _, other) in zip(mine.released, theirs.released, strict=True):
         pd.testing.assert_frame_equal(ours.frame, other.frame, obj=cell)
+
+
+def test_an_application_hidden_to_protect_another_is_not_told_in_the_scorecard(publications):
+    """The time of all is known, so that of the two who use a tool of their own would be what is left."""
+    told = publications["06_misalignment_audit"]
+    table = next(passed.frame for cell, _, _, passed in told.released if cell == "shadow-table")
+    hidden = set(table.loc[table["n_people"].isna(), "application"]) - {"other applications"}
+    assert len(hidden) == 1  # beside the others, so that neither follows from the total
+    words = [text for _, text in told.texts() for name in hidden if f"{name}: " in text]
+    assert not words
 
 
 def test_people_are_counted_as_the_tables_hold_them(publications, study):

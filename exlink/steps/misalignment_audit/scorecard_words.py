@@ -58,10 +58,12 @@ def frontline_told(found: Shadow | str, money: Money, few: int) -> tuple[str, st
     cause = ""
     if len(found.applications) and found.applications["n_people"].iloc[0] >= few:
         top = found.applications.iloc[0]
-        cause = (
-            f"Most of it goes to {top['application']}: {top['minutes']:.1f} minutes a person and day "
-            f"({top['conf_low']:.1f} to {top['conf_high']:.1f}); {int(top['n_people'])} people use it."
-        )
+        cause = f"Most of it goes to {top['application']}."
+        if (found.applications["n_people"] >= few).all():  # else the rest, of a few, would follow from the total
+            cause = (
+                f"Most of it goes to {top['application']}: {top['minutes']:.1f} minutes a person and day "
+                f"({top['conf_low']:.1f} to {top['conf_high']:.1f}); {int(top['n_people'])} people use it."
+            )
     rows = found.amounts[found.amounts["what"] == "off the systems"]
     wages = rows[rows["unit"].str.endswith("of wages a year")]
     if len(wages):
