@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 import showcase
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection, QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
@@ -13,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
+from PIL import Image
 
 from exlink.errors import DisclosureError, ParameterError
 from exlink.publish import charts, style
@@ -275,6 +279,26 @@ def test_figures_stay_out_of_pyplot_and_their_bytes_repeat():
     assert first == second
     assert plt.get_fignums() == []
     assert b"Software" not in first
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_of_few_colours_is_the_figure_that_was_drawn(name):
+    shown = np.asarray(Image.open(io.BytesIO(charts.png(showcase.figures()[name]()))).convert("RGB")).astype(int)
+    again = showcase.figures()[name]()
+    again.set_dpi(style.DPI)
+    canvas = FigureCanvasAgg(again)
+    with rc_context(style.RC):
+        canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+    paper = (pixels == 255).all(axis=2)
+    assert (shown[paper] == 255).all() and 0.3 < paper.mean() < 0.99
+    off = np.abs(shown - pixels)
+    assert off.mean() < 0.5 and np.quantile(off[~paper], 0.99) < 30  # of 255; edges of letters are mixed colours
+
+
+def test_an_empty_picture_is_paper():
+    shown = Image.open(io.BytesIO(charts.png(charts.formats.Chart(figsize=(1, 1)))))
+    assert shown.convert("RGB").getextrema() == ((255, 255),) * 3
 
 
 def test_a_title_above_a_key_does_not_meet_it(monkeypatch):

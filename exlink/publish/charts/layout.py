@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -23,6 +24,7 @@ from exlink.publish.disclosure import Released
 HIDDEN = "hidden"
 SIGNS = dict(zip(style.MARKERS, "●◆■▲▼", strict=True))  # a series' marker as a letter
 CSS_PIXELS_PER_INCH = 105
+COLOURS = 128
 
 
 def released_frame(released: Released, what: str, columns: Iterable[str | None]) -> pd.DataFrame:
@@ -183,10 +185,31 @@ def png(fig: Figure) -> bytes:
         fig.set_dpi(style.DPI)
         drawn = FigureCanvasAgg(fig)
         drawn.draw()
-    image = Image.frombuffer("RGBA", drawn.get_width_height(), drawn.buffer_rgba(), "raw", "RGBA", 0, 1)
-    small = io.BytesIO()  # 128 colours are all a chart has; a third of the size
-    image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, format="png", compress_level=6)
+    small = io.BytesIO()
+    _of_few_colours(np.asarray(drawn.buffer_rgba())).save(small, format="png", compress_level=6)
     return small.getvalue()
+
+
+def _of_few_colours(pixels: np.ndarray) -> Image.Image:
+    """Return what was drawn in 128 colours, which are all a chart has, for a third of the size.
+
+    pixels : (height, width, 4), opaque. The paper, nine tenths of them, keeps its white; 127 colours are found for
+    the rest, which takes a tenth of the time.
+    """
+    height, width = pixels.shape[:2]
+    flat = np.ascontiguousarray(pixels).view(np.uint32).ravel()
+    inked = np.flatnonzero(flat != 0xFFFFFFFF)
+    image = Image.frombytes("P", (width, height), bytes(height * width))
+    colours = [255, 255, 255]
+    if len(inked):
+        rest = Image.frombytes("RGBA", (len(inked), 1), flat[inked].tobytes()).convert("RGB")
+        found = rest.quantize(COLOURS - 1, dither=Image.Dither.NONE)
+        indices = np.zeros(height * width, dtype=np.uint8)
+        indices[inked] = np.frombuffer(found.tobytes(), dtype=np.uint8) + 1
+        image.frombytes(indices.tobytes())
+        colours += found.getpalette()
+    image.putpalette(colours)
+    return image
 
 
 def css_width(fig: Figure) -> int:
