@@ -292,6 +292,21 @@ def test_scripts_turn_where_planted(sample, sample_fits):
     assert "The more complex a contact, the less" in step.turns_sentence(found, "employees")
 
 
+def test_a_turn_that_may_lie_beyond_what_was_seen_is_not_said_to_be_there(sample, sample_fits):
+    """Contacts are of complexity 1 to 5: an interval that reaches 6.1 also holds scripts that never get in the way."""
+    found = step.scripts(sample, *sample_fits, reml=True)
+    assert (found.turns["seen_low"] == 1).all()
+    assert (found.turns["seen_high"] == 5).all()
+    assert "It turns from better to worse at a complexity of ease" in step.turns_sentence(found, "employees")
+    wide = found.turns.assign(turn_high=np.where(found.turns["outcome"] == "ease", 6.1, found.turns["turn_high"]))
+    said = step.turns_sentence(replace(found, turns=wide), "employees")
+    assert "at a complexity of recommend" in said
+    assert "That it turns from better to worse at all, among complexities from 1 to 5, is not shown for ease" in said
+    none = step.turns_sentence(replace(found, turns=wide.assign(turn_high=np.nan, turn_low=np.nan)), "employees")
+    assert "It turns" not in none
+    assert "the data set no bounds" in none
+
+
 def test_simple_slopes_are_those_of_the_model_centred_there(sample, sample_fits):
     """Moving the origin of complexity to 2 makes the coefficient of adherence the simple slope at 2, error and all."""
     given, fits = sample_fits

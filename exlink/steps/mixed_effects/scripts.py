@@ -31,7 +31,7 @@ TERMS = (OWN, OWN_BY, USUAL, USUAL_BY, COMPLEX)
 COLUMNS = ["outcome", "level", "complexity", "estimate", "std_error", "conf_low", "conf_high", "p_value", "n",
            "n_units"]  # fmt: skip
 CROSSING = ["outcome", "turn", "turn_low", "turn_high", "p_interaction", "interaction", "n", "n_units", "planted",
-            "signs"]  # fmt: skip
+            "signs", "seen_low", "seen_high"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,8 @@ class Scripts:
     turns : DataFrame       outcome, turn (complexity at which what following the script goes with changes its sign)
                             with Fieller's interval (missing where the data set no bounds), interaction (per level of
                             complexity and ten points of adherence), p_interaction, p_adjusted (over the KPIs), n,
-                            n_units, planted (turn in simulated data), signs (whether both planted signs are found)
+                            n_units, planted (turn in simulated data), signs (whether both planted signs are found),
+                            seen_low, seen_high (lowest and highest complexity of an answered contact)
     reason : str            why nothing is assessed, or ``""``
     sampled : bool          whether the answers are a fixed sample of the linked ones
     """
@@ -84,7 +85,8 @@ def scripts(data: StudyData, given: Design, fits: Fits, *, reml: bool) -> Script
     found["p_adjusted"] = benjamini_hochberg(found["p_value"])
     bounds = zip(found["estimate"], found["conf_low"], found["conf_high"], found["p_adjusted"], strict=True)
     found["verdict"] = [adjusted_verdict(*row) for row in bounds]
-    where = pd.DataFrame(turns, columns=CROSSING)
+    ends = {"seen_low": rows[COMPLEX].min() + centre, "seen_high": rows[COMPLEX].max() + centre}
+    where = pd.DataFrame(turns, columns=CROSSING).assign(**ends)
     where = where.assign(p_adjusted=benjamini_hochberg(where["p_interaction"]))
     return Scripts(found, where, "", given.answers > SAMPLE)
 
@@ -100,16 +102,33 @@ def turns_sentence(found: Scripts, people: str) -> str:
             "**That following the script does more, or less, at complex contacts cannot be told from chance** (change "
             f"of the effect per level of complexity: {seen} points).{_sampled(found)}"
         )
-    each = [f"{r.outcome} {r.turn:.1f} ({_bounds(r.turn_low, r.turn_high)})" for r in clear.itertuples()]
+    falls = bool((clear["interaction"] < 0).all())
+    inside = (clear["turn_low"] >= clear["seen_low"]) & (clear["turn_high"] <= clear["seen_high"])
     head = (
-        "**The more complex a contact, the less following the script goes with a good answer.** It turns from better "
-        "to worse"
-        if (clear["interaction"] < 0).all()
-        else "**What following the script goes with depends on how complex the contact is.** It changes its sign"
+        "**The more complex a contact, the less following the script goes with a good answer.**"
+        if falls
+        else "**What following the script goes with depends on how complex the contact is.**"
     )
+    turning = "turns from better to worse" if falls else "changes its sign"
+    told = f" It {turning} at a complexity of {_each(clear[inside])}." if inside.any() else ""
     rest = sorted(set(found.turns["outcome"]) - set(clear["outcome"]))
     unclear = f" For {in_words(rest)} this cannot be told from chance." if rest else ""
-    return f"{head} at a complexity of {in_words(each)}, within the same {people}.{unclear}{_sampled(found)}"
+    return f"{head}{told}{_open(clear[~inside], turning)} All of it within the same {people}.{unclear}{_sampled(found)}"
+
+
+def _each(turns: pd.DataFrame) -> str:
+    return in_words([f"{r.outcome} {r.turn:.1f} ({_bounds(r.turn_low, r.turn_high)})" for r in turns.itertuples()])
+
+
+def _open(turns: pd.DataFrame, turning: str) -> str:
+    """Return where a turn may lie beyond all that was seen: that there is one is then not shown."""
+    if turns.empty:
+        return ""
+    ends = turns.iloc[0]
+    return (
+        f" That it {turning} at all, among complexities from {ends['seen_low']:g} to {ends['seen_high']:g}, is not "
+        f"shown for {_each(turns)}."
+    )
 
 
 def _sampled(found: Scripts) -> str:
