@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import special
 
 from exlink.errors import EstimationError
 
@@ -39,3 +40,17 @@ def share_gap(first: Mapping[str, float], second: Mapping[str, float]) -> dict[s
         "conf_low": p - q - float(np.hypot(p - low, above - q)),
         "conf_high": p - q + float(np.hypot(high - p, q - below)),
     }
+
+
+def gap_p_value(gap: Mapping[str, float], level: float = 0.95) -> float:
+    """Return the two-sided p value that goes with the interval of a `share_gap`: below 1 − level where 0 is left out.
+
+    The interval is not symmetric, so the distance to zero is counted in half-widths of the side that looks there.
+    """
+    toward = gap["estimate"] - gap["conf_low"] if gap["estimate"] > 0 else gap["conf_high"] - gap["estimate"]
+    if np.isnan(toward):
+        return float("nan")
+    if gap["estimate"] == 0:
+        return 1.0
+    quantile = special.ndtri(0.5 + level / 2)
+    return float(2 * special.ndtr(-abs(gap["estimate"]) / toward * quantile)) if toward > 0 else 0.0

@@ -54,13 +54,13 @@ def test_words_of_a_median():
     ]  # fmt: skip
     assert shown["share"].tolist() == [60, 20, 100, 50]
     assert step.told_by_few(shown, 8).tolist() == [False, False, False, True]
-    few = hand_over.HandOvers(table.iloc[[2]].assign(n_people=5), 0, "")
+    few = hand_over.HandOvers(table.iloc[[2]].assign(n_people=5), {}, 0, "")
     assert hand_over.hand_over_sentence(few, 8) == "Fewer than 8 pieces of feedback came to any hand-over."
 
 
 def test_what_was_passed_on_early_is_said():
     times = pd.DataFrame({"what": ["a"], "label": ALL, "days": 4.0, "conf_low": 3.0, "conf_high": 5.0, "n_people": 90})
-    said = hand_over.hand_over_sentence(hand_over.HandOvers(times, 12, ""), 8)
+    said = hand_over.hand_over_sentence(hand_over.HandOvers(times, {}, 12, ""), 8)
     assert said.endswith("12 pieces were passed on before they had come, by the register; they are left out.")
 
 

@@ -4,7 +4,7 @@ from exlink.steps.action_loop.conflicts import SHOWN_PAIRS, assess_conflicts, co
 from exlink.steps.action_loop.cynicism import assess_rivals
 from exlink.steps.action_loop.cynicism_words import planted_rivals, rivals_sentence
 from exlink.steps.action_loop.funnel import HEADS, assess_funnel, backlog, curves, told_by_few
-from exlink.steps.action_loop.hand_over import assess_hand_overs, in_days
+from exlink.steps.action_loop.hand_over import assess_hand_overs, authority_sentence, in_days
 from exlink.steps.action_loop.metric_audit import audit_metrics, audit_sentence
 from exlink.steps.action_loop.questions import assess_questions, question_sentences
 
@@ -18,6 +18,7 @@ __all__ = [
     "assess_rivals",
     "audit_metrics",
     "audit_sentence",
+    "authority_sentence",
     "backlog",
     "conflicts_sentence",
     "curves",

@@ -15,6 +15,7 @@ from exlink.stats.count_trends import count_trends
 from exlink.stats.multiplicity import judged
 from exlink.stats.proportions import group_shares
 from exlink.stats.waiting import share_by, waiting_curve
+from exlink.steps.action_loop.gaps import against_others, with_words
 
 NAMED = {
     "acknowledged": "acknowledged", "owned": "has an owner", "acted": "acted on", "told": "told back",
@@ -35,7 +36,8 @@ class Funnel:
     stages : DataFrame    stage, estimate, conf_low, conf_high (% of all that is due), n_people (pieces that are due),
                           n_in, n_out (pieces on either side)
     groups : DataFrame    what, label, n_people, and for stages of `HEADS` the % that came so far; n_in_<stage>,
-                          n_out_<stage>
+                          n_out_<stage>; for the last of these stages gap, gap_low, gap_high (percentage points, against
+                          all other feedback), gap_p, gap_adjusted, verdict and differs (both in words)
     trends : DataFrame or None    per theme its volume's trend a quarter (log), adjusted; None where nothing can be told
     fading : list of str  'source|theme' of those whose volume clearly falls
     cells : DataFrame     as `stage_cells`, with batch (theme and quarter) and moved
@@ -92,7 +94,7 @@ def _stages(cells: pd.DataFrame, kept: list[str]) -> pd.DataFrame:
 
 
 def _groups(cells: pd.DataFrame, kept: list[str]) -> pd.DataFrame:
-    """Return the % by source, by whether the owner can act, and by theme, without intervals."""
+    """Return the % by source, by whether the owner can act, and by theme, and how far each is from all others."""
     ways = {
         "Whose feedback": cells["source"].map(SOURCES), "Whose task": cells["kind"],
         "Theme": cells["theme"] + " (" + cells["source"].map(SOURCES) + ")",
@@ -104,8 +106,12 @@ def _groups(cells: pd.DataFrame, kept: list[str]) -> pd.DataFrame:
         for name in kept:
             part[name] = 100 * sums[name] / sums["due"]
             part[f"n_in_{name}"], part[f"n_out_{name}"] = sums[name], sums["due"] - sums[name]
-        parts.append(part.sort_values("n_people", ascending=False, kind="stable").reset_index())
-    return pd.concat(parts, ignore_index=True)
+        part = part.sort_values("n_people", ascending=False, kind="stable").reset_index()
+        if kept:
+            part = part.merge(against_others(cells, label, kept[-1]), on="label", validate="one_to_one")
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    return with_words(table) if kept else table
 
 
 def told_by_few(table: pd.DataFrame, min_group: int) -> pd.Series:

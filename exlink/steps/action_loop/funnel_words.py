@@ -7,7 +7,9 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.wording import share_in_words
-from exlink.steps.action_loop.funnel import Funnel
+from exlink.stats.count_trends import MIN_PERIODS
+from exlink.steps.action_loop.funnel import HEADS, Funnel
+from exlink.steps.action_loop.gaps import gaps_sentence
 
 FULL_CIRCLE = {"told": "told back", "acted": "acted on", "acknowledged": "acknowledged", "owned": "given an owner"}
 
@@ -31,9 +33,23 @@ def funnel_sentence(found: Funnel | str, *, act_days: int, min_group: int) -> st
         said += f" The largest loss is between {before} and “{rows['stage'].iloc[lost]}”."
     if "moved" in found.kept:
         said += f" {_moved(found, min_group)}"
+    elif found.trends is None:
+        quarters = found.cells["quarter"].nunique()
+        said += (
+            f" Whether what it was about gets rarer cannot be told from feedback of {quarters} "
+            f"quarter{'s' * (quarters != 1)}; at least {MIN_PERIODS} are needed."
+        )
     if found.unseen >= min_group:
         said += f" {found.unseen:,} pieces were acted on without an acknowledgement on record."
     return said + (f" {found.lacking[0].upper() + found.lacking[1:]}." if found.lacking else "")
+
+
+def groups_sentence(found: Funnel | str) -> str:
+    """Say how many groups of feedback differ clearly from all the other, at the last stage told by group."""
+    if isinstance(found, str) or "verdict" not in found.groups:
+        return ""
+    stage = [name for name in HEADS if name in found.kept][-1]
+    return gaps_sentence(found.groups, FULL_CIRCLE[stage])
 
 
 def _moved(found: Funnel, min_group: int) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.voice_stages import hand_offs
 from exlink.stats.waiting import time_until, waiting_curve
+from exlink.steps.action_loop.gaps import hand_over_gap_sentence, hand_over_gaps
 
 HAND_OVERS = {
     "received to acknowledged": ("received_on", "acknowledged_on"),
@@ -26,11 +27,13 @@ class HandOvers:
     times : DataFrame    what (hand-over), label (all feedback, or a kind of owner), days (the median), conf_low,
                          conf_high (infinite: longer than observed), n_people (pieces that came to the hand-over),
                          n_in, n_out (for which it ended, or not)
+    spells : dict        hand-over → its spells, for comparisons
     early : int          pieces passed on before they had come: their days are not in it
     lacking : str        which dates the study does not keep, as a line; or ''
     """
 
     times: pd.DataFrame
+    spells: dict[str, pd.DataFrame]
     early: int
     lacking: str
 
@@ -41,7 +44,7 @@ def assess_hand_overs(data: StudyData) -> HandOvers | str:
         return missing
     dates = list(dict.fromkeys(column for pair in HAND_OVERS.values() for column in pair))
     lacking = data.missing(*(f"voc_feedback.{column}" for column in dates))
-    rows, early = [], 0
+    rows, handed, early = [], {}, 0
     for what, (start, end) in HAND_OVERS.items():
         if not (data.has("voc_feedback", start) and data.has("voc_feedback", end)):
             continue
@@ -49,11 +52,12 @@ def assess_hand_overs(data: StudyData) -> HandOvers | str:
         early += int(spells.loc[spells["days"] < 0, "pieces"].sum())
         spells = spells[spells["days"] >= 0]
         spells = spells.assign(batch=spells["source"] + "|" + spells["theme"] + "|" + spells["quarter"])
+        handed[what] = spells
         kinds = [(ALL, spells), *spells.groupby("kind", sort=True)]
         rows += [{"what": what, "label": kind, **_median(part)} for kind, part in kinds if len(part)]
     if not rows:
         return lacking or "not assessed: no feedback in `voc_feedback` was handed over"
-    return HandOvers(pd.DataFrame(rows), early, lacking)
+    return HandOvers(pd.DataFrame(rows), handed, early, lacking)
 
 
 def _median(spells: pd.DataFrame) -> dict[str, float]:
@@ -65,6 +69,11 @@ def _median(spells: pd.DataFrame) -> dict[str, float]:
         "n_people": int(spells["pieces"].sum()), "n_in": int(spells.loc[over, "pieces"].sum()),
         "n_out": int(spells.loc[~over, "pieces"].sum()),
     }  # fmt: skip
+
+
+def authority_sentence(found: HandOvers | str, *, days: int, min_group: int) -> str:
+    """Say at which hand-overs it matters whether the owner can act; '' where that is not known."""
+    return "" if isinstance(found, str) else hand_over_gap_sentence(hand_over_gaps(found.spells, days, min_group), days)
 
 
 def in_days(times: pd.DataFrame) -> pd.DataFrame:

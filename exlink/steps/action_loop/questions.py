@@ -31,9 +31,9 @@ SHARE = ("estimate", "conf_low", "conf_high")
 class Questions:
     """What speaks for and against a yes.
 
-    evidence : DataFrame    question, evidence, estimate, conf_low, conf_high (%), mark ('at least 50'), answer ('yes',
-                            'no', 'inconclusive'), n_people (people, or pieces of feedback), n_in, n_out (on either side
-                            of a share; of a mean all on both)
+    evidence : DataFrame    question, evidence, mark ('at least 50'), label (both), estimate, conf_low, conf_high (%),
+                            answer ('yes', 'no', 'inconclusive'), n_people (people, or pieces of feedback), n_in, n_out
+                            (on either side of a share; of a mean all on both)
     answers : dict          question → 'yes' (all evidence is there and says so), 'no' (some clearly says no),
                             'inconclusive', 'not assessed'
     lacking : dict          question → what it needs and the study lacks, as lines
@@ -81,6 +81,7 @@ def assess_questions(
     if len(table):
         table["answer"] = [_answer(row) for _, row in table.iterrows()]
         table["mark"] = [f"at {'most' if r['most'] else 'least'} {r['mark']:.0f}" for _, r in table.iterrows()]
+        table["label"] = table["evidence"] + ": " + table["mark"]
         order = table["question"].map(QUESTIONS.index)
         table = table.assign(order=order).sort_values("order", kind="stable", ignore_index=True)
         table = table.astype({"n_people": int, "n_in": int, "n_out": int}).drop(columns=["order", "most"])
