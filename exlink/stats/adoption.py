@@ -46,12 +46,14 @@ class Adoption:
                            before and after), n_groups (adopters), n_others (groups compared with)
     p_permuted : float     share of all ways to choose as many adopters among the same groups that give a change as
                            large; its smallest value is 1 / ``assignments``
+    candidates : int       groups seen before and after the adopters' first period, of which these are chosen
     assignments : int      how many ways there are
     parts : Series         by group: its part in the error of the effect
     """
 
     effect: pd.DataFrame
     p_permuted: float
+    candidates: int
     assignments: int
     parts: pd.Series
 
@@ -98,9 +100,9 @@ def adoption_effect(
     effect = tidy_frame("effect", estimate, error, int(after.sum()), df=df, level=level).assign(
         df=df, n_units=len(np.unique(panel.unit[after])), n_groups=len(adopts), n_others=len(others)
     )
-    p, ways = _permuted(panel, adopts)
+    p, candidates, ways = _permuted(panel, adopts)
     found = np.r_[adopts, others]
-    return Adoption(effect, p, ways, pd.Series(parts[found], panel.groups[found]))
+    return Adoption(effect, p, candidates, ways, pd.Series(parts[found], panel.groups[found]))
 
 
 def adoption_profile(
@@ -198,8 +200,8 @@ def _trend(panel: AdoptionRows, spread: _Spread, level: float) -> pd.DataFrame:
     return tidy_frame("trend", estimate, error, int(early.sum()), df=df, level=level).assign(df=df)
 
 
-def _permuted(panel: AdoptionRows, adopts: np.ndarray) -> tuple[float, int]:
-    """Return how often adopters chosen by lot would have changed as much, and how many choices there are.
+def _permuted(panel: AdoptionRows, adopts: np.ndarray) -> tuple[float, int, int]:
+    """Return how often adopters chosen by lot would have changed as much, of how many groups, and how many choices.
 
     A group's change is that of its units from before to after the adopters' commonest first period, period effects
     (from untreated rows) taken out, units weighted by what they tell: w₀w₁ / (w₀ + w₁).
@@ -226,7 +228,7 @@ def _permuted(panel: AdoptionRows, adopts: np.ndarray) -> tuple[float, int]:
     own = np.abs(_gap(chosen[None, :].astype(float), change, mass))[0]
     all_gaps = np.abs(_gap(picks, change, mass))
     beyond = int((all_gaps >= own * (1 - 1e-9)).sum())
-    return (beyond / len(picks) if ways <= MOST else (beyond + 1) / (len(picks) + 1)), ways
+    return (beyond / len(picks) if ways <= MOST else (beyond + 1) / (len(picks) + 1)), len(there), ways
 
 
 def _gap(picks: np.ndarray, change: np.ndarray, mass: np.ndarray) -> np.ndarray:

@@ -31,9 +31,8 @@ def with_initiatives(sample, **columns):
 
 def test_intervals_hold_what_was_planted(sample, found):
     own = own_effects(sample, found)
-    observed = 0.84 * own["planted"]  # rounding to whole steps of a scale that ends takes a sixth of a latent change
     assert len(own) == 6 and own["planted"].notna().all()
-    assert ((own["conf_low"] <= observed) & (observed <= own["conf_high"])).all()
+    assert ((own["conf_low"] <= own["planted"]) & (own["planted"] <= own["conf_high"])).all()
     assert "6 of 6 initiatives hold" in words.planted_sentence(sample, found, 8)
     verdicts = perceived(found).set_index("initiative_id")["verdict"]
     assert verdicts[["N-01", "N-02", "N-03", "N-05"]].tolist() == [KEPT, UNSEEN, OPPOSITE, KEPT]
@@ -126,6 +125,9 @@ def test_cost_is_divided_by_what_clearly_moved(sample, found):
     assert table.loc["One screen for the whole case", "cost_per_tenth"] == pytest.approx(85_000 / screen / 10)
     assert table.loc[["Quality scorecards", "New desktop assistant"], "cost_per_tenth"].isna().all()
     assert {"ease", "ease_low", "ease_high"} <= set(table.columns)
+    assert table.loc["One screen for the whole case", "by_lot"] == pytest.approx(1 / 1140)
+    beside = perceived(found, "ease").set_index("name")["customers"]
+    np.testing.assert_allclose(beside, table["ease"][beside.index])
 
 
 def test_what_is_said(sample, found):
@@ -133,6 +135,9 @@ def test_what_is_said(sample, found):
     assert said.startswith("Of 6 initiatives that can be assessed, “One screen for the whole case” (tools +0.61")
     assert "“Quality scorecards” (workload −0.56" in said and "made it worse" in said
     assert "That is no proof that there was none" in words.customers_sentence(sample, found, 8)
+    lot = words.lot_sentence(found, 8)
+    assert "“One screen for the whole case”" in lot and "136 choices, and no share below 1 in 136" in lot
+    assert "with 2 of 17 teams" in lot and words.lot_sentence(found, 99) == ""
     assert "weak test" in words.trend_sentence(found, 8)
     assert "perceived as the opposite: “Quality scorecards”" in words.perception_sentence(perceived(found), 8)
     assert "Fewer" not in said and "none can be assessed" in words.initiatives_sentence(found, 99)

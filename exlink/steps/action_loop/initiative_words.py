@@ -11,6 +11,8 @@ from exlink.data.wording import in_words, signed
 from exlink.steps.action_loop.initiatives import OWN, Initiatives
 from exlink.steps.action_loop.perception import KEPT, OPEN, OPPOSITE, PARTLY, UNSEEN
 
+RARE = 0.05
+
 
 def initiatives_sentence(found: Initiatives | str, min_group: int) -> str:
     """Say which initiatives moved what they were meant for, by how much, and what could not have been seen."""
@@ -53,6 +55,29 @@ def _span(values: pd.Series) -> str:
 def _unassessed(found: Initiatives) -> str:
     left = found.listed[found.listed["why"] != ""]
     return "" if left.empty else " " + "; ".join(f"“{row.name}”: {row.why}" for row in left.itertuples()) + "."
+
+
+def lot_sentence(found: Initiatives | str, min_group: int) -> str:
+    """Say how large a change teams chosen by lot would have shown, and what so few choices can tell at best."""
+    if isinstance(found, str):
+        return ""
+    own = found.effects[(found.effects["outcome"] == OWN) & (found.effects["n_people"] >= min_group)]
+    if own.empty:
+        return ""
+    rare = own[own["p_permuted"] < RARE]
+    said = (
+        f"Had as many teams been chosen by lot, fewer than {RARE:.0%} of all choices would show a change as large as "
+        f"with {in_words([f'“{name}”' for name in rare['name']])}."
+        if len(rare)
+        else f"Of no initiative is the change so large that fewer than {RARE:.0%} of all choices of as many teams "
+        "would show it."
+    )
+    least = own.loc[own["assignments"].idxmin()]
+    return (
+        f"{said} This check takes nothing for granted of how chance is spread, and has limits of its own: with "
+        f"{least['n_groups']} of {least['candidates']} teams there are {least['assignments']:,} "
+        f"choices, and no share below 1 in {least['assignments']:,} can come out."
+    )
 
 
 def customers_sentence(data: StudyData, found: Initiatives | str, min_group: int) -> str:
@@ -117,7 +142,7 @@ def planted_sentence(data: StudyData, found: Initiatives | str, min_group: int) 
     held = int(((known["conf_low"] <= known["planted"]) & (known["planted"] <= known["conf_high"])).sum())
     return (
         f"In these simulated data the intervals of {held} of {len(known)} initiatives hold what was planted. It was "
-        "planted before answers are rounded to whole steps of a scale that ends, which takes about a sixth of it away."
+        "planted before answers are rounded to whole steps of a scale that ends, which takes a little of it away."
     )
 
 

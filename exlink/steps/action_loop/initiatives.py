@@ -36,8 +36,8 @@ class Initiatives:
     listed : DataFrame    as `initiative_list`, with people (in its teams, who answered before and after) and why (it is
                           not assessed; or '')
     effects : DataFrame   tidy rows by initiative and outcome (`OWN`, an ``ex_`` column, a CX KPI): initiative_id, name,
-                          kind, outcome, n_people, n_groups, n_others, df, p_permuted, assignments, p_adjusted,
-                          verdict (one family of tests per outcome), mde
+                          kind, outcome, n_people, n_groups, n_others, df, p_permuted, candidates, assignments,
+                          p_adjusted, verdict (one family of tests per outcome), mde
     parts : dict          by (initiative_id, outcome): every team's part in the error
     members : dict        by initiative_id: the units of its teams that answered before and after; never to be shown
     profile : DataFrame   since, estimate, conf_low, conf_high, n_people, n_initiatives: of the average initiative, in
@@ -92,7 +92,8 @@ def assess_initiatives(data: StudyData) -> Initiatives | str:
                 found = adoption_effect(frame, column, "unit", "team_id", "at", "since", weight=weight)
             except EstimationError:
                 continue  # no ratings, or no teams to compare with: the table shows a dash
-            told = {"outcome": outcome, "p_permuted": found.p_permuted, "assignments": found.assignments}
+            told = {"outcome": outcome, "p_permuted": found.p_permuted, "candidates": found.candidates,
+                    "assignments": found.assignments}  # fmt: skip
             effects.append(found.effect.assign(**about, **told))
             parts[row.initiative_id, outcome] = found.parts
     people = pd.concat(behind).groupby("since")["unit"].nunique() if behind else pd.Series(dtype=int)
@@ -164,9 +165,9 @@ def by_initiative(data: StudyData, found: Initiatives | str) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: name, kind, teams, n_people (the fewest behind any number of the row), per CX KPI its change with
-    ``<kpi>_low`` and ``<kpi>_high``, cost, and cost_per_tenth: of 0.1 points of the aspect, where it clearly moved as
-    intended; empty where nothing was assessed.
+    DataFrame: name, kind, teams, n_people (the fewest behind any number of the row), by_lot (share of all choices of as
+    many teams with a change as large), per CX KPI its change with ``<kpi>_low`` and ``<kpi>_high``, cost, and
+    cost_per_tenth: of 0.1 points of the aspect, where it clearly moved as intended; empty where nothing was assessed.
     """
     if isinstance(found, str):
         return pd.DataFrame()
@@ -179,6 +180,7 @@ def by_initiative(data: StudyData, found: Initiatives | str) -> pd.DataFrame:
         rows["n_people"] = rows["n_people"].where(~(part["n_people"].reindex(rows.index) < rows["n_people"]),
                                                   part["n_people"].reindex(rows.index)).astype(int)  # fmt: skip
     own = found.effects[found.effects["outcome"] == OWN].set_index("initiative_id")
+    rows["by_lot"] = own["p_permuted"]
     toward = own["estimate"] * np.sign(table["intended_change"])
     moved = own["verdict"].isin(["higher", "lower"]) & (toward > 0)
     rows["cost_per_tenth"] = (rows["cost"] / (10 * toward)).where(moved)

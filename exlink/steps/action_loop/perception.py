@@ -8,17 +8,18 @@ import pandas as pd
 from exlink.steps.action_loop.initiatives import OWN, Initiatives
 
 KEPT, PARTLY, UNSEEN, OPPOSITE, OPEN = "kept", "partly", "not perceived", "opposite", "not told"
+BESIDE = {"customers": "estimate", "customers_low": "conf_low", "customers_high": "conf_high"}
 VERDICTS = (KEPT, PARTLY, UNSEEN, OPPOSITE, OPEN)
 
 
-def perceived(found: Initiatives | str) -> pd.DataFrame:
-    """Return intention and perception side by side, every initiative that was assessed.
+def perceived(found: Initiatives | str, kpi: str = "") -> pd.DataFrame:
+    """Return intention and perception side by side, every initiative that was assessed, and what customers noticed.
 
     Returns
     -------
-    DataFrame: initiative_id, name, kind, aspect, n_people, intended, estimate, conf_low, conf_high, verdict (as
-    :func:`verdict_on` says, after adjustment for so many initiatives), told (whether there is one); empty where nothing
-    was assessed.
+    DataFrame: initiative_id, name, kind, aspect, n_people, n_groups, intended, estimate, conf_low, conf_high, verdict
+    (as :func:`verdict_on` says, after adjustment for so many initiatives), told (whether there is one), and the change
+    of the CX ``kpi`` as customers, customers_low, customers_high; empty where nothing was assessed.
     """
     if isinstance(found, str):
         return pd.DataFrame()
@@ -30,8 +31,13 @@ def perceived(found: Initiatives | str) -> pd.DataFrame:
         for row in table.itertuples()
     ]
     table = table.assign(verdict=verdicts, told=[word != OPEN for word in verdicts])
+    rated = found.effects[found.effects["outcome"] == kpi].set_index("initiative_id")
+    for column, bound in BESIDE.items():
+        table[column] = table["initiative_id"].map(rated[bound]).astype(float)
+    behind = table["initiative_id"].map(rated["n_people"])
+    table["n_people"] = table["n_people"].where(~(behind < table["n_people"]), behind).astype(int)
     columns = ["initiative_id", "name", "kind", "aspect", "n_people", "n_groups", "intended", "estimate", "conf_low",
-               "conf_high", "verdict", "told"]  # fmt: skip
+               "conf_high", "verdict", "told", *BESIDE]  # fmt: skip
     return table[columns].sort_values("intended", ascending=False, kind="stable", ignore_index=True)
 
 
