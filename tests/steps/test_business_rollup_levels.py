@@ -258,6 +258,10 @@ def test_a_head_count_told_of_a_role_hides_it_where_nearly_all_answered(sample, 
 
 def test_words_tell_that_it_adds_up_and_how_far_teams_differ(found):
     told = levels_words.levels_sentence(found, euros, MINIMUM)
+    whole = found.lattice.loc[levels.rows_of(found, levels.COMPANY)[0]]
+    assert f"({euros(whole['money_low'])} to {euros(whole['money_high'])})" in told
+    open_ = replace(found, lattice=found.lattice.assign(money_low=-1.0))
+    assert "inconclusive) a year" in levels_words.levels_sentence(open_, euros, MINIMUM)
     assert "Each level adds up to the whole company" in told
     assert "4 roles, 4 sites, 20 teams" in told
     assert "as answered" in levels_words.teams_sentence(found)

@@ -26,11 +26,7 @@ def levels_sentence(found: Levels | str, money: Money, min_group: int) -> str:
     if not len(parts):
         return "Not assessed: the study has one team, one site and one role."
     levels = ", ".join(f"{row.units} {PLURAL[name]}" for name, row in zip(parts.index, parts.itertuples(), strict=True))
-    worth = (
-        f" and {money(whole['money'])} a year per {found.points:g} points of {found.label}"
-        if np.isfinite(whole["money"])
-        else ""
-    )
+    worth = f" and {_worth(found, float(whole['money']), money)}" if np.isfinite(whole["money"]) else ""
     means = f"an average {found.label} of {whole['ex']:.2f}"
     means += f", customers' {found.kpi} of {whole['cx']:.2f}" if np.isfinite(whole["cx"]) else ""
     counted = (
@@ -39,6 +35,16 @@ def levels_sentence(found: Levels | str, money: Money, min_group: int) -> str:
     return (
         f"**Each level adds up to the whole company**: {levels} make {means}{worth}. {counted}; they are counted, with "
         "their contacts of these months."
+    )
+
+
+def _worth(found: Levels, amount: float, money: Money) -> str:
+    """Return the money of the whole company with its interval; one that holds zero is called inconclusive."""
+    row = found.lattice.loc[rows_of(found, COMPANY)[0]]
+    low, high = row["money_low"], row["money_high"]
+    unsure = ", inconclusive" if low <= 0 <= high else ""
+    return (
+        f"{money(amount)} ({money(low)} to {money(high)}{unsure}) a year per {found.points:g} points of {found.label}"
     )
 
 
