@@ -49,7 +49,11 @@ def both_ways(
         a change matters.
 
     Each is pooled over groups on its own (`stats/pooling`). The errors of the two come from different respondents and
-    count as independent, so that the probability of both is the product.
+    count as independent, so that the probability of both is the product. A model of both at once would also learn how
+    true slopes of a group go together. Where they run against each other the product is too small: cautious. Where they
+    move together it is too large in the middle, not where a verdict of divergence falls: of groups with 0.95 or more,
+    99 % or more truly move both ways at correlations of the true slopes of −0.7, 0 and 0.7 (150 studies of 20 groups
+    each); of those with 0.8 or more 97 %, 93 % and 74 %. So 0.95 may be acted on, less is to be watched.
 
     Raises
     ------

@@ -53,6 +53,19 @@ def test_diverging_groups_are_found_among_others():
     assert share[3:].mean() < 0.02
 
 
+@pytest.mark.parametrize("together", [-0.7, 0.0, 0.7])
+def test_what_is_called_sure_is_right_however_true_slopes_go_together(together):
+    rng, sure, right = np.random.default_rng(1), 0, 0
+    for _ in range(60):
+        true = rng.multivariate_normal([0, 0], 9 * np.array([[1, together], [together, 1]]), 20)
+        seen = true + 1.5 * rng.standard_normal((20, 2))
+        p = both_ways(slopes(seen[:, 0], 1.5), slopes(seen[:, 1], 1.5)).table["p_opposite"].to_numpy()
+        sure += (p >= 0.95).sum()
+        right += ((true[:, 0] > 0) & (true[:, 1] < 0))[p >= 0.95].sum()
+    assert sure >= 4
+    assert right >= 0.95 * sure
+
+
 def test_groups_without_both_slopes_are_refused():
     other = slopes([1.0, 2.0], 1.0)
     renamed = GroupSlopes(other.table.assign(term=["x", "y"]), other.vcov, other.df, {})

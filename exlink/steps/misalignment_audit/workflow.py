@@ -170,4 +170,4 @@ def shown_places(found: Workflow | str) -> pd.DataFrame:
 
 def workflow_sentence(checks: list[Check]) -> str:
     """Return the verdicts on contacts, those that could be made."""
-    return " ".join(check.said for check in checks if check.name in (OPEN_NAME, PLACE_NAME) and check.said)
+    return "\n\n".join(check.said for check in checks if check.name in (OPEN_NAME, PLACE_NAME) and check.said)
