@@ -5,6 +5,7 @@ import pytest
 
 from exlink.publish.style import money
 from exlink.steps import executive_summary as step
+from exlink.steps.executive_summary.lever import find_lever
 
 KINDS = ("higher", "no meaningful association", "inconclusive")
 
@@ -193,6 +194,20 @@ def test_a_clear_plan_goes_before_one_that_leaves_more_on_the_estimate_alone():
     said = step.decision(declared(GOOD | {"lever": "big", "net_year": 90_000.0, "clear": False}, GOOD))
     assert "“praise”" in said["sentence"]
     assert "among those clear of zero" in said["because"]
+
+
+def test_the_list_says_what_the_decision_does_with_its_amounts_and_no_more():
+    """Through customers alone the decision's amount is the list's; where nothing is ranked nothing is discounted."""
+    e = with_money("higher")
+    value = e.tables["value"]
+    customers = value["stream"] == "customers"
+    only = value.assign(verdict=["higher" if c else "inconclusive" for c in customers])
+    alone = step.Evidence(e.money, e.tables | {"value": only}, e.facts)
+    assert find_lever(alone).stream == "customers"
+    assert "whenever it arrives. Only" in step.ranking(alone)
+    none = step.Evidence(e.money, e.tables | {"value": value.assign(verdict="inconclusive")}, e.facts)
+    assert step.changes(none) == []
+    assert step.ranking(none) == "Only what is clear of zero is ranked; no aspect's gain is."
 
 
 def test_a_plan_for_customers_is_no_statement_on_experience():

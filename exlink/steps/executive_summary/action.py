@@ -53,15 +53,24 @@ def _lever(e: Evidence, row: pd.Series) -> dict[str, str]:
 def ranking(e: Evidence) -> str:
     """Return what the list ranks by."""
     if e.level == "money":
-        above = "is about this study's own plans, at their own costs" if decisive_plan(e) is not None else \
-            "discounts it to when it arrives"  # fmt: skip
+        if not len(e.gains):
+            return "Only what is clear of zero is ranked; no aspect's gain is."
         return (
-            f"Gain of a year if the aspect rises by {e.step} for {e.group}, whenever it arrives; the decision "
-            f"above {above}. Only what is clear of zero is ranked."
+            f"Gain of a year if the aspect rises by {e.step} for {e.group}, whenever it arrives{_above(e)}. Only what "
+            "is clear of zero is ranked."
         )
     if len(e.slopes):
         return f"Ranked by customers' {e.kpi} per point of the aspect; only what is clear of zero is listed."
     return ""
+
+
+def _above(e: Evidence) -> str:
+    """Say why the decision's amount is another one, where it is."""
+    if decisive_plan(e) is not None:
+        return "; the decision above is about this study's own plans, at their own costs"
+    ours = find_lever(e)
+    discounts = ours is not None and ours.stream == "total"
+    return "; the decision above discounts it to when it arrives" if discounts else ""
 
 
 def others(e: Evidence) -> str:
