@@ -14,6 +14,7 @@ from scipy import linalg, sparse
 from exlink.errors import EstimationError
 from exlink.stats.lmm.system import Remainder, System, block_diagonal
 
+UNSOLVED = "the mixed-model equations cannot be solved; look for extreme values."
 TINY = 1e-12  # stands for a diagonal entry of zero, so that small matrices can be solved
 
 
@@ -25,8 +26,9 @@ class Factored:
     inverse : ndarray, (J, q, q)         inverses of the Cholesky factors of the eliminated factor's blocks
     scaled : csr matrix, (J q, m)        L⁻¹ T'Z_first' Z_rest T; None with one factor
     spread : bsr matrix, (m, m)          T of the remainder
-    gain : ndarray, (m, m)               remainder of M without the identity; None where pairs are summed
-    lower : ndarray, (m, m)              its Cholesky factor, identity included
+    gain : ndarray, (m, m)               remainder of M without the identity; None where pairs are summed; per level of
+                                         the remainder (M, r, r) where the eliminated factor is nested in it
+    lower : ndarray                      its Cholesky factor, identity included, of the same shape
     log_det : float                      log |M|
     """
 
@@ -51,6 +53,8 @@ def factor(system: System, factors: Sequence[np.ndarray]) -> Factored:
         return Factored(t, inverse, None, None, None, None, log_det)
     spread = sparse.block_diag([block_diagonal(_repeated(t[f], s)) for f, s in places(system)], format="csr")
     blocks = times(inverse, own.T)
+    if rest.nested is not None:
+        return _factored_nested(system, t, inverse, blocks, spread, log_det)
     scaled = _scaled_cross(rest, blocks, spread)
     gain = _gain(rest, blocks, spread, scaled)
     # LAPACK overwrites what it factors; sums over pairs do not need it again
@@ -59,9 +63,26 @@ def factor(system: System, factors: Sequence[np.ndarray]) -> Factored:
     try:
         root = linalg.cholesky(whole, lower=True, overwrite_a=True, check_finite=False)
     except linalg.LinAlgError as error:
-        raise EstimationError("the mixed-model equations cannot be solved; look for extreme values.") from error
+        raise EstimationError(UNSOLVED) from error
     log_det += 2 * float(np.log(np.diag(root)).sum())
     return Factored(t, inverse, scaled, spread, gain, root, log_det)
+
+
+def _factored_nested(
+    system: System, t: tuple[np.ndarray, ...], inverse: np.ndarray, blocks: np.ndarray, spread: sparse.csr_matrix,
+    log_det: float,
+) -> Factored:  # fmt: skip
+    """Return the factored equations where the remainder is a small matrix per level; blocks are L⁻¹T'."""
+    rest, own = system.rest, t[system.rest.order[0]]
+    reach = times(blocks, rest.nested.cross @ own)
+    gain = own.T @ rest.nested.square @ own - rest.nested.summed(np.swapaxes(reach, 1, 2) @ reach)
+    try:
+        lower = _rooted(gain + np.eye(len(own)))
+    except np.linalg.LinAlgError as error:
+        raise EstimationError(UNSOLVED) from error
+    log_det += 2 * float(np.log(np.diagonal(lower, axis1=1, axis2=2)).sum())
+    scaled = sparse.csr_matrix((reach.ravel(), rest.cross.indices, rest.cross.indptr), shape=rest.cross.shape)
+    return Factored(t, inverse, scaled, spread, gain, lower, log_det)
 
 
 def _scaled_cross(rest: Remainder, own: np.ndarray, spread: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -94,17 +115,24 @@ def forward(system: System, at: Factored, first: np.ndarray, rest: np.ndarray | 
     if at.scaled is None:
         return own, np.zeros((0, first.shape[2]))
     flat = own.reshape(-1, own.shape[2])
-    return own, linalg.solve_triangular(
-        at.lower, at.spread.T @ rest - at.scaled.T @ flat, lower=True, overwrite_b=True, check_finite=False
-    )
+    return own, _solved(at.lower, at.spread.T @ rest - at.scaled.T @ flat, transposed=False)
 
 
 def backward(at: Factored, own: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return L⁻ᵀ of what ``forward`` returned: the spherical solutions."""
     if at.scaled is not None:
-        others = linalg.solve_triangular(at.lower, others, lower=True, trans="T", check_finite=False)
+        others = _solved(at.lower, others, transposed=True)
         own = own - (at.scaled @ others).reshape(own.shape)
     return times(np.swapaxes(at.inverse, 1, 2), own), others
+
+
+def _solved(lower: np.ndarray, right: np.ndarray, *, transposed: bool) -> np.ndarray:
+    """Return ``L⁻¹`` or ``L⁻ᵀ`` of right-hand sides (m, c), which are not overwritten."""
+    if lower.ndim == 2:
+        return linalg.solve_triangular(lower, right, lower=True, trans="T" if transposed else "N", check_finite=False)
+    back = np.linalg.inv(lower)
+    sides = right.reshape(len(lower), -1, right.shape[1])
+    return times(np.swapaxes(back, 1, 2) if transposed else back, sides).reshape(right.shape)
 
 
 def times(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -121,11 +149,26 @@ def covered(system: System, at: Factored, inverse: np.ndarray | None) -> list[np
     sums[system.first] = np.einsum("jab,jbc->ac", times(own.T, times(system.square, own)), blocks, optimize=True)
     if system.rest is None:
         return sums
-    if system.rest.pairs is None:
+    if system.rest.nested is not None:
+        _cover_nested(system, at, inverse, sums)
+    elif system.rest.pairs is None:
         _cover_blocks(system, at, mirrored(inverse), sums)
     else:
         _cover_pairs(system, at, inverse, sums)
     return sums
+
+
+def _cover_nested(system: System, at: Factored, inverse: np.ndarray, sums: list[np.ndarray]) -> None:
+    """Complete ``covered`` where the eliminated factor is nested, level by level."""
+    reach = reach_of(system, at)
+    spread = reach @ inverse[system.rest.nested.parent]
+    sums[system.first] -= np.tensordot(spread, reach, axes=([0, 2], [0, 2]))
+    sums[system.rest.order[0]] = np.tensordot(at.gain, inverse, axes=([0, 2], [0, 2]))
+
+
+def reach_of(system: System, at: Factored) -> np.ndarray:
+    """Return ``L⁻ᵀL⁻¹ T'Z_first' Z_rest T`` per eliminated level where these are nested, (J, q, r)."""
+    return times(np.swapaxes(at.inverse, 1, 2), at.scaled.data.reshape(system.rest.nested.cross.shape))
 
 
 def _cover_blocks(system: System, at: Factored, inverse: np.ndarray, sums: list[np.ndarray]) -> None:
@@ -165,9 +208,15 @@ def _cover_pairs(system: System, at: Factored, inverse: np.ndarray, sums: list[n
 
 
 def inverse_of_rest(at: Factored) -> np.ndarray | None:
-    """Return the lower triangle of the remainder's block of M⁻¹, (m, m), zeros above; None with one factor."""
+    """Return the lower triangle of the remainder's block of M⁻¹, (m, m), zeros above; None with one factor.
+
+    Where the eliminated factor is nested, the inverses per level, whole: (M, r, r).
+    """
     if at.lower is None:
         return None
+    if at.lower.ndim == 3:
+        back = np.linalg.inv(at.lower)
+        return np.swapaxes(back, 1, 2) @ back
     return linalg.lapack.dpotri(at.lower, lower=1)[0]
 
 

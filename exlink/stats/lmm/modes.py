@@ -8,7 +8,7 @@ from scipy import sparse
 
 from exlink.errors import EstimationError, listed
 from exlink.stats.lmm.criterion import Solution
-from exlink.stats.lmm.elimination import Factored, inverse_of_rest, mirrored
+from exlink.stats.lmm.elimination import Factored, inverse_of_rest, mirrored, reach_of
 from exlink.stats.lmm.products import Grouping
 from exlink.stats.lmm.system import System, block_diagonal
 
@@ -55,8 +55,11 @@ def _blocks(system: System, at: Factored, f: int) -> np.ndarray:
     """Return the diagonal blocks of M⁻¹ of one factor, (J, q, q)."""
     q = system.effects[f]
     inverse = inverse_of_rest(at)
-    if inverse is not None:
+    inside = None if system.rest is None else system.rest.nested
+    if inverse is not None and inside is None:
         inverse = mirrored(inverse)
+    if f != system.first and inside is not None:
+        return inverse
     if f != system.first:
         where = system.rest.slices[system.rest.order.index(f)]
         rows = np.arange(where.start, where.stop).reshape(-1, q)
@@ -65,6 +68,9 @@ def _blocks(system: System, at: Factored, f: int) -> np.ndarray:
     blocks = back @ at.inverse
     if at.scaled is None:
         return blocks
+    if inside is not None:
+        reach = reach_of(system, at)
+        return blocks + reach @ inverse[inside.parent] @ np.swapaxes(reach, 1, 2)
     reach = sparse.csr_matrix(block_diagonal(back) @ at.scaled)
     if q == 1:
         blocks[:, 0, 0] += _along_rows(reach, inverse)

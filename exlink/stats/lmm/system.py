@@ -15,6 +15,7 @@ from scipy import sparse
 
 from exlink.errors import EstimationError
 from exlink.stats.lmm.bases import bases_of
+from exlink.stats.lmm.nested import Nested, nested
 from exlink.stats.lmm.pairs import Pairs, meetings
 from exlink.stats.lmm.products import Products
 
@@ -30,7 +31,8 @@ class Remainder:
     square : csr matrix, (m, m)    Z'Z among them
     cross : csr matrix, (J q, m)   Z_first' Z_rest, rows are effects of the eliminated factor, level by level
     data : ndarray, (m, p + 1)     Z'[X y]
-    pairs : Pairs or None          which of the m meet, where all effects are intercepts and few meet
+    nested : Nested or None        which of its levels each eliminated one lies in, where it is nested in one factor
+    pairs : Pairs or None          which of the m meet, where all effects are intercepts and few meet; not if nested
     """
 
     order: tuple[int, ...]
@@ -38,6 +40,7 @@ class Remainder:
     square: sparse.csr_matrix
     cross: sparse.csr_matrix
     data: np.ndarray
+    nested: Nested | None
     pairs: Pairs | None
 
 
@@ -131,13 +134,15 @@ def _rest(products: Products, first: int, left: list[int], keep: list[int], base
             blocks[j][i] = blocks[i][j].T
     cross = sparse.csr_matrix(sparse.hstack([_between(products, first, f, bases) for f in left]))
     intercepts = all(g.effects == 1 for g in products.groupings)
+    inside = nested(cross, own[0][0], products.groupings[first].effects) if len(left) == 1 else None
     return Remainder(
         order=tuple(left),
         slices=tuple(slice(int(a), int(b)) for a, b in pairwise(ends)),
         square=sparse.csr_matrix(sparse.block_array(blocks)),
         cross=cross,
         data=np.vstack([data[:, :, keep].reshape(-1, len(keep)) for _, data in own]),
-        pairs=meetings(cross) if intercepts else None,
+        nested=inside,
+        pairs=meetings(cross) if intercepts and inside is None else None,
     )
 
 

@@ -280,6 +280,15 @@ def test_scores_of_one_survey_become_keys_together(engine, monkeypatch):
     assert_same(products, from_frame(model, ROWS))
 
 
+def test_columns_that_tell_each_other_are_looked_at_once():
+    rng = np.random.default_rng(4)
+    level, wave = rng.integers(40, size=8_000), rng.integers(6, size=8_000)
+    code = level * 6 + wave
+    seen = {"score": code, "other": code % 97 + 100 * code, "channel": rng.integers(3, size=8_000), "half": wave // 3}
+    found = plan._bundles(list(seen), level, seen)
+    assert found == [("score", "other", "half"), ("channel",), ("half",)]
+
+
 def test_few_sums_are_made_without_a_look(engine, monkeypatch):
     monkeypatch.setattr(plan, "WORTH_A_LOOK", 0)
     model = read_model("y ~ tools + wait", {"employee": "1"})

@@ -148,6 +148,16 @@ def test_without_refits_from_the_same_cross_products():
         full.without("zz")
 
 
+def test_without_clustered_errors_the_rest_stays():
+    full = fit(crossed(7))
+    plain, bare = full.without("z"), full.without("z", clustered=False)
+    assert bare.robust_kind == "" and bare.robust_std_error.isna().all() and bare.robust_table["conf_low"].isna().all()
+    pd.testing.assert_frame_equal(bare.table, plain.table)
+    pd.testing.assert_frame_equal(bare.varcorr, plain.varcorr)
+    assert bare.message == plain.message
+    assert "x" in str(bare)
+
+
 def test_without_takes_lists_and_whole_terms():
     frame = small(1).assign(k=lambda f: np.array(["p", "q", "r"])[f["x"].rank().astype(int) % 3])
     full = fit_lmm("y ~ x + z + k + x:k", frame, random={"a": "1"})

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 from exlink.stats.lmm import fit_lmm
-from exlink.stats.lmm.optimise import Optimum, _better, _corrected, evaluate, free_of, optimise
+from exlink.stats.lmm.optimise import Optimum, _better, _corrected, _last, evaluate, free_of, optimise, start_like
 from tests.stats.lmm.worlds import crossed, grouped
 
 REACHED = 1e-6  # of the criterion: another optimiser stops where this much is left
@@ -123,6 +123,39 @@ def test_learnt_curvature_saves_evaluations_of_small_problems():
     inside = [fit.evaluations for fit in spent if not fit.is_singular]
     assert len(inside) >= 10
     assert np.mean(inside) < 9.5
+
+
+def test_a_model_with_fewer_effects_starts_where_its_residuals_point():
+    """z is constant within a: without it levels of a differ more, by about as much as least squares say."""
+    rows = crossed(7, rows=6_000, levels=(200, 90, 4))
+    rows["y"] += rows["z"]
+    full = fit_lmm("y ~ x + z", rows, random={"a": "1", "b": "1"})
+    w, kept = full.workings, full.without("z").workings
+    start = start_like(kept.system, kept.entries, w.best.values, w.system)
+    here, before = (np.abs(values / kept.best.values - 1).max() for values in (start, w.best.values))
+    assert here < before / 5
+    same = start_like(w.system, w.entries, w.best.values, w.system)
+    np.testing.assert_array_equal(same, w.best.values)
+
+
+def test_where_derivatives_are_dear_the_last_step_is_foretold():
+    """1,200 effects in the dense remainder: no step is taken to learn that the one before was the last."""
+    rows = crossed(3, rows=12_000, levels=(3_000, 1_200, 4)).drop(columns="z")
+    fit = fit_lmm("y ~ x", rows, random={"a": "1", "b": "1"})
+    w = fit.workings
+    there = evaluate(w.system, w.entries, w.best.values, reml=True)
+    assert fit.converged and fit.evaluations <= 5
+    step = np.linalg.solve(there.curvature, there.slope)
+    assert np.abs(step).max() < 1e-6 * np.abs(w.best.values).max()
+
+
+def test_the_first_step_is_never_the_last_of_large_problems():
+    rows = crossed(3, rows=12_000, levels=(3_000, 1_200, 4))
+    system = fit_lmm("y ~ x", rows, random={"a": "1", "b": "1"}).workings.system
+    values = np.array([0.5, 0.9])
+    assert not _last(system, 0.1, np.inf, 0.01, np.inf, values)
+    assert _last(system, 1e-6, 0.1, 1e-5, 0.01, values)
+    assert not _last(system, 1e-6, 0.1, 1e-3, 0.002, values)
 
 
 def test_the_optimum_is_the_one_that_another_optimiser_finds():
