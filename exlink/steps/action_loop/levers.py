@@ -26,10 +26,12 @@ class Levers:
                          shrunken_low, shrunken_high (pulled to the average kind), clear (whether that leaves zero out,
                          adjusted for so many kinds); best first
     pooled : Pooled
+    small : int          kinds left out, because too few people are behind them
     """
 
     table: pd.DataFrame
     pooled: Pooled
+    small: int
 
 
 def assess_levers(data: StudyData, found: Initiatives | str, outcome: str = OWN) -> Levers | str:
@@ -37,9 +39,13 @@ def assess_levers(data: StudyData, found: Initiatives | str, outcome: str = OWN)
     if isinstance(found, str):
         return found
     rows = found.effects[(found.effects["outcome"] == outcome) & found.effects["std_error"].gt(0)]
-    rows = rows.reset_index(drop=True)
+    few, told = data.study.privacy.min_group, rows.groupby("kind")["n_people"].sum()
+    ids = rows.groupby("kind")["initiative_id"].apply(list)
+    people = pd.Series({kind: min(people_behind(found, ids[kind]), int(told[kind])) for kind in ids.index}, dtype=int)
+    # a kind of few people has no part in the average: the others and the average would give it away
+    rows = rows[rows["kind"].isin(people.index[people >= few])].reset_index(drop=True)
     if rows["kind"].nunique() < 2:
-        return "not assessed: at least two kinds of initiatives with an effect that can be told are needed to compare"
+        return f"not assessed: at least two kinds of initiatives with {few} people behind each are needed to compare"
     if outcome == OWN:
         scales = ex_aspect_scales(data)
         columns = found.listed.set_index("initiative_id").loc[rows["initiative_id"], "column"]
@@ -47,10 +53,9 @@ def assess_levers(data: StudyData, found: Initiatives | str, outcome: str = OWN)
             return "not assessed: the aspects that initiatives were meant for are asked about on different scales"
     kinds, weights = _weights(rows)
     vcov = covariance(rows, [found.parts[i, outcome] for i in rows["initiative_id"]])
-    told = rows.groupby("kind")["n_people"].sum()
-    ids = rows.groupby("kind")["initiative_id"].apply(list)
-    behind = [min(people_behind(found, ids[kind]), int(told[kind])) for kind in kinds]
-    pooled = partial_pool(weights @ rows["estimate"], weights @ vcov @ weights.T, kinds, n=behind, df=rows["df"].min())
+    pooled = partial_pool(
+        weights @ rows["estimate"], weights @ vcov @ weights.T, kinds, n=people[kinds], df=rows["df"].min()
+    )
     table = pooled.table.rename(columns={"term": "kind", "n": "n_people"})
     half = t_quantile(0.975, rows["df"].min()) * table["std_error"]
     table = table.assign(
@@ -62,7 +67,7 @@ def assess_levers(data: StudyData, found: Initiatives | str, outcome: str = OWN)
     table = table.sort_values("shrunken", ascending=False, kind="stable", ignore_index=True)
     columns = ["kind", "initiatives", "n_people", "estimate", "conf_low", "conf_high", "shrunken", "shrunken_low",
                "shrunken_high", "clear"]  # fmt: skip
-    return Levers(table[columns], pooled)
+    return Levers(table[columns], pooled, int((people < few).sum()))
 
 
 def _weights(rows: pd.DataFrame) -> tuple[list[str], np.ndarray]:
@@ -99,22 +104,21 @@ def levers_long(found: Levers | str) -> pd.DataFrame:
     return pd.concat([measured, pulled], ignore_index=True)
 
 
-def levers_sentence(found: Levers | str, min_group: int) -> str:
+def levers_sentence(found: Levers | str) -> str:
     """Say what the average kind did, how far kinds differ, and which are clear."""
     if isinstance(found, str):
         return ""
     pooled, average = found.pooled, found.pooled.average.iloc[0]
-    shown = found.table[found.table["n_people"] >= min_group]
-    if len(shown) < 2:
-        return f"Fewer than two kinds of initiatives have {min_group} people behind them: kinds cannot be compared."
     said = (
         f"Over {len(found.table)} kinds of initiatives the average one moved what it was meant for by "
         f"{_interval(average['estimate'], average['conf_low'], average['conf_high'])}."
     )
+    if found.small:
+        said += f" {found.small} more {'has' if found.small == 1 else 'have'} too few people behind them to be shown."
     if not pooled.p_value < 0.05:
         return f"{said} That kinds differ at all cannot be told: chance would spread them as far."
     said += f" Kinds clearly differ, by about {pooled.tau:.1f} points from one to the next."
-    clear = shown[shown["clear"]]
+    clear = found.table[found.table["clear"]]
     ways = {"Clearly upwards": clear["shrunken"] > 0, "Clearly downwards": clear["shrunken"] < 0}
     for word, chosen in ways.items():
         part = clear[chosen]

@@ -73,7 +73,7 @@ def assess_leavers(data: StudyData) -> Leavers | str:
             "tell what they had in common, and few enough to be recognised"
         )
     team = matched_differences(rows, ["load"], "left", "teams", "employee_id").iloc[0]
-    table = _in_words(found.iloc[:-1], measures)
+    table = _in_words(found.iloc[:-1], measures, few)
     return Leavers(
         table, _in_sd(found.iloc[-1]), _in_sd(team), [m.label.lower() for m in loaded], words,
         int(rows["left"].sum()), _planted(data, found),
@@ -102,7 +102,7 @@ def _in_sd(row: pd.Series) -> pd.Series:
     return out
 
 
-def _in_words(found: pd.DataFrame, measures: list[Measure]) -> pd.DataFrame:
+def _in_words(found: pd.DataFrame, measures: list[Measure], few: int) -> pd.DataFrame:
     by_column = {m.column: m for m in measures}
     table = judged(found.rename(columns={"n_case_units": "n_people", "n_controls": "n_stayers"}))
     sd = table["sd"].where(table["sd"] > 0)
@@ -111,9 +111,10 @@ def _in_words(found: pd.DataFrame, measures: list[Measure]) -> pd.DataFrame:
         kind=[by_column[t].kind for t in table["term"]], standard=table["estimate"] / sd,
         standard_low=table["conf_low"] / sd, standard_high=table["conf_high"] / sd,
     )  # fmt: skip
-    # largest differences first, within what was worked round and what was said
-    order = table.assign(last=table["kind"] == SAID, far=-table["standard"].abs())
-    return table.loc[order.sort_values(["last", "far"], kind="stable").index].reset_index(drop=True)
+    # largest differences first, within what was worked round and what was said; those that will be hidden at the end,
+    # since between two shown ones they would be as good as told
+    order = table.assign(small=table["n_people"] < few, last=table["kind"] == SAID, far=-table["standard"].abs())
+    return table.loc[order.sort_values(["small", "last", "far"], kind="stable").index].reset_index(drop=True)
 
 
 def _planted(data: StudyData, found: pd.DataFrame) -> float:

@@ -118,8 +118,12 @@ def _applications(data: StudyData, seen: pd.DataFrame, hours_a_year: float, days
                     "conf_high": day["conf_high"], "hours": everybody / 60 * day["estimate"],
                     "money": everybody * worth["estimate"], "money_low": everybody * worth["conf_low"],
                     "money_high": everybody * worth["conf_high"], "n_people": len(minutes)})  # fmt: skip
-    table = pd.DataFrame(out)
-    return table.sort_values("minutes", ascending=False, kind="stable", ignore_index=True) if len(table) else table
+    if not out:
+        return pd.DataFrame()
+    # the one with few users last: between two shown ones its time would be as good as told
+    table = pd.DataFrame(out).assign(small=lambda rows: rows["n_people"] < few)
+    table = table.sort_values(["small", "minutes"], ascending=[True, False], kind="stable", ignore_index=True)
+    return table.drop(columns="small")
 
 
 def _teams(seen: pd.DataFrame, few: int) -> tuple[pd.DataFrame, Pooled | None, str, int]:
