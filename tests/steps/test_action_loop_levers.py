@@ -37,7 +37,7 @@ def test_kinds_are_ordered_as_planted(sample, found):
                "tooling": 0.1}  # fmt: skip
     observed = pd.Series(planted)[table.index]
     assert ((table["shrunken_low"] < observed) & (observed < table["shrunken_high"])).all()
-    said = levers.levers_sentence(pooled, 8)
+    said = levers.levers_sentence(pooled)
     assert "Clearly downwards" in said and "6 of 6 kinds rest on one initiative" in said
     long = levers.levers_long(pooled)
     assert len(long) == 12 and set(long["what"]) == {"as measured", "pulled to the average"}
@@ -62,6 +62,23 @@ def test_initiatives_of_a_kind_are_averaged_by_precision(sample):
     assert table.loc["coaching", "n_people"] == people_behind(found, list(rows["initiative_id"]))
     members = [found.members[i] for i in rows["initiative_id"]]
     assert len(frozenset().union(*members)) == sum(map(len, members))  # in different teams here
+
+
+def test_a_kind_of_few_people_has_no_part_in_the_average(sample, found):
+    """With all other kinds and the average, it could be worked out."""
+    strict = copy(sample)
+    strict.study = sample.study.model_copy(
+        update={"privacy": sample.study.privacy.model_copy(update={"min_group": 18})}
+    )
+    pooled = levers.assess_levers(strict, found)
+    assert set(pooled.table["kind"]) == {"remove friction", "coaching", "training", "add measurement"}
+    assert pooled.small == 2 and "2 more have too few people" in levers.levers_sentence(pooled)
+    people = pooled.table["n_people"].sum()
+    assert pooled.pooled.average["n"].iloc[0] == people == 97
+    strict.study = strict.study.model_copy(
+        update={"privacy": sample.study.privacy.model_copy(update={"min_group": 27})}
+    )
+    assert levers.assess_levers(strict, found).startswith("not assessed: at least two kinds of initiatives with 27")
 
 
 def test_shared_teams_of_comparison_make_errors_go_together(sample, found):
@@ -134,7 +151,7 @@ def test_nothing_planned_and_nothing_known(sample, required_only, found):
     plans = gate.planned_initiatives(none, [{"name": "A", "kind": "training"}])
     assert gate.gate_cards(required_only, none, plans) == none == friction.friction_removed(required_only, none)
     assert levers.assess_levers(required_only, none) == none
-    assert gate.gate_sentences(none, 8) == friction.friction_sentence(none, 8) == levers.levers_sentence(none, 8) == ""
+    assert gate.gate_sentences(none, 8) == friction.friction_sentence(none, 8) == levers.levers_sentence(none) == ""
     assert levers.levers_long(none).empty
     one = changed(sample, kind="training")
     kinds = levers.assess_levers(one, assess_initiatives(one))
