@@ -75,6 +75,18 @@ def test_tile_change_and_chain_give_one_number_for_one_slope():
     assert "beside all other aspects" in step.tiles(e)[0]["meaning"]
 
 
+def test_without_a_chain_its_first_station_says_how_people_were_compared_and_what_is_open():
+    """Two waves of few people: the strongest slope within them is clear by itself and not among all that were tried."""
+    e = without_money()
+    slopes = pd.DataFrame([row("safety", "inconclusive", 0.6, 0.66), row("tools", "inconclusive", 0.0, 0.0)])
+    few = step.Evidence(e.money, {"slopes": slopes}, e.facts)
+    first = step.chain(few)[0]
+    assert "in the same employee, beside all other aspects" in first["meaning"]
+    assert "Inconclusive: clear by itself, not after allowing for 2 aspects" in first["meaning"]
+    apart = step.Evidence(e.money, {"slopes_between": slopes}, e.facts)
+    assert "between employees" in step.chain(apart)[0]["meaning"]
+
+
 def test_a_slope_is_not_said_to_be_an_effect():
     said = step.decision(without_money())
     assert said["sentence"] == (

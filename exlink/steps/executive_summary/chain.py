@@ -47,8 +47,10 @@ def _through_customers(e: Evidence, aspect: str, end: str) -> list[Station]:
         stations.append(_station("Work → contact", row, f"{what}{doubt(row)}"))
     elif len(rows):
         row = rows.iloc[0]
-        what = f"Customers' {e.kpi} per point of {row['aspect']}, between {e.people}."
-        stations.append(_station("Work → customers", row, what))
+        how = f"in the same {e.people.rstrip('s')}{e.beside}" if len(e.slopes) else f"between {e.people}"
+        what = f"Customers' {e.kpi} per point of {row['aspect']}, {how}."
+        open_ = unclear(row, len(rows), " Clearly lower.", " Nothing that matters moves.")
+        stations.append(_station("Work → customers", row, f"{what}{open_}"))
     return [*stations, *_opinion_and_spending(e), _customers_money(e, aspect, end)]
 
 
