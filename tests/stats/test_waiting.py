@@ -99,18 +99,37 @@ def test_nothing_ended_one_cluster_and_impossible_times():
         waiting_curve(spells.assign(time=[-1.0, 2.0]), "time", "ended", "row")
 
 
-@pytest.mark.skipif(not REAL, reason="needs EXLINK_REAL_DATA")
-def test_waits_of_a_real_call_centre():
-    """The bank's queue: time to an agent, callers who hang up are censored (Mandelbaum et al. 2000)."""
-    from statsmodels.duration.survfunc import SurvfuncRight
-
+@pytest.fixture(scope="module")
+def bank():
+    """The bank's queue: time to an agent, callers who hang up are censored (Mandelbaum, Sakov & Zeltyn 2000)."""
     calls = pd.read_csv(
         f"{REAL}/anonymous_bank_callcentre/data_anonymous_bank_february.txt", sep="\t", low_memory=False
     )
     calls = calls[calls["outcome"].isin(["AGENT", "HANG"]) & (calls["q_time"] > 0)]
-    served = calls["outcome"] == "AGENT"
-    curve = waiting_curve(calls.assign(served=served), "q_time", "served", "date")
-    reference = SurvfuncRight(calls["q_time"], served.astype(int))
+    return calls.assign(served=calls["outcome"] == "AGENT")
+
+
+@pytest.mark.skipif(not REAL, reason="needs EXLINK_REAL_DATA")
+def test_waits_of_a_real_call_centre(bank):
+    from statsmodels.duration.survfunc import SurvfuncRight
+
+    curve = waiting_curve(bank, "q_time", "served", "date")
+    reference = SurvfuncRight(bank["q_time"], bank["served"].astype(int))
     np.testing.assert_allclose(1 - curve["estimate"], reference.surv_prob, atol=1e-10)
     assert time_until(curve)["estimate"] == reference.quantile(0.5)
-    assert curve["n_clusters"].iloc[0] == calls["date"].nunique()
+
+
+@pytest.mark.skipif(not REAL, reason="needs EXLINK_REAL_DATA")
+@pytest.mark.parametrize("case", ["all", "PS", "NE", "NW"])
+def test_waits_of_a_real_call_centre_are_those_of_r_by_day_and_kind_of_call(bank, case):
+    expected = pd.read_csv(REFERENCE / "waiting_bank_r.csv").query("case == @case")
+    calls = bank if case == "all" else bank[bank["type"] == case]
+    assert (len(calls), calls["date"].nunique()) == (expected["calls"].iloc[0], expected["days"].iloc[0])
+    pooled = calls.groupby(["q_time", "served", "date"], as_index=False).size()
+    curve = waiting_curve(pooled, "q_time", "served", "date", n="size").set_index("time")
+    at = curve.index[np.searchsorted(curve.index, expected["time"], side="right") - 1]
+    days = expected["days"].iloc[0]
+    np.testing.assert_allclose(1 - curve.loc[at, "estimate"], expected["surv"], rtol=1e-10)
+    # R leaves out G / (G - 1)
+    np.testing.assert_allclose(curve.loc[at, "std_error"] * np.sqrt((days - 1) / days), expected["se"], rtol=1e-8)
+    assert time_until(curve.reset_index())["estimate"] == expected["median"].iloc[0]
