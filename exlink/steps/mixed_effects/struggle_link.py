@@ -68,13 +68,15 @@ def struggle_links(data: StudyData, panel: pd.DataFrame) -> tuple[pd.DataFrame, 
 
 
 def links_table(found: pd.DataFrame, data: StudyData) -> pd.DataFrame:
-    """Return the table with its rows in words: order of time, what comes first, what follows."""
+    """Return the table with its rows in words: the order of time, and what comes first → what follows."""
     touchpoint = everyday_touchpoint(data)
     order = {FELT: "Seen first, said later", SHOWN: "Said first, seen later"}
-    first = [MORE[r.sign] if r.way == FELT else f"a point less ease of “{touchpoint}”" for r in found.itertuples()]
-    then = [f"points of ease of “{touchpoint}”" if r.way == FELT else f"{SIGN[r.sign]}, {UNIT[r.sign]}"
-            for r in found.itertuples()]  # fmt: skip
-    turned = found.assign(order=found["way"].map(order), first=first, then=then)
+    harder_work = f"a point less ease of “{touchpoint}”"
+    pairs = [
+        f"{MORE[r.sign]} → points of ease" if r.way == FELT else f"{harder_work} → {SIGN[r.sign]}, {UNIT[r.sign]}"
+        for r in found.itertuples()
+    ]
+    turned = found.assign(order=found["way"].map(order), pair=pairs)
     harder = turned["way"] == SHOWN  # told per point *less* ease: signs turn, and bounds change places
     low, high = turned["conf_low"].copy(), turned["conf_high"].copy()
     turned["estimate"] = turned["estimate"].where(~harder, -turned["estimate"])
