@@ -6,6 +6,7 @@ Both notebooks run as they stand on a small company full of labels with two or t
 
 import json
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,21 +22,32 @@ WORDS_ONLY = {"signs-table", "numbers", "save-behind", "save"}  # may release wo
 UNORDERED = {"flight-groups-words"}  # figures that leave hidden rows out and sort by themselves
 
 
+class Runs(dict[str, Publication]):
+    """What a study's notebooks publish, each run when it is first asked for."""
+
+    def __init__(self, study: StudyData, folder: Path) -> None:
+        super().__init__()
+        self.study, self.folder = study, folder
+
+    def __missing__(self, stem: str) -> Publication:
+        self[stem] = published(stem, self.study, self.folder)
+        return self[stem]
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> StudyData:
     return attacked_study(tmp_path_factory.mktemp("leaks"), Secrets())
 
 
 @pytest.fixture(scope="module")
-def publications(study, tmp_path_factory) -> dict[str, Publication]:
-    return {stem: published(stem, study, tmp_path_factory.mktemp("run")) for stem in STEMS}
+def publications(study, tmp_path_factory) -> Runs:
+    return Runs(study, tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
-def twins(tmp_path_factory) -> dict[str, Publication]:
+def twins(tmp_path_factory) -> Runs:
     """The same company with other secrets."""
-    study = attacked_study(tmp_path_factory.mktemp("twin"), OTHER)
-    return {stem: published(stem, study, tmp_path_factory.mktemp("run")) for stem in STEMS}
+    return Runs(attacked_study(tmp_path_factory.mktemp("twin"), OTHER), tmp_path_factory.mktemp("run"))
 
 
 @pytest.mark.parametrize("stem", STEMS)
