@@ -1,6 +1,7 @@
 """Step 07: which metrics say something of persons or teams; against what was planted, silence where data lack."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from exlink.data.team_kpis import all_measures, unit_quarters
@@ -54,6 +55,16 @@ def test_advice_follows_the_rule(found):
     assert set(strict.values()) == {DROP}
     assert rows.loc["customers' ease", "advice"] == OPEN
     assert rows.loc["customers' recommendation", "claimed"] == "yes" and rows.loc["transfers", "claimed"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("person", "team", "advice"),
+    [((75, 71), (5, 1, 9), KEEP), ((75, 65), (60, 31, 80), TEAM), ((75, 65), (35, 20, 50), OPEN),
+     ((75, 65), (10, 0, 29), DROP), ((np.nan, np.nan), (np.nan, np.nan, np.nan), OPEN)],
+)  # fmt: skip
+def test_the_whole_interval_has_to_clear_the_mark(person, team, advice):
+    row = {"person": person[0], "person_low": person[1], "team": team[0], "team_low": team[1], "team_high": team[2]}
+    assert metric_audit._advice(pd.Series(row), 70, 30) == advice
 
 
 def test_sentence_counts_the_advice(found):
