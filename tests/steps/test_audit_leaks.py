@@ -80,6 +80,13 @@ def test_every_shown_cell_has_the_minimum_group_behind_it(publications, study, s
 
 
 @pytest.mark.parametrize("stem", STEMS)
+def test_no_sentence_counts_a_few_people(publications, stem):
+    few = r"(?<![\d.,–-])[1-7] (?:more |other )?(?:people|persons|employees|leavers|stayers|exits|top performers)\b"
+    found = {(cell, text) for cell, text in publications[stem].texts() if re.search(few, text)}
+    assert not found
+
+
+@pytest.mark.parametrize("stem", STEMS)
 def test_what_is_published_does_not_depend_on_the_secrets_of_a_few(publications, twins, stem):
     """Other wages of three people, other words behind which two stand: the same report."""
     mine, theirs = publications[stem], twins[stem]
