@@ -16,7 +16,7 @@ CONTACTS = {  # column that must be filled → symptom, what counts, of which co
     "reopened": ("Cases opened again", "reopened", "true"),
     "transfers": ("Customers handed on", "transfers > 0", "true"),
 }  # none is part of another one, or the two would go together by construction
-SAID = {"ease": "Hard everyday work", "workload": "Heavy load", "satisfaction": "Dissatisfaction with work"}
+SAID = ("ease", "workload", "satisfaction")
 
 
 def team_symptoms(data: StudyData) -> pd.DataFrame:
@@ -72,10 +72,9 @@ def _of_answers(data: StudyData) -> pd.DataFrame:
     )
     said = said.drop(columns=[c for c in ("team_id",) if c in said]).rename(columns={"team_now": "team_id"})
     scales = ex_aspect_scales(data) | {f"ex_{k}": s for k, s in ex_kpi_scales(data).items()}
-    parts = []
-    for name, label in SAID.items():
-        column = f"ex_{name}"
-        if column in said and column in scales:
-            far = 1 - percent_of_scale(said[column], scales[column]) / 100
-            parts.append(_part(label, said, far.notna(), far.fillna(0.0)))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    columns = [f"ex_{name}" for name in SAID if f"ex_{name}" in said and f"ex_{name}" in scales]
+    if not columns:
+        return pd.DataFrame(columns=["symptom", "employee_id", "team_id", "n", "sum"])
+    # one symptom, because answers on one sheet go together whatever their causes
+    far = 1 - pd.concat([percent_of_scale(said[c], scales[c]) for c in columns], axis=1).mean(axis=1) / 100
+    return _part("Strain in what people say", said, far.notna(), far.fillna(0.0))

@@ -19,7 +19,7 @@ from exlink.stats.tidy import draws_frame
 
 MIN_UNITS, MIN_MEASURES = 6, 3
 BATCH_NUMBERS = 2_000_000  # held at a time: 16 MB
-LOADINGS = np.arange(0.2, 1.0, 0.05)
+LOADINGS = np.round(np.arange(0.2, 1.0, 0.05), 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

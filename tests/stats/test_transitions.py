@@ -56,6 +56,14 @@ def test_the_statistic_is_that_of_contingency_tables_stratum_by_stratum(monkeypa
     assert independent_within(frame["before"], frame["then"], frame["now"], seed=1)["p_value"] == pytest.approx(p)
 
 
+def test_states_that_everybody_leaves_alike_say_nothing():
+    frame = walk(np.random.default_rng(4))
+    more = pd.concat([pd.DataFrame({"before": [0, 1, 2], "then": 1, "now": -1}), frame], ignore_index=True)
+    found = [independent_within(f["before"], f["then"], f["now"], reps=9, seed=1) for f in (frame, more)]
+    assert found[0] == found[1]
+    assert found[1]["strata"] == 3
+
+
 def test_memory_is_seen_and_not_where_there_is_none():
     rng = np.random.default_rng(5)
 

@@ -270,6 +270,12 @@ def test_without_that_site_nothing_is_found_and_how_much_could_have_been_decides
     assert step.co_occurrence_check(replace(rooted, sites=one), matters=0.6).verdict == "watch"
     through = replace(calm, teams=replace(rooted.teams, factors=1))
     assert step.co_occurrence_check(through, matters=0.6).verdict == "fail"
+    assert co_occurrence_words.line_sentence(calm) == ""
+    clear = rooted.loadings.assign(conf_low=[0.1, 0.1] + [-1.0] * 6, conf_high=[1.0] * 7 + [-0.1])
+    followed = co_occurrence_words.line_sentence(replace(through, loadings=clear))
+    first, last = rooted.loadings["label"].iloc[0], rooted.loadings["label"].iloc[-1]
+    assert f"followed by {first[:1].lower()}{first[1:]} and" in followed
+    assert f"Against it runs {last[:1].lower()}{last[1:]}" in followed
     assert step.shown_loadings(rooted).empty  # no line, nothing that follows it
     assert len(step.shown_loadings(through)) == len(rooted.symptoms)
 
@@ -281,9 +287,9 @@ def test_symptoms_are_sums_over_all_contacts_and_answers(sample):
         FROM interactions WHERE team_id IS NOT NULL ORDER BY 1""").iloc[0]
     assert rows.loc["Escalations", ["n", "sum"]].sum().tolist() == [counts["n"], counts["bad"]]
     assert rows.loc["Escalations never solved", ["n", "sum"]].sum().tolist() == [counts["bad"], counts["open"]]
-    hard = rows.loc["Hard everyday work"]
-    said = sample.exposures()["ex_ease"].dropna()
-    assert hard["sum"].sum() / hard["n"].sum() == pytest.approx(1 - (said.mean() - 1) / 4)
+    strain, said = rows.loc["Strain in what people say"], sample.exposures()
+    best = (said[["ex_ease", "ex_workload", "ex_satisfaction"]] - 1) / 4
+    assert strain["sum"].sum() / strain["n"].sum() == pytest.approx(1 - best.mean(axis=1).mean())
     assert (rows["sum"] >= 0).all()
 
 

@@ -95,6 +95,21 @@ def sites_sentence(found: CoOccurrence | str) -> str:
     return f"All sites and symptoms judged together, these stand out: {in_words(said)}. {wide}"
 
 
+def line_sentence(found: CoOccurrence | str) -> str:
+    """Say which symptoms follow the common line, where there is one, and which run against it."""
+    if isinstance(found, str) or not found.teams.factors:
+        return ""
+    along = found.loadings.loc[found.loadings["conf_low"] > 0, "label"]
+    against = found.loadings.loc[found.loadings["conf_high"] < 0, "label"]
+    if along.empty:
+        return "Which symptoms follow the common line cannot be told from so few teams."
+    out = f"The common line is clearly followed by {in_words([_lower(label) for label in along])}."
+    if len(against):
+        names = in_words([_lower(label) for label in against])
+        out += f" Against it {'run' if len(against) > 1 else 'runs'} {names}, low where the others are high."
+    return out
+
+
 def planted_sentence(data: StudyData, found: CoOccurrence | str) -> str:
     """Say, of simulated data, whether the site whose systems fail more often is the one that stands out."""
     plan = (data.truth or {}).get("faulty_site") or {}
