@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from exlink.errors import EstimationError
-from exlink.stats.both_ways import both_ways, onset
+from exlink.stats.both_ways import _orthant, _posterior, both_ways, onset
 from exlink.stats.group_slopes import GroupSlopes
 from exlink.stats.tidy import tidy_frame
 
@@ -54,16 +54,47 @@ def test_diverging_groups_are_found_among_others():
 
 
 @pytest.mark.parametrize("together", [-0.7, 0.0, 0.7])
-def test_what_is_called_sure_is_right_however_true_slopes_go_together(together):
-    rng, sure, right = np.random.default_rng(1), 0, 0
+def test_probabilities_hold_however_true_slopes_go_together(together):
+    rng, likely, right, product = np.random.default_rng(1), [], [], []
     for _ in range(60):
         true = rng.multivariate_normal([0, 0], 9 * np.array([[1, together], [together, 1]]), 20)
         seen = true + 1.5 * rng.standard_normal((20, 2))
-        p = both_ways(slopes(seen[:, 0], 1.5), slopes(seen[:, 1], 1.5)).table["p_opposite"].to_numpy()
-        sure += (p >= 0.95).sum()
-        right += ((true[:, 0] > 0) & (true[:, 1] < 0))[p >= 0.95].sum()
-    assert sure >= 4
-    assert right >= 0.95 * sure
+        found = both_ways(slopes(seen[:, 0], 1.5), slopes(seen[:, 1], 1.5)).table
+        likely += list(found["p_opposite"])
+        right += list((true[:, 0] > 0) & (true[:, 1] < 0))
+        z = [found[c] / ((found[f"{c}_high"] - found[c]) / 1.96) for c in ("rise", "fall")]
+        product += list(stats.norm.cdf(z[0]) * stats.norm.cdf(-z[1]))
+    likely, right, product = (np.array(x) for x in (likely, right, product))
+    chosen, naive = likely >= 0.5, product >= 0.5
+    assert likely[chosen].mean() == pytest.approx(right[chosen].mean(), abs=0.12)
+    assert ((likely - right) ** 2).mean() <= ((product - right) ** 2).mean() + 0.001  # Brier
+    if together:
+        assert abs(likely[chosen].mean() - right[chosen].mean()) < abs(product[naive].mean() - right[naive].mean())
+
+
+def test_both_at_once_is_the_bivariate_normal_distribution():
+    rng = np.random.default_rng(2)
+    for a, b, r in zip(rng.normal(0, 2, 20), rng.normal(0, 2, 20), rng.uniform(-0.95, 0.95, 20), strict=True):
+        expected = stats.multivariate_normal([0, 0], [[1, r], [r, 1]]).cdf([a, b])
+        assert _orthant(np.array([a]), np.array([b]), np.array([r]))[0] == pytest.approx(expected, abs=1e-7)
+
+
+def test_the_posterior_of_both_is_that_of_conditional_normals():
+    """Against the joint normal of true and seen slopes, the means given a prior so wide that it says nothing."""
+    y, v = (
+        [np.array([3.0, -1.0, 2.0]), np.array([-2.0, 1.0, 0.5])],
+        [np.diag([1.0, 2.0, 0.5]), np.diag([0.7, 1.0, 2.0])],
+    )
+    _, mean, sd, across = _posterior(y, v, [1.5, 2.0], 0.6)
+    between = np.kron([[2.25, 1.8], [1.8, 4.0]], np.eye(3)) + 1e6 * np.kron(np.eye(2), np.ones((3, 3)))
+    noise = np.zeros((6, 6))
+    noise[:3, :3], noise[3:, 3:] = v
+    vcov = np.linalg.inv(np.linalg.inv(between) + np.linalg.inv(noise))
+    np.testing.assert_allclose(np.concatenate(mean), vcov @ np.linalg.solve(noise, np.concatenate(y)), atol=1e-4)
+    np.testing.assert_allclose(np.concatenate(sd) ** 2, np.diag(vcov), rtol=1e-4)
+    np.testing.assert_allclose(
+        across, np.diag(vcov[:3, 3:]) / np.sqrt(np.diag(vcov)[:3] * np.diag(vcov)[3:]), rtol=1e-3
+    )
 
 
 def test_groups_without_both_slopes_are_refused():
