@@ -17,7 +17,7 @@ from exlink.publish.outline import finished
 from exlink.publish.steps_table import STEPS
 from exlink.steps import misalignment_audit as step
 from exlink.steps.executive_summary import warning_signs
-from exlink.steps.misalignment_audit import outcomes, scored, workflow
+from exlink.steps.misalignment_audit import drift_words, outcomes, scored, states_words, workflow
 from exlink.steps.misalignment_audit.check import AREAS, Check, not_assessable
 from exlink.steps.misalignment_audit.investment import assess_investment, investment_check
 from exlink.steps.misalignment_audit.scorecard import RULES, area_verdict
@@ -60,7 +60,7 @@ def test_an_area_is_as_bad_as_its_worst_check_and_well_only_by_its_first(words, 
 
 def test_every_check_belongs_to_an_area_and_every_area_to_the_executive_page(found, sample):
     own, areas = areas_of(sample, found)
-    named = {name for rule in RULES for name in rule.checks}
+    named = {name for rule in RULES for name in (*rule.checks, *rule.beside)}
     assert {check.name for check in own} <= named
     assert [area.name for area in areas] == [rule.name for rule in RULES] == list(warning_signs.AREAS)
     assert len(areas) == 8
@@ -79,6 +79,14 @@ def test_what_leaders_do_follows_from_the_check_that_decided():
     for check, start in ((lacking, "Record what is missing"), (few, "Decide nothing from this yet")):
         (area,) = [a for a in step_scorecard([check], told) if a.name == "Business outcomes"]
         assert area.action.startswith(start)
+
+
+def test_what_healthy_companies_have_too_is_told_and_not_counted():
+    fine = Check(AREAS, drift_words.NAME, "pass", "No team diverges.")
+    worn = Check(AREAS, states_words.NAME, "fail", "The worn leave sooner.")
+    (area,) = [a for a in step_scorecard([fine, worn], [("", "")] * 8) if a.name == "Engagement"]
+    assert area.verdict == "pass"
+    assert area.others == ((states_words.NAME, "misaligned", "The worn leave sooner."),)
 
 
 def step_scorecard(checks, told):
@@ -177,7 +185,7 @@ def test_few_exits_are_not_counted(sample, monkeypatch):
 
 
 def test_the_faulty_site_of_the_sample_stands_out(found, sample):
-    check = workflow.place_check(found.workflow, times=1.5)
+    check = workflow.place_check(found.workflow, harmless=1.15, matters=1.33)
     site = sample.truth["faulty_site"]
     assert site  # one was planted
     assert (found.workflow.kind, check.verdict, check.numbers["above"]) == ("site", "fail", 1)
@@ -188,14 +196,15 @@ def test_the_faulty_site_of_the_sample_stands_out(found, sample):
 def test_places_alike_are_not_blamed(found):
     alike = found.workflow.places.assign(ratio=1.0, conf_low=0.9, conf_high=1.1)
     even = type(found.workflow)(**{f: getattr(found.workflow, f) for f in found.workflow.__slots__} | {"places": alike})
-    assert workflow.place_check(even, times=1.5).verdict == "pass"
+    assert workflow.place_check(even, harmless=1.15, matters=1.33).verdict == "pass"
 
 
-@pytest.mark.parametrize(("follows", "verdict"), [((0.3, 0.1, 0.5, 200), "fail"), ((0.1, -0.1, 0.3, 200), "watch"),
-                                                  (None, "watch")])  # fmt: skip
-def test_scores_of_chance_fail_only_where_people_are_judged_by_them(follows, verdict):
+@pytest.mark.parametrize("follows", [(0.3, 0.1, 0.5, 200), (0.1, -0.1, 0.3, 200), None])
+def test_chance_in_scores_is_watched_and_never_proof_that_people_are_judged_by_it(follows):
     noisy = scored.Scored((0.6, 0.5, 0.7), 12.0, 60.0, follows, "satisfaction", 180, 20_000)
-    assert scored.scored_check(noisy, harmless=0.2, matters=0.5).verdict == verdict
+    assert scored.scored_check(noisy, harmless=0.2, matters=0.5).verdict == "watch"
+    clear = scored.Scored((0.1, 0.05, 0.15), 90.0, 60.0, follows, "satisfaction", 180, 20_000)
+    assert scored.scored_check(clear, harmless=0.2, matters=0.5).verdict == "pass"
 
 
 def test_chance_in_a_persons_mean_is_one_minus_its_reliability():

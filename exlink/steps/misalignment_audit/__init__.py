@@ -28,7 +28,7 @@ from exlink.steps.misalignment_audit.shadow import shown_teams as shadow_teams
 from exlink.steps.misalignment_audit.shadow_words import shadow_check
 from exlink.steps.misalignment_audit.states import assess_states
 from exlink.steps.misalignment_audit.states_words import shown_exits, shown_moves, states_check
-from exlink.steps.misalignment_audit.workflow import shown_places, workflow_sentence
+from exlink.steps.misalignment_audit.workflow import shown_places, workflow_lacking, workflow_sentence
 
 __all__ = [
     "Bounds", "Check", "alarm_check", "area_cards", "area_checks", "area_facts", "area_numbers", "area_words",
@@ -39,5 +39,5 @@ __all__ = [
     "not_assessable", "overview", "recurrence_check", "risk_profile", "shadow_check", "shadow_links",
     "shadow_teams", "shown_alarm", "shown_exits", "shown_leavers", "shown_loadings", "shown_moves", "shown_paths",
     "shown_places", "shown_sites", "states_check", "straight_shares", "told_by_few", "trust_slopes",
-    "workflow_sentence",
+    "workflow_lacking", "workflow_sentence",
 ]  # fmt: skip

@@ -68,6 +68,8 @@ def assess_alarm(data: StudyData, *, share: float, collapse: float, seed: int) -
         rows[label] = past_alarms(rows[column], rows["at"], share=share)
     tested = rows.dropna(subset=[*scores, "event"])
     events = int(tested["event"].sum())
+    if tested.empty:
+        return "not assessed: it takes three quarters with exits after the first answers for one to be forecast"
     if events < MIN_EVENTS:
         return (
             f"not assessed: in fewer than {MIN_EVENTS} of {len(tested)} quarters of teams that could be forecast did a "

@@ -27,6 +27,7 @@ from exlink.steps.misalignment_audit import (
     recurrence_words,
     scored,
     shadow_words,
+    states_words,
     workflow,
 )
 from exlink.steps.misalignment_audit.check import MEANING, Check
@@ -43,12 +44,14 @@ class AreaRule:
 
     name : str
     checks : tuple of str    names of its checks; without the first there is no verdict in favour
+    beside : tuple of str    checks that are told but not counted: what they find is so in healthy companies, too
     evidence : tuple of (str, str)    what a link says, and where it leads: a section of this page, or another page
     """
 
     name: str
     checks: tuple[str, ...]
     evidence: tuple[tuple[str, str], ...]
+    beside: tuple[str, ...] = ()
 
 
 RULES = (
@@ -67,10 +70,11 @@ RULES = (
          ("Problems that come back", "#do-the-same-problems-come-back-with-nothing"),
          ("How fast feedback moves", "07_action_loop.html"))),
     AreaRule(
-        "Engagement", (drift_words.NAME, "Burning out and leaving", alarm_words.NAME),
+        "Engagement", (drift_words.NAME,),
         (("Employees and customers drift apart", "#do-employees-and-customers-drift-apart"),
          ("States of wear", "#do-people-burn-out-check-out-and-leave"),
-         ("The alarm", "#would-an-alarm-have-warned"))),
+         ("The alarm", "#would-an-alarm-have-warned")),
+        (states_words.NAME, alarm_words.NAME)),
     AreaRule(
         "Operational workflows",
         (workflow.OPEN_NAME, workflow.PLACE_NAME, "Human buffers", "One cause at several sites"),
@@ -143,10 +147,12 @@ def scorecard(checks: Iterable[Check], told: Iterable[tuple[str, str]]) -> list[
     by_name = {check.name: check for check in checks}
     out = []
     for rule, (cause, impact) in zip(RULES, told, strict=True):
-        mine = [by_name[name] for name in rule.checks if name in by_name]
+        mine, beside = ([by_name[name] for name in names if name in by_name] for names in (rule.checks, rule.beside))
         verdict = area_verdict(mine)
         leading = _leading(mine, verdict)
-        others = tuple((c.name, MEANING[c.verdict], _plain(c.brief or c.sentence)) for c in mine if c is not leading)
+        others = tuple(
+            (c.name, MEANING[c.verdict], _plain(c.brief or c.sentence)) for c in mine + beside if c is not leading
+        )
         out.append(Area(rule.name, verdict, _plain(leading.sentence) if leading else "", others, cause, impact,
                         action(leading),
                         _plain(leading.brief or leading.sentence) if leading else "", rule.evidence))  # fmt: skip

@@ -78,14 +78,14 @@ def _follows(rows: pd.DataFrame, few: int) -> tuple[float, float, float, int] | 
 def scored_check(found: Scored | str, *, harmless: float, matters: float) -> Check:
     """Return the verdict on the share of chance in a person's quarterly average; bounds are shares, 0 to 1.
 
-    It can only fail where performance ratings clearly go along with these averages; that people are compared by them
-    is a suspicion otherwise, and is watched.
+    It is watched at worst: so little can be told of a person from so few answers, but nothing in the data says that
+    anybody is judged by it. Ratings that go along with the averages are no proof, because those who are good at their
+    work are rated well by both.
     """
     if isinstance(found, str):
         return not_assessable(AREAS, NAME, found)
     verdict = judge(*found.chance, harmless=harmless, matters=matters)
-    if verdict == FAIL and not (found.follows and found.follows[1] > 0):
-        verdict = WATCH
+    verdict = WATCH if verdict == FAIL else verdict
     estimate, low, high = found.chance
     lead = (
         f"{estimate:.0%} of the differences between employees' quarterly averages of customers' {found.kpi} are not "

@@ -15,7 +15,6 @@ from exlink.stats.pooling import partial_pool
 from exlink.stats.proportions import group_shares
 from exlink.stats.tidy import t_quantile
 from exlink.steps.misalignment_audit.check import AREAS, Check, judged_share, not_assessable
-from exlink.steps.misalignment_audit.shadow_words import HARMLESS_TIMES
 
 OPEN_NAME, PLACE_NAME = "Escalations stay open", "Contacts fail more at one place"
 PLACES = {"site": (3, "site"), "team_id": (4, "team")}  # how many can tell what is usual, and what they are called
@@ -136,27 +135,28 @@ def open_check(found: Workflow | str, *, harmless: float, matters: float, solve_
                  brief=f"{lead} ({band}).")  # fmt: skip
 
 
-def place_check(found: Workflow | str, *, times: float) -> Check:
-    """Return the verdict on the place with the most escalations; ``times``: the usual one's, from which on it matters.
+def place_check(found: Workflow | str, *, harmless: float, matters: float) -> Check:
+    """Return the verdict on the place with the most escalations; bounds are times the usual one's.
 
     What one place has in excess of others is not the nature of the work, which is the same everywhere.
     """
     places = found if isinstance(found, str) else found.places
     if isinstance(places, str):
         return not_assessable(AREAS, PLACE_NAME, places)
-    verdicts = [judge(*row, harmless=HARMLESS_TIMES, matters=times) for row in
+    verdicts = [judge(*row, harmless=harmless, matters=matters) for row in
                 places[["ratio", "conf_low", "conf_high"]].to_numpy()]  # fmt: skip
     verdict = FAIL if FAIL in verdicts else verdicts[-1]
     top, above = places.iloc[-1], verdicts.count(FAIL)
     lead = f"The {found.kind} with the most escalations has {top['ratio']:.2f} times as many per contact as is usual"
     band = f"{top['conf_low']:.2f} to {top['conf_high']:.2f}"
     said = (
-        f"{lead} (95% interval {band}, pulled to the average by as much as it is uncertain; from {times:g} on it "
+        f"{lead} (95% interval {band}, pulled to the average by as much as it is uncertain; up to "
+        f"{harmless:g} counts as harmless, from {matters:g} on it "
         f"matters); {above or 'none'} of {len(places)} {found.kind}s {'is' if above < 2 else 'are'} clearly above "
-        f"{HARMLESS_TIMES:g} times."
+        f"{harmless:g} times."
     )
     numbers = {"estimate": top["ratio"], "conf_low": top["conf_low"], "conf_high": top["conf_high"],
-               "harmless": HARMLESS_TIMES, "matters": times, "above": above}  # fmt: skip
+               "harmless": harmless, "matters": matters, "above": above}  # fmt: skip
     return Check(AREAS, PLACE_NAME, verdict, said, places, {k: float(v) for k, v in numbers.items()},
                  f"{lead} ({band}).")  # fmt: skip
 
@@ -171,3 +171,9 @@ def shown_places(found: Workflow | str) -> pd.DataFrame:
 def workflow_sentence(checks: list[Check]) -> str:
     """Return the verdicts on contacts, those that could be made."""
     return "\n\n".join(check.said for check in checks if check.name in (OPEN_NAME, PLACE_NAME) and check.said)
+
+
+def workflow_lacking(checks: list[Check]) -> list[str]:
+    """Return why the verdicts on contacts that could not be made were not, each reason once."""
+    lines = [check.lacking for check in checks if check.name in (OPEN_NAME, PLACE_NAME) and check.lacking]
+    return list(dict.fromkeys(lines))
