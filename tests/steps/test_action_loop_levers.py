@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from exlink.errors import ParameterError
-from exlink.steps.action_loop import friction, gate, levers
+from exlink.steps.action_loop import friction, gate, gate_way, levers
 from exlink.steps.action_loop.initiatives import assess_initiatives, people_behind
 
 
@@ -174,3 +174,34 @@ def test_a_plan_that_cannot_be_read_is_refused(found, entry, words):
 def test_plans_of_the_same_name_are_refused(found):
     with pytest.raises(ParameterError, match="is there twice"):
         gate.planned_initiatives(found, [{"name": "A", "kind": "x"}, {"name": "A", "kind": "y"}])
+
+
+def test_a_plan_is_followed_through_its_aspect(sample, found):
+    """The pooled change of the kind times the slope within persons; the planted product lies inside."""
+    plans = gate.planned_initiatives(found, [
+        {"name": "Screen", "kind": "remove_friction", "aspect": "tools"}, {"name": "Other", "kind": "training"},
+    ])  # fmt: skip
+    table = gate_way.by_way_of(sample, found, plans)
+    assert table["name"].tolist() == ["Screen"]
+    row = table.iloc[0]
+    kind = levers.assess_levers(sample, found).table.set_index("kind").loc["remove friction"]
+    assert row["change"] == kind["shrunken"] and row["n_people"] == 20
+    slope = next(e["joint"] for e in sample.truth["effects"] if (e["aspect"], e["kpi"]) == ("tools", "ease"))
+    assert row["ease_low"] < 0.7 * slope < row["ease_high"]
+    # no narrower than either part alone would make it
+    assert row["ease_high"] - row["ease_low"] > row["ease"] / row["change"] * (row["change_high"] - row["change_low"])
+    assert "“Screen” up, by way of tools" in gate_way.way_sentence(table, "ease", 8)
+    assert gate_way.way_sentence(table, "ease", 21) == ""
+    flat = table.assign(ease_low=-0.1)
+    assert "no plan can be told to move" in gate_way.way_sentence(flat, "ease", 8)
+
+
+def test_a_plan_without_an_aspect_or_with_an_unknown_one(sample, required_only, found):
+    none = gate.planned_initiatives(found, [{"name": "A", "kind": "training"}])
+    assert gate_way.by_way_of(sample, found, none) == "not assessed: no planned initiative names its `aspect`"
+    assert gate_way.way_sentence("", "ease", 8) == ""
+    silent = assess_initiatives(required_only)
+    assert gate_way.by_way_of(required_only, silent, none) == silent
+    odd = gate.planned_initiatives(found, [{"name": "A", "kind": "training", "aspect": "tool"}])
+    with pytest.raises(ParameterError, match=r"nobody was asked about 'tool'.*Did you mean"):
+        gate_way.by_way_of(sample, found, odd)

@@ -15,7 +15,7 @@ from exlink.stats.tidy import t_quantile
 from exlink.steps.action_loop.initiatives import EASE, NEW, Initiatives
 from exlink.steps.action_loop.levers import Levers, assess_levers
 
-KEYS = ("name", "kind", "metrics_added", "frictions_removed", "cost")
+KEYS = ("name", "kind", "aspect", "metrics_added", "frictions_removed", "cost")
 NEEDED = ("name", "kind")
 COUNTS = ("metrics_added", "frictions_removed")
 EASIER, HARDER, OPEN = "easier", "harder", "cannot be told"
@@ -26,7 +26,7 @@ def planned_initiatives(found: Initiatives | str, planned: Sequence[Mapping[str,
 
     Returns
     -------
-    DataFrame: name, kind, metrics_added, frictions_removed (NaN where not said), cost.
+    DataFrame: name, kind, aspect ('' where not said), metrics_added, frictions_removed (NaN where not said), cost.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def _checked(entry: Any, place: int) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
             raise ParameterError(f"{where}: {key} is {value!r}; it must be a number from 0 up.")
     counted = any(key in entry for key in COUNTS)  # who counts one of the two and leaves the other out means none
-    missing = dict.fromkeys(COUNTS, 0 if counted else np.nan) | {"cost": np.nan}
+    missing = dict.fromkeys(COUNTS, 0 if counted else np.nan) | {"cost": np.nan, "aspect": ""}
     return {key: entry.get(key, missing.get(key)) for key in KEYS}
 
 
@@ -92,7 +92,7 @@ def _card(plan: dict[str, Any], known: dict[str, Levers]) -> dict[str, Any]:
     card = {"name": plan["name"], "kind": plan["kind"], "net_metrics": added - removed}
     people, bases = [], []
     for outcome, levers in known.items():
-        estimate, low, high, behind, basis = _expected(levers, plan["kind"])
+        estimate, low, high, behind, basis = expected_of(levers, plan["kind"])
         card |= {outcome: estimate, f"{outcome}_low": low, f"{outcome}_high": high}
         people.append(behind)
         bases.append(basis)
@@ -101,7 +101,7 @@ def _card(plan: dict[str, Any], known: dict[str, Levers]) -> dict[str, Any]:
     return card | {"n_people": min(people), "basis": bases[0], "effort": effort}
 
 
-def _expected(levers: Levers, kind: str) -> tuple[float, float, float, int, str]:
+def expected_of(levers: Levers, kind: str) -> tuple[float, float, float, int, str]:
     """Return the expected change of a kind with its interval, the people behind it, and what it rests on."""
     row = levers.table[levers.table["kind"] == kind]
     if len(row):
