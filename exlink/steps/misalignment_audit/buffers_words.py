@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from exlink.data.dataset import StudyData
-from exlink.data.wording import in_words
+from exlink.data.wording import in_words, signed
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
 from exlink.stats.mediation import INDIRECT, TOTAL
 from exlink.stats.power import minimum_detectable
@@ -121,7 +121,8 @@ def _or(words: list[str]) -> str:
 
 
 def _band(row: pd.Series) -> str:
-    return f"{row['estimate']:+.1f} ({row['conf_low']:+.1f} to {row['conf_high']:+.1f})"
+    estimate, low, high = (signed(float(row[name]), 1) for name in ("estimate", "conf_low", "conf_high"))
+    return f"{estimate} ({low} to {high})"
 
 
 def shown_paths(found: Buffers | str, outcome: str) -> pd.DataFrame:

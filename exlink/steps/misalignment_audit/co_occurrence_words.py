@@ -49,7 +49,7 @@ def co_occurrence_check(found: CoOccurrence | str, *, matters: float) -> Check:
     said += f"; {len(found.symptoms)} symptoms, {teams.n_units} teams, {found.people} people."
     if found.small:
         said += f" {found.small} more team{'s have' if found.small > 1 else ' has'} too few people to be in it."
-    numbers = {"estimate": teams.share, "conf_low": teams.share_low, "conf_high": teams.share_high,
+    numbers = {"estimate": teams.share, "chance_low": teams.share_low, "chance_high": teams.share_high,
                "factors": teams.factors, "standing_out": len(most[1]), "detectable": teams.detectable}  # fmt: skip
     brief = lead + "."
     return Check(BEHIND, NAME, verdict, said, found.loadings, {k: float(v) for k, v in numbers.items()}, brief)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.before_leaving import SAID
-from exlink.data.wording import at_least, in_words
+from exlink.data.wording import at_least, in_words, signed
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
 from exlink.stats.power import minimum_detectable
 from exlink.steps.misalignment_audit.check import BEHIND, Check, not_assessable
@@ -43,8 +43,8 @@ def leavers_check(found: Leavers | str, *, harmless: float, matters: float, min_
     numbers = {"estimate": load["estimate"], "conf_low": load["conf_low"], "conf_high": load["conf_high"],
                "harmless": harmless, "matters": matters, "detectable": seen}  # fmt: skip
     brief = (
-        f"In the quarter before, leavers' load was {load['estimate']:+.2f} standard deviations from that of stayers "
-        f"alike ({load['conf_low']:+.2f} to {load['conf_high']:+.2f})."
+        f"In the quarter before, leavers' load was {signed(load['estimate'])} standard deviations from that of stayers "
+        f"alike ({signed(load['conf_low'])} to {signed(load['conf_high'])})."
     )
     return Check(BEHIND, NAME, verdict, said, found.table, {k: float(v) for k, v in numbers.items()}, brief)
 
