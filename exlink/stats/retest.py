@@ -7,25 +7,23 @@ import pandas as pd
 from scipy import stats
 
 from exlink.errors import EstimationError
-from exlink.stats.absorb import demean, encode
+from exlink.stats.absorb import FLAT, absorb, demean, encode
 from exlink.stats.tidy import check_level, need_columns, tidy_frame
 
 
-def retest(
-    rows: pd.DataFrame, value: str, unit: str, time: str, group: str | None = None, *, level: float = 0.95
-) -> pd.DataFrame:
+def retest(rows: pd.DataFrame, value: str, unit: str, time: str, *, level: float = 0.95) -> pd.DataFrame:
     """Return the share of the variance of one period's results that belongs to the unit, and so comes back.
 
-    The intraclass correlation ICC(3,1) of results by unit (Shrout & Fleiss 1979), the mean of every period, or of every
-    group in a period, taken out: ``(F − 1) / (F + k − 1)`` with F the ratio of mean squares between and within
-    units and k the results of a unit on average. It is the correlation that the results of two periods are expected to
-    have. Means taken out cost degrees of freedom: as many as there are groups between units, the rest within them.
-    Bounds by the F distribution, exact for as many results of every unit.
+    The intraclass correlation ICC(3,1) of results by unit (Shrout & Fleiss 1979): ``(F − 1) / (F + k − 1)`` with F the
+    mean square of units beside periods over that of residuals, both from least squares with effects of units and of
+    periods, and k the results of a unit, for unequal numbers ``(N − periods) / degrees of freedom of units``
+    (Henderson's method 3; Searle, Casella & McCulloch 1992, section 5.5). It is the correlation that the results of two
+    periods are expected to have. Bounds by the F distribution, exact where every unit has as many results.
 
     Parameters
     ----------
     rows : DataFrame
-        One row per unit and period; rows without ``value`` are left out, and units alone in their group and period.
+        One row per unit and period; rows without ``value`` are left out.
 
     Returns
     -------
@@ -37,27 +35,20 @@ def retest(
         Too few units or periods to tell, or results that do not vary.
     """
     check_level(level)
-    need_columns(rows, [value, unit, time, *([group] if group else [])], f"retest of {value}")
+    need_columns(rows, [value, unit, time], f"retest of {value}")
     used = rows[rows[value].notna()]
-    cell = used.groupby([time, group] if group else [time], sort=True).ngroup()
-    used = used[cell.map(cell.value_counts()) > 1]
-    cell = encode(cell.loc[used.index])[0]
-    units, labels = encode(used[unit])
+    (units, labels), (times, periods) = encode(used[unit]), encode(used[time])
     n, u = len(used), len(labels)
-    groups = used[group].nunique() if group else min(n, 1)
-    cells = int(cell.max()) + 1 if n else 0
-    between_df, within_df = u - groups, n - u - (cells - groups)
+    values, one = used[[value]].to_numpy(dtype=float), np.ones(n)
+    inside, free = absorb(values, units, times, one) if n else (values, 0)
+    between_df, within_df = u + free - len(periods), n - u - free
     if between_df < 1 or within_df < 1:
-        raise EstimationError(
-            f"retest of {value}: {n} results of {u} units in {cells} periods or groups of them are too few."
-        )
-    y = demean(used[[value]].to_numpy(dtype=float), cell, np.ones(n), cells)[:, 0]
-    size = np.bincount(units, minlength=u)
-    mean = np.bincount(units, weights=y, minlength=u) / size
-    between, within = float((size * mean**2).sum()) / between_df, float(((y - mean[units]) ** 2).sum()) / within_df
-    if not (between > 0 or within > 0):
+        raise EstimationError(f"retest of {value}: {n} results of {u} units in {len(periods)} periods are too few.")
+    left, whole = float((inside**2).sum()), float((demean(values, times, one, len(periods)) ** 2).sum())
+    if not whole > FLAT * max(float((values**2).sum()), np.finfo(float).tiny):
         raise EstimationError(f"retest of {value}: the results do not vary.")
-    ratio, k, tail = between / within if within > 0 else np.inf, n / u, (1 - level) / 2
+    between, within = max(whole - left, 0.0) / between_df, left / within_df
+    ratio, tail, k = between / within if within > 0 else np.inf, (1 - level) / 2, (n - len(periods)) / between_df
 
     def share(f: float) -> float:
         return (f - 1) / (f + k - 1) if np.isfinite(f) else 1.0
@@ -66,5 +57,5 @@ def retest(
     return frame.assign(
         conf_low=share(ratio / stats.f.ppf(1 - tail, between_df, within_df)),
         conf_high=share(ratio / stats.f.ppf(tail, between_df, within_df)),
-        p_value=stats.f.sf(ratio, between_df, within_df), n_units=u, n_periods=used[time].nunique(),
+        p_value=stats.f.sf(ratio, between_df, within_df), n_units=u, n_periods=len(periods),
     )  # fmt: skip

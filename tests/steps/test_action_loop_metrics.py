@@ -1,5 +1,7 @@
 """Step 07: which metrics say something of persons or teams; against what was planted, silence where data lack."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,6 +72,8 @@ def test_the_whole_interval_has_to_clear_the_mark(person, team, advice):
 def test_sentence_counts_the_advice(found):
     said = audit_sentence(found, target_repeats=70.0)
     assert said.startswith("Of 11 metrics, 1 is fit to measure a person: at least 70%")
+    nobody = replace(found, rows=found.rows[found.rows["advice"] != KEEP])
+    assert audit_sentence(nobody, target_repeats=70.0).startswith("Of 10 metrics, none is fit to measure a person")
     assert "Initiatives added 11 metrics" in said and "not on record" in said
 
 

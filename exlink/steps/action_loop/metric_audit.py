@@ -19,6 +19,7 @@ from exlink.stats.retest import retest
 KEEP, TEAM, DROP, OPEN = "a person's measure", "team trend only", "company figure, no target", "inconclusive"
 FEWEST_ROWS = 5  # contacts or answers of a person in a quarter; fewer are no result
 FEWEST_TEAMS = 5
+FEWEST_COLLEAGUES = 4  # people of a team in a quarter from whose level a person is told apart; two mirror each other
 ENGAGED = ("engagement", "esat", "enps")
 BOUNDS = ("estimate", "conf_low", "conf_high")
 
@@ -78,23 +79,25 @@ def audit_metrics(data: StudyData, *, target_repeats: float, trend_repeats: floa
 
 
 def _row(data: StudyData, cells: pd.DataFrame, kpi: ContactKpi, claims: set[str] | None) -> dict:
-    """Return what comes back of one measure of contacts, of persons against their team and of teams."""
-    n, total = f"n_{kpi.column}", f"sum_{kpi.column}"
-    own = None
-    enough = cells[cells[n] >= FEWEST_ROWS]
+    """Return what comes back of one measure of contacts, of persons against their whole team and of teams."""
+    n, total, key = f"n_{kpi.column}", f"sum_{kpi.column}", ["team_id", "quarter"]
+    teams = cells.groupby(key, sort=True).agg(
+        n=(n, "sum"), sum=(total, "sum"), people=(data.unit, "nunique")
+    ).reset_index()  # fmt: skip
+    teams = teams.assign(value=(teams["sum"] / teams["n"]).where(teams["n"] >= FEWEST_ROWS))
+    enough, own = cells[cells[n] >= FEWEST_ROWS], None
     if data.unit != "team_id":
-        own = _retest(enough.assign(value=enough[total] / enough[n]), data.unit, "team_id")
-    sums = cells.groupby(["team_id", "quarter"], sort=True)[[n, total]].sum().reset_index()
-    sums = sums[sums[n] >= FEWEST_ROWS]
+        beside = enough.merge(teams.loc[teams["people"] >= FEWEST_COLLEAGUES, [*key, "value"]], on=key)
+        own = _retest(beside.assign(value=beside[total] / beside[n] - beside["value"]), data.unit)
     return {"metric": kpi.words, **_named("person", own), "results": enough[n].median(),
-            **_named("team", _retest(sums.assign(value=sums[total] / sums[n]), "team_id")),
+            **_named("team", _retest(teams, "team_id")),
             "claimed": _claimed(claims, (kpi.column, *kpi.called))}  # fmt: skip
 
 
-def _retest(rows: pd.DataFrame, unit: str, group: str | None = None) -> pd.Series | None:
+def _retest(rows: pd.DataFrame, unit: str) -> pd.Series | None:
     """Return the retest reliability, None where it cannot be told."""
     try:
-        found = retest(rows, "value", unit, "quarter", group).iloc[0]
+        found = retest(rows, "value", unit, "quarter").iloc[0]
     except EstimationError:
         return None
     return found if unit != "team_id" or found["n_units"] >= FEWEST_TEAMS else None
@@ -127,7 +130,7 @@ def audit_sentence(found: MetricAudit | str, *, target_repeats: float) -> str:
         return ""
     rows = found.rows
     count = rows["advice"].value_counts().reindex([KEEP, TEAM, DROP, OPEN], fill_value=0)
-    fit = "1 is" if count[KEEP] == 1 else f"{count[KEEP]} are"
+    fit = {0: "none is", 1: "1 is"}.get(count[KEEP], f"{count[KEEP]} are")
     said = (
         f"Of {len(rows)} metrics, {fit} fit to measure a person: at least {target_repeats:.0f}% of the differences "
         f"between people of a team come back in another quarter, the 95% interval included. {count[TEAM]} tell teams "
