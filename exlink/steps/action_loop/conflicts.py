@@ -143,7 +143,7 @@ def planted_conflict(data: StudyData, found: Conflicts | str) -> str:
         return ""
     return (
         f"In these simulated data engagement falls while customers' ratings rise in {len(planted)} of {found.teams} "
-        f"teams, and nothing else was made to part: over all teams this pair stands at place {at[0] + 1} of "
+        f"teams: over all teams this pair stands at place {at[0] + 1} of "
         f"{len(pairs)} ({pairs['verdict'].iloc[at[0]]})."
     )
 
