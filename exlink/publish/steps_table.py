@@ -43,7 +43,7 @@ STEPS: tuple[Step, ...] = (
         ("04_mixed_effects",),
         gives="the chain to money, and what it is worth",
     ),
-    Step("06_misalignment_audit", "Misalignment audit", gives="warning signs, each with a verdict"),
+    Step("06_misalignment_audit", "Misalignment audit", gives="warning signs and eight areas, each with a verdict"),
     Step("07_action_loop", "Action loop", gives="what becomes of feedback, and how fast"),
     Step(
         "09_executive_summary",

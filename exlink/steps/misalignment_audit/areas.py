@@ -105,6 +105,6 @@ def eight_areas(
         words.workflow_told(found.workflow, money, mean_salary(data) / hours_a_year),
         words.alignment_told(authority, act_days, few),
         words.performance_told(found.scored, flight),
-        words.outcomes_told(found.lost, found.leaving, money),
+        words.outcomes_told(found.lost, found.leaving, flight, money),
     )
     return scorecard(checks, told)

@@ -141,7 +141,7 @@ def alignment_told(found: Authority | str, act_days: int, few: int) -> tuple[str
 
 
 def performance_told(found: Scored | str, flight: Flight | str) -> tuple[str, str]:
-    """Return how many answers a fair comparison takes, and for how many people there are too few."""
+    """Return whether open cases weigh on others as well, what a fair comparison takes, and whom both concern."""
     if isinstance(found, str):
         return "", ""
     takes = f"{np.ceil(found.needed):,.0f}" if np.isfinite(found.needed) else "more than any quarter brings"
@@ -150,13 +150,23 @@ def performance_told(found: Scored | str, flight: Flight | str) -> tuple[str, st
         f"{found.answers:.0f} in the last quarter."
     )
     impact = f"{found.people} employees would be compared by such an average."
-    if not isinstance(flight, str):
-        impact += f" {flight.top_exits} exits of {flight.top_people} top performers are on record."
-    return cause, impact
+    if isinstance(flight, str):
+        return cause, impact
+    rows = flight.table.set_index("term")
+    if "unresolved_other" in rows.index:
+        row = rows.loc["unresolved_other"]
+        cause = (
+            f"For others a case left open goes with {row['estimate']:.2f} times the odds of leaving "
+            f"({row['conf_low']:.2f} to {row['conf_high']:.2f}): whether it weighs on the best alone is told by the "
+            f"two. {cause}"
+        )
+    return cause, f"{flight.top_exits} of {flight.top_people} top performers left. {impact}"
 
 
-def outcomes_told(lost: Lost | str, left: Leaving | str, money: Money) -> tuple[str, str]:
-    """Return where the causes are estimated, and what is lost a year."""
+def outcomes_told(
+    lost: Lost | str, left: Leaving | str, flight: Flight | str, money: Money
+) -> tuple[str, str]:  # fmt: skip
+    """Return who it is that leaves, where the rest of the causes is estimated, and what is lost a year."""
     parts = []
     if not isinstance(lost, str) and lost.share[0] > 0:
         at, low, high = (money(amount) for amount in lost.amount)
@@ -170,8 +180,13 @@ def outcomes_told(lost: Lost | str, left: Leaving | str, money: Money) -> tuple[
                 "(an assumption)"
             )
         parts.append(f"{cost}.")
-    cause = "What experience has to do with it is estimated link by link in step 05." if parts else ""
-    return cause, " ".join(parts)
+    causes = ["What experience has to do with it is estimated link by link in step 05."] if parts else []
+    if not isinstance(flight, str):
+        causes.insert(0, (
+            f"Of {flight.exits} people who left in the quarters that can be followed {flight.top_exits} were top "
+            f"performers, who are {flight.top_people} of {flight.people}."
+        ))  # fmt: skip
+    return " ".join(causes), " ".join(parts)
 
 
 def _band(row: pd.Series) -> str:
