@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from linkage_world import Plan, open_study
 
+from exlink.data.dataset import open_data
+from exlink.data.simulate import simulate_study
+from exlink.data.study import load_study
 from exlink.steps import mixed_effects as step
-from exlink.steps.mixed_effects.few import FEW, few_units
+from exlink.steps.mixed_effects.few import FEW, few_changes, few_units, too_few_changes
 from exlink.steps.mixed_effects.outcomes import WorkFits
 
 
@@ -66,3 +69,19 @@ def test_the_page_says_so_where_shares_are_modelled(units, said):
     }
     work = WorkFits(pd.DataFrame([row]), {}, None, [], None)
     assert ("somewhat too short" in step.work_sentence(work, "employees")) == said
+
+
+def test_too_few_changes_within_people_are_not_told(tmp_path):
+    """Forty people, two waves, nothing acts: one interval in five missed zero, and most studies showed a ‘clear’ one."""
+    folder = simulate_study(tmp_path / "tiny", seed=4, employees=40, interactions=1000, waves=2, direction="none")
+    data = open_data(load_study(folder), threads=1)
+    work = step.fit_work(data, ["channel"])
+    assert work.effects.empty
+    assert any("changes between waves of the same employees are too few for 9 aspects" in f for f in work.failures)
+    assert step.work_sentence(work, "employees") == ""
+
+
+@pytest.mark.parametrize(("changes", "told", "said"), [(26, False, True), (27, True, True), (90, True, False)])
+def test_changes_are_counted_against_aspects(changes, told, said):
+    assert (too_few_changes(changes, 9, "employees") == "") is told
+    assert (few_changes(changes, 9) != "") is said

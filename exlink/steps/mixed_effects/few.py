@@ -1,8 +1,35 @@
-"""Few people: intervals that rest on errors clustered by them are then somewhat too short, and the page says so."""
+"""Few people, or few changes within them: intervals with clustered errors are then too short, and the page says so.
+
+Nine aspects without an effect, simulated: of 95 % intervals of the models for outcomes of contacts and of two-way fixed
+effects, 72 to 81 % hold zero at 14 to 30 changes between waves (19 studies of 40 people; a false ‘clear’ in most),
+89 to 90 % at 27 to 55, 93 % at about 100. Mixed models of single answers hold theirs at 95 % throughout.
+"""
 
 from __future__ import annotations
 
 FEW = 40  # clusters from which 95 % intervals of clustered errors (CR1, t) hold close to 95 % of truths
+CHANGES_EACH = 3  # changes between waves, for each aspect estimated jointly, below which nothing is told
+CHANGES_MANY = 10  # … from which intervals are close to what they say
+
+
+def too_few_changes(changes: int, aspects: int, people: str) -> str:
+    """Return why joint effects within units are not assessed, or ''; ``changes``: waves beyond each unit's first."""
+    if changes >= CHANGES_EACH * aspects:
+        return ""
+    return (
+        f"not assessed: {changes:,} changes between waves of the same {people} are too few for {aspects} aspects; an "
+        f"interval can be trusted from {CHANGES_EACH * aspects} changes on"
+    )
+
+
+def few_changes(changes: int, aspects: int) -> str:
+    """Return one line where changes are enough to be told, and intervals still somewhat too short; else ''."""
+    if changes >= CHANGES_MANY * aspects:
+        return ""
+    return (
+        f"With {changes:,} changes between waves for {aspects} aspects the intervals of this section are somewhat too "
+        "short (those of 95 % held the truth in about 90 % of simulations), and tests say ‘clear’ somewhat too often."
+    )
 
 
 def few_units(n_units: float, people: str) -> str:

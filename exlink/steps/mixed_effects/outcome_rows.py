@@ -32,6 +32,7 @@ class WorkRows:
     within, between : list     columns of the aspects
     share : float              share of the contacts that was drawn
     contacts, units : int
+    changes : int              waves beyond each unit's first: what effects within units rest on
     """
 
     cells: CellTable
@@ -43,6 +44,7 @@ class WorkRows:
     share: float
     contacts: int
     units: int
+    changes: int
 
 
 def level_columns(rows: WorkRows) -> list[str]:
@@ -69,7 +71,7 @@ def work_rows(data: StudyData, circumstances: Sequence[str]) -> WorkRows:
     names = {kind: [f"{x}_{kind}" for x in xs] for kind in ("within", "between")}
     return WorkRows(
         table, spells, solved, levels, names["within"], names["between"], cells.attrs.get("share", 1.0),
-        int(table.values["n"].sum()), len(table.design.units),
+        int(table.values["n"].sum()), len(table.design.units), len(left) - left[data.unit].nunique(),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from exlink.data.wording import in_words, signed
-from exlink.steps.mixed_effects.few import FEW, few_units
+from exlink.steps.mixed_effects.few import FEW, few_changes, few_units
 from exlink.steps.mixed_effects.outcome_rows import EASE
 from exlink.steps.mixed_effects.outcomes import OUTCOMES, PERCENT, POINTS, Outcome, WorkFits
 
@@ -37,6 +37,8 @@ def work_sentence(work: WorkFits, people: str, parted: Sequence[str] = ()) -> st
     sampled = f" {_sampled(work)}" if work.rows is not None and work.rows.share < 1 else ""
     listed = "\n".join(f"- {line}" for line in lines)
     few = few_units(within["n_units"].min(), people)
+    if not few and work.rows is not None:
+        few = few_changes(work.rows.changes, len(work.rows.within))
     lead = " ".join(part for part in (f"{first}{sampled}", few) if part)
     return f"{lead} Per point of an aspect, with 95 % intervals:\n\n{listed}"
 

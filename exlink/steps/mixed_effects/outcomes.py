@@ -20,6 +20,7 @@ from exlink.stats.ordinal import OrdinalFit, fit_ordinal
 from exlink.stats.power import adjusted_verdict, minimum_detectable, p_in_words
 from exlink.stats.quasi import CLOGLOG, IDENTITY, LOG, LOGIT, QuasiFit, fit_quasi
 from exlink.stats.tidy import TIDY
+from exlink.steps.mixed_effects.few import too_few_changes
 from exlink.steps.mixed_effects.outcome_rows import EASE, ESCALATIONS, WorkRows, level_columns, work_rows
 
 POINTS, PERCENT = "percentage points", "percent"
@@ -97,6 +98,8 @@ def fit_work(data: StudyData, circumstances: Sequence[str], reason: str = "") ->
     if all(lines.values()):
         return WorkFits(_judged(data, []), {}, None, failures, None)
     rows = work_rows(data, circumstances)
+    if few := too_few_changes(rows.changes, len(rows.within), data.people):
+        return WorkFits(_judged(data, []), {}, None, [*failures, few], None)
     parts, fits = [], {}
     rarer = _rarer(rows)
     for outcome in OUTCOMES:
