@@ -157,8 +157,7 @@ def performance_told(found: Scored | str, flight: Flight | str) -> tuple[str, st
         row = rows.loc["unresolved_other"]
         cause = (
             f"For others a case left open goes with {row['estimate']:.2f} times the odds of leaving "
-            f"({row['conf_low']:.2f} to {row['conf_high']:.2f}): whether it weighs on the best alone is told by the "
-            f"two. {cause}"
+            f"({row['conf_low']:.2f} to {row['conf_high']:.2f}). {cause}"
         )
     return cause, f"{flight.top_exits} of {flight.top_people} top performers left. {impact}"
 
