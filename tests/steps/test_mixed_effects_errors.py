@@ -72,13 +72,17 @@ def test_the_page_says_so_where_shares_are_modelled(units, said):
 
 
 def test_too_few_changes_within_people_are_not_told(tmp_path):
-    """Forty people, two waves, nothing acts: one interval in five missed zero, and most studies showed a ‘clear’ one."""
+    """Forty people, two waves, nothing acts: one interval in five missed zero, most studies showed a ‘clear’ one."""
     folder = simulate_study(tmp_path / "tiny", seed=4, employees=40, interactions=1000, waves=2, direction="none")
     data = open_data(load_study(folder), threads=1)
     work = step.fit_work(data, ["channel"])
     assert work.effects.empty
     assert any("changes between waves of the same employees are too few for 9 aspects" in f for f in work.failures)
     assert step.work_sentence(work, "employees") == ""
+    fits = step.fit_all(data, step.design(data, ["channel"], max_rows=60_000), reml=True, smallest_share=0.0125)
+    assert step.FIXED not in set(fits.effects["specification"])
+    assert step.MIXED in set(fits.effects["specification"])  # whose intervals hold what they say
+    assert any("fixed effects on satisfaction" in f and "too few for 9 aspects" in f for f in fits.failures)
 
 
 @pytest.mark.parametrize(("changes", "told", "said"), [(26, False, True), (27, True, True), (90, True, False)])
