@@ -21,7 +21,6 @@ from exlink.stats.power import adjusted_verdict, minimum_detectable, p_in_words
 from exlink.stats.tidy import TIDY
 from exlink.steps.mixed_effects.few import too_few_changes
 from exlink.steps.mixed_effects.independent import independent_of
-from exlink.steps.mixed_effects.few import too_few_changes
 from exlink.steps.mixed_effects.rows import CUSTOMER, Design
 
 MIXED, FIXED, NAIVE = "mixed model", "fixed effects", "naive pooled"
