@@ -68,18 +68,25 @@ def overall_after_contact(data: StudyData, kpi: str, max_rows: int = MAX_ROWS, l
     """
     share, keep = _sampled(data, "customer_relationship", max_rows)
     at = _number(period_months(data))
+    overall, contact = f"overall_{kpi}_{max_rows}", f"contact_{kpi}_{max_rows}"  # once for all lags that are asked for
+    data.noted(
+        overall,
+        f"""
+        SELECT customer_id, {at.format("responded_on")} AS period, arg_max({kpi}, responded_on) AS overall
+        FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL""",
+    )
+    data.noted(
+        contact,
+        f"""
+        SELECT customer_id, {at.format("started_at")} AS period, avg({kpi}) AS contact, min({kpi}) AS worst,
+               arg_max({kpi}, (started_at, interaction_id)) FILTER ({kpi} IS NOT NULL) AS last,
+               count({kpi}) AS n_contacts, count(*) AS n_all
+        FROM interactions
+        WHERE customer_id IN (SELECT customer_id FROM {overall}) GROUP BY ALL HAVING count({kpi}) > 0""",
+    )
     frame = data.query_once(f"""
-        WITH overall AS (
-            SELECT customer_id, {at.format("responded_on")} AS period, arg_max({kpi}, responded_on) AS overall
-            FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL),
-        contact AS (
-            SELECT customer_id, {at.format("started_at")} AS period, avg({kpi}) AS contact, min({kpi}) AS worst,
-                   arg_max({kpi}, (started_at, interaction_id)) FILTER ({kpi} IS NOT NULL) AS last,
-                   count({kpi}) AS n_contacts, count(*) AS n_all
-            FROM interactions
-            WHERE customer_id IN (SELECT customer_id FROM overall) GROUP BY ALL HAVING count({kpi}) > 0)
         SELECT o.customer_id, o.period, overall, contact, worst, last, n_contacts, n_all
-        FROM overall o JOIN contact c ON c.customer_id = o.customer_id AND c.period = o.period - {int(lag)}
+        FROM {overall} o JOIN {contact} c ON c.customer_id = o.customer_id AND c.period = o.period - {int(lag)}
         ORDER BY o.customer_id, o.period""")
     frame.attrs["share"] = share
     return frame

@@ -216,16 +216,17 @@ class StudyData:
             self._cells[key] = cells  # a step asks for the same cells many times; each time is a pass over all rows
         return self._cells[key].copy()
 
-    def sample_linked(self, max_rows: int = 60_000) -> pd.DataFrame:
+    def sample_linked(self, max_rows: int = 60_000, columns: Sequence[str] = ()) -> pd.DataFrame:
         """Return linked interactions with a customer's answer: all, or a fixed sample of about ``max_rows``.
 
         The sample is drawn by a hash of the interaction id, so it is the same in every run;
-        ``attrs['share']`` says what fraction was kept.
+        ``attrs['share']`` says what fraction was kept. ``columns`` are those to return; all when none are named.
         """
+        chosen = ", ".join(map(name_of, columns)) or "*"
         answered = self._con.execute("SELECT count(*) FROM linked WHERE has_cx").fetchall()[0][0]
         share = min(1.0, max_rows / max(answered, 1))
         keep = "" if share == 1 else f"AND hash(interaction_id) % 1000000 < {int(share * 1_000_000)}"
-        frame = self.query(f"SELECT * FROM linked WHERE has_cx {keep} ORDER BY interaction_id")
+        frame = self.query(f"SELECT {chosen} FROM linked WHERE has_cx {keep} ORDER BY interaction_id")
         frame.attrs["share"] = share
         return frame
 

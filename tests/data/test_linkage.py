@@ -86,6 +86,8 @@ def test_funnel_ends_in_what_steps_see(tmp_path):
 def test_sample_is_fixed_and_says_its_share(tmp_path):
     data = open_data(load_study(write(tmp_path, tables())))
     few, again = data.sample_linked(50), data.sample_linked(50)
+    chosen = data.sample_linked(50, columns=["wave", "employee_id"])
+    pd.testing.assert_frame_equal(chosen, few[["wave", "employee_id"]])
     pd.testing.assert_frame_equal(few, again)
     assert 0 < few.attrs["share"] < 1 and 20 < len(few) < 90
 

@@ -77,6 +77,33 @@ def test_share_of_contacts_with_a_score_is_counted(sample):
     assert 0.4 < found["answered"].iloc[0] < 0.8
 
 
+def test_contacts_are_read_once_for_all_lags_and_once_for_all_that_leaves_with_leavers(monkeypatch):
+    data = open_data(load_study(SAMPLE), threads=1)
+    read = []
+    monkeypatch.setattr(data, "_con", _Listener(data._con, read))
+    lagged = {lag: overall_after_contact(data, KPI, lag=lag) for lag in (1, 2, -1)}
+    (kept,) = {text for text in read if "FROM interactions" in text}
+    assert kept.startswith("CREATE TEMP TABLE IF NOT EXISTS")
+    assert all(len(found) for found in lagged.values()) and len(lagged[1]) != len(lagged[2])
+    read.clear()
+    step.knowledge_loss(data, KPI)
+    assert sum("FROM interactions" in text for text in read) == 1
+
+
+class _Listener:
+    """An engine's connection that notes what it is asked."""
+
+    def __init__(self, con, heard):
+        self.con, self.heard = con, heard
+
+    def execute(self, sql):
+        self.heard.append(sql)
+        return self.con.execute(sql)
+
+    def __getattr__(self, name):
+        return getattr(self.con, name)
+
+
 def test_only_the_period_before_counts_and_the_placebo_is_silent(sample):
     found = step.contact_timing(sample, KPI).set_index("periods")
     assert list(found.index) == [2, 1, -1]

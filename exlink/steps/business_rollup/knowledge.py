@@ -11,6 +11,7 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.employee_quarters import leaving
+from exlink.data.warehouse import name_of
 from exlink.errors import EstimationError
 from exlink.stats.power import minimum_detectable, verdict
 from exlink.stats.tidy import tidy_frame
@@ -51,7 +52,7 @@ def knowledge_loss(data: StudyData, kpi: str) -> Part:
             notes.append(gone)
             continue
         try:
-            found = _beginners(data, outcome, alike)
+            found = _beginners(data, outcome, kpi, alike)
         except EstimationError as error:
             notes.append(f"not assessed: too few people passed their first year here ({str(error).rstrip('.')})")
             continue
@@ -94,32 +95,43 @@ def _seen_both_ways(data: StudyData, kpi: str) -> set[str]:
 
     Rows of different people would tell the few by which they differ.
     """
-    outcomes = [kpi, *(["log_handle"] if data.has("interactions", "handle_seconds") else [])]
     seen = []
-    for outcome in outcomes:
-        years = _cells(data, outcome).groupby("employee_id")["novice"].nunique()
+    for outcome in _outcomes(data, kpi):
+        years = _cells(data, outcome, kpi).groupby("employee_id")["novice"].nunique()
         seen.append(set(years.index[years > 1]))
     return set.intersection(*seen)
 
 
-def _cells(data: StudyData, outcome: str) -> pd.DataFrame:
+def _outcomes(data: StudyData, kpi: str) -> dict[str, str]:
+    """Return the outcomes that are there, each with its value in SQL."""
+    handled = {"log_handle": "ln(greatest(handle_seconds, 1))"} if data.has("interactions", "handle_seconds") else {}
+    return {kpi: f"{name_of(kpi)}::DOUBLE"} | handled
+
+
+def _cells(data: StudyData, outcome: str, kpi: str) -> pd.DataFrame:
     """Return contacts by person, quarter and novice (in the first year), as moments of the outcome."""
-    value = "ln(greatest(handle_seconds, 1))" if outcome == "log_handle" else f"{outcome}::DOUBLE"
-    return data.query(f"""
+    sums = ", ".join(  # of all outcomes, in one pass
+        f"count({v}) AS n_{k}, sum({v}) AS sum_{k}, sum(({v}) * ({v})) AS sumsq_{k}"
+        for k, v in enumerate(_outcomes(data, kpi).values())
+    )
+    cells = data.query_once(f"""
         SELECT i.employee_id, year(started_at) * 4 + quarter(started_at) AS quarter,
-               (date_diff('day', e.hired_on::DATE, started_at::DATE) < {YEAR})::INT AS novice,
-               count({value}) AS n_y, sum({value}) AS sum_y, sum(({value}) * ({value})) AS sumsq_y
+               (date_diff('day', e.hired_on::DATE, started_at::DATE) < {YEAR})::INT AS novice, {sums}
         FROM interactions i JOIN employees e USING (employee_id)
         WHERE e.hired_on IS NOT NULL AND started_at::DATE >= e.hired_on::DATE
-        GROUP BY ALL HAVING count({value}) > 0 ORDER BY ALL""")
+        GROUP BY ALL ORDER BY ALL""")
+    k = list(_outcomes(data, kpi)).index(outcome)
+    names = {f"{part}_{k}": f"{part}_y" for part in ("n", "sum", "sumsq")}
+    own = cells[["employee_id", "quarter", "novice", *names]].rename(columns=names)
+    return own[own["n_y"] > 0].reset_index(drop=True)
 
 
-def _beginners(data: StudyData, outcome: str, alike: set[str]) -> pd.DataFrame:
+def _beginners(data: StudyData, outcome: str, kpi: str, alike: set[str]) -> pd.DataFrame:
     """Return the difference of contacts in the first year from the same person's later ones; n_people: who has both.
 
     Of the people with both, only those in ``alike``; who has one of the two helps to tell what a quarter did.
     """
-    cells = _cells(data, outcome)
+    cells = _cells(data, outcome, kpi)
     both = cells.groupby("employee_id")["novice"].transform("nunique") > 1
     cells = cells[~both | cells["employee_id"].isin(alike)].reset_index(drop=True)
     found = within_slope(cells, "y", "novice", "employee_id", "quarter").table

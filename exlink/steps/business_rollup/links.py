@@ -176,8 +176,9 @@ def wait_parts(data: StudyData, kpi: str) -> Part:
 
 
 def _wait_parts(data: StudyData, kpi: str) -> Part:
-    rows = data.sample_linked().dropna(subset=[kpi, "wait_seconds"])
     kind = next((c for c in ("queue", "channel", "touchpoint") if data.has("interactions", c)), "touchpoint")
+    rows = data.sample_linked(columns=[data.unit, "wave", kind, kpi, "wait_seconds"])
+    rows = rows.dropna(subset=[kpi, "wait_seconds"])
     rows = rows.assign(log_wait=np.log1p(rows["wait_seconds"]))
     rows["log_wait"] -= rows.groupby(kind)["log_wait"].transform("mean")
     cells = one_a_cell(rows, kpi)
