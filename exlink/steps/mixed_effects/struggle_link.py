@@ -47,8 +47,9 @@ def struggle_links(data: StudyData, panel: pd.DataFrame) -> tuple[pd.DataFrame, 
     lines : list of str, what is not assessed
     """
     lines = signs_reasons(data)
-    if EASE not in panel:  # said beside the link to engagement, once
-        return pd.DataFrame(columns=COLUMNS), []
+    if EASE not in panel:
+        needed = "not assessed: needs answers of employees with `ex_responses.kpi` = ease"
+        return pd.DataFrame(columns=COLUMNS), [needed, *lines]
     parts = []
     for sign in (s for s in STEP if s in panel):
         scaled = panel.assign(**{sign + BEFORE: panel[sign + BEFORE] / STEP[sign]})
