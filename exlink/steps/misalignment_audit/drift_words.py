@@ -85,6 +85,7 @@ def planted_sentence(data: StudyData, found: Drift | str) -> str:
     hit = planted & set(found.teams.loc[found.teams["diverging"], "group"])
     wrong = int(found.teams["diverging"].sum()) - len(hit)
     return (
-        f"In these simulated data {len(planted)} teams were made to diverge; {len(seen)} of them are large enough to "
-        f"be assessed, {len(hit)} are found, and {wrong or 'no'} other{'s are' if wrong > 1 else ' is'}."
+        f"In these simulated data {len(planted)} {'team was' if len(planted) == 1 else 'teams were'} made to diverge; "
+        f"{len(seen)} {'is' if len(seen) == 1 else 'are'} large enough to be assessed, {len(hit)} "
+        f"{'is' if len(hit) == 1 else 'are'} found, and {wrong or 'no'} other{'s are' if wrong > 1 else ' is'}."
     )
