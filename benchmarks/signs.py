@@ -1,87 +1,64 @@
 """How often does each check of the audit raise an alarm? Forty simulated studies with the symptoms, and healthy twins.
 
-    python -m benchmarks.signs                      benchmarks/results/signs.csv and .md; fifteen minutes on one core
-    python -m benchmarks.signs --keep FOLDER        keeps the prepared studies there, and uses those that are there
-    python -m benchmarks.signs --only behind        judges these checks again and leaves the others as committed
+    python -m benchmarks.signs                    benchmarks/results/signs.csv and .md; a quarter of an hour on one core
+    python -m benchmarks.signs --keep FOLDER      keeps the prepared studies there, and uses those that are there
 
-Every study is judged as notebook 06 does, with its default parameters. An alarm is raised where a verdict is 'fail'. In
-the twin that is a false alarm; in the study with the symptoms it is what should be found.
+Every study is judged as notebook 06 does, by its own cells, with its default parameters. An alarm is raised where a
+verdict is 'fail'. In the twin that is a false alarm; in the study with the symptoms it is what should be found. Not
+everything is planted in one world alone: dissatisfied people leave sooner in both; faults around people make nobody's
+work harder in either, so that 'Human buffers' has nothing to find; and the areas of the scorecard also look at what is
+not planted, such as customers lost.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pandas as pd
 
 from benchmarks.studies import SEEDS, SIZE, WORLDS, simulated
 from exlink.data.dataset import StudyData
-from exlink.publish.parameters import declared_parameters
+from exlink.publish.disclosure import Policy
+from exlink.publish.parameters import read_notebook, source_of
+from exlink.publish.session import Session
 from exlink.stats.judgement import WORDS
 from exlink.stats.proportions import wilson
-from exlink.steps import misalignment_audit as step
-from exlink.steps.misalignment_audit.check import Check
+from exlink.steps.misalignment_audit.states_words import NAME as LEAVING
 
 RESULTS = Path(__file__).parent / "results"
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "06_misalignment_audit.ipynb"
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 DETECTED, FALSE_ALARMS = 0.8, 0.1  # at least, at most: shares of studies
 NUMBERS = ("estimate", "conf_low", "conf_high")
+IN_BOTH = (LEAVING,)  # what is planted in the healthy twin, too
+KINDS = ("signs", "behind", "areas")  # the names under which the notebook keeps them
 
 
-@cache
-def defaults() -> dict[str, Any]:
-    """Return the parameters of notebook 06 as it declares them."""
-    return declared_parameters(NOTEBOOK)
-
-
-def bounds(name: str) -> dict[str, float]:
-    """Return the two bounds of a check: up to where it is harmless, from where on it matters."""
-    return {kind: defaults()[f"{name}_{kind}"] for kind in ("harmless", "matters")}
-
-
-def signs(data: StudyData) -> list[Check]:
-    """Return the four warning signs."""
-    given, few = defaults(), data.study.privacy.min_group
-    drifting = {"sure": given["drift_sure"], **bounds("drift")}
-    year = {name: given[name] for name in ("hours_a_year", "days_a_year")}
-    echoes = step.assess_echo(data, act_days=given["act_days"])
-    return [
-        step.flight_check(step.assess_flight(data), given["flight_matters"]),
-        step.drift_check(step.assess_drift(data, kpi=given["kpi"], **drifting), **drifting),
-        step.shadow_check(step.assess_shadow(data, **year), times=given["shadow_times"], **bounds("shadow")),
-        step.echo_check(echoes, act_days=given["act_days"], min_group=few, **bounds("voice")),
-    ]
-
-
-def behind(data: StudyData) -> list[Check]:
-    """Return what lies behind the signs, as far as it rests on feedback."""
-    few = data.study.privacy.min_group
-    echoes = step.assess_echo(data, act_days=defaults()["act_days"])
-    return [
-        step.authority_check(step.assess_authority(data, echoes), min_group=few, **bounds("authority")),
-        step.recurrence_check(step.assess_recurrence(data, echoes), **bounds("recurrence")),
-    ]
-
-
-CHECKS: dict[str, Callable[[StudyData], list[Check]]] = {"signs": signs, "behind": behind}
+def found_by(stem: str, data: StudyData, wanted: str) -> dict[str, Any]:
+    """Return the names that a notebook's cells leave: those of its parameters, its opening, and ids with ``wanted``."""
+    session = Session(stem, "", Path(), data, Policy(data.study.privacy.min_group))
+    names: dict[str, Any] = {}
+    with mock.patch("exlink.publish.session.open_session", lambda *_: session):
+        for cell in read_notebook(NOTEBOOKS / f"{stem}.ipynb")["cells"]:
+            if cell["id"] in ("parameters", "open") or cell["id"].endswith(wanted):
+                exec(compile(source_of(cell), f"{stem}: {cell['id']}", "exec"), names)
+    return names
 
 
 def one(
-    seed: int, *, healthy: bool, kinds: Sequence[str] = tuple(CHECKS), keep: Path | None = None,
-    size: dict[str, int] | None = None,
+    seed: int, *, healthy: bool, keep: Path | None = None, size: dict[str, int] | None = None
 ) -> pd.DataFrame:  # fmt: skip
     """Return the verdicts on one simulated study: kind, world, seed, sign (the check), verdict, estimate and bounds."""
     with simulated(seed, healthy=healthy, keep=keep, size=size) as data:
-        checks = [(kind, check) for kind in kinds for check in CHECKS[kind](data)]
+        names = found_by("06_misalignment_audit", data, "-found")
     rows = [
         {"kind": kind, "world": WORLDS[healthy], "seed": seed, "sign": check.name, "verdict": check.verdict,
-         **{name: check.numbers.get(name) for name in NUMBERS}}
-        for kind, check in checks
+         **{name: getattr(check, "numbers", {}).get(name) for name in NUMBERS}}
+        for kind in KINDS for check in names[kind]
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -101,7 +78,7 @@ def markdown(verdicts: pd.DataFrame) -> str:
     """Return the committed page."""
     told = __doc__.strip().splitlines()
     lines = [
-        "# The checks of the audit in simulated studies", "", "\n".join(told[6:]), "",
+        "# The checks of the audit in simulated studies", "", "\n".join(told[5:]), "",
         f"{verdicts['seed'].nunique()} studies of {SIZE['employees']} employees and {SIZE['interactions']:,} "
         f"interactions in each world. Wanted: at least {DETECTED:.0%} with the symptoms, at most {FALSE_ALARMS:.0%} "
         "without.", "",
@@ -120,17 +97,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run all studies and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
-    parser.add_argument("--only", nargs="*", choices=list(CHECKS), default=list(CHECKS))
     parser.add_argument("--keep", type=Path, help="folder of prepared studies, used again and added to")
     given = parser.parse_args(arguments)
     parts = []
     for seed in given.seeds:
-        parts += [one(seed, healthy=healthy, kinds=given.only, keep=given.keep) for healthy in (False, True)]
+        parts += [one(seed, healthy=healthy, keep=given.keep) for healthy in (False, True)]
         print(f"{len(parts)} of {2 * len(given.seeds)}", file=sys.stderr, flush=True)
-    others = pd.read_csv(RESULTS / "signs.csv") if set(given.only) < set(CHECKS) else pd.DataFrame({"kind": []})
-    verdicts = pd.concat([others[~others["kind"].isin(given.only)], *parts], ignore_index=True)
-    kinds = verdicts["kind"].map({kind: at for at, kind in enumerate(CHECKS)})
-    verdicts = verdicts.assign(at=kinds).sort_values(["at", "sign", "world", "seed"], ignore_index=True)
+    verdicts = pd.concat(parts, ignore_index=True)
+    order = {kind: at for at, kind in enumerate(KINDS)}
+    verdicts = verdicts.assign(at=verdicts["kind"].map(order))
+    verdicts = verdicts.sort_values(["at", "sign", "world", "seed"], ignore_index=True)
     verdicts = verdicts.drop(columns="at").round(6)
     verdicts.to_csv(RESULTS / "signs.csv", index=False)
     (RESULTS / "signs.md").write_text(markdown(verdicts), encoding="utf-8")
