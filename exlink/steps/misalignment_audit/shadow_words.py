@@ -100,7 +100,7 @@ def planted_sentence(data: StudyData, found: Shadow | str) -> str:
     top = set(found.teams["team_id"].iloc[-len(planted) :])
     seen = planted & set(found.teams["team_id"])
     return (
-        f"In these simulated data {len(planted)} {'team was' if len(planted) == 1 else 'teams were'} made to work beside "
-        f"the systems; {len(seen)} {'is' if len(seen) == 1 else 'are'} large enough to be compared, and "
+        f"In these simulated data {len(planted)} {'team was' if len(planted) == 1 else 'teams were'} made to work "
+        f"beside the systems; {len(seen)} {'is' if len(seen) == 1 else 'are'} large enough to be compared, and "
         f"{len(top & planted)} {'is' if len(top & planted) == 1 else 'are'} among the {len(planted)} with the most."
     )
