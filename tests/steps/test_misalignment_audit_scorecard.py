@@ -21,6 +21,7 @@ from exlink.steps.misalignment_audit import drift_words, outcomes, scored, state
 from exlink.steps.misalignment_audit.check import AREAS, Check, not_assessable
 from exlink.steps.misalignment_audit.investment import assess_investment, investment_check
 from exlink.steps.misalignment_audit.scorecard import RULES, area_verdict
+from exlink.steps.misalignment_audit.scorecard_words import action
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -241,3 +242,16 @@ def test_a_study_by_team_has_no_scores_of_people(team_grain):
     assert all(text.startswith("not assessed: ") for text in (found.scored, found.leaving, found.investment))
     _, areas = areas_of(team_grain, found)
     assert len(areas) == 8
+
+
+def test_what_is_more_than_harmless_and_less_than_matters_is_told_so_wherever_it_is_shown():
+    def check(low):
+        return Check(AREAS, "open", "pass", "42% stay open.", numbers={"conf_low": low, "harmless": 0.25}, brief="42%.")
+
+    between, harmless = check(0.40), check(0.24)
+    assert between.said == "**Aligned.** 42% stay open. That is more than harmless and less than would matter."
+    assert between.in_short == "42%: more than harmless, less than would matter."
+    assert harmless.said == "**Aligned.** 42% stay open."
+    assert harmless.in_short == "42%."
+    assert action(between) != action(harmless)
+    assert not Check(AREAS, "open", "pass", "Told of few.", numbers={"conf_low": np.nan, "harmless": 0.25}).between

@@ -47,9 +47,27 @@ class Check:
             raise ValueError(f"{self.name}: a verdict needs a sentence that says why.")
 
     @property
+    def between(self) -> bool:
+        """Whether a quantity is clearly more than harmless, and clearly less than what matters."""
+        return self.verdict == PASS and self.numbers.get("conf_low", np.nan) > self.numbers.get("harmless", np.nan)
+
+    @property
+    def told(self) -> str:
+        """The sentence, with what keeps an aligned check from being harmless."""
+        return (
+            f"{self.sentence} That is more than harmless and less than would matter." if self.between else self.sentence
+        )
+
+    @property
+    def in_short(self) -> str:
+        """The same for a page that has one line for it."""
+        brief = self.brief or self.sentence
+        return f"{brief.removesuffix('.')}: more than harmless, less than would matter." if self.between else brief
+
+    @property
     def said(self) -> str:
         """The verdict line as a page shows it, '' where the check could not be made at all."""
-        return "" if self.lacking else f"**{MEANING[self.verdict].capitalize()}.** {self.sentence}"
+        return "" if self.lacking else f"**{MEANING[self.verdict].capitalize()}.** {self.told}"
 
     @property
     def lacking(self) -> str:
@@ -100,14 +118,14 @@ def judged_share(share: pd.Series, *, harmless: float, matters: float) -> tuple[
 
 def overview(checks: Iterable[Check]) -> pd.DataFrame:
     """Return one row per check: area, name, verdict (pass …), meaning (aligned …), sentence."""
-    rows = [(c.area, c.name, c.verdict, MEANING[c.verdict], c.sentence) for c in checks]
+    rows = [(c.area, c.name, c.verdict, MEANING[c.verdict], c.told) for c in checks]
     return pd.DataFrame(rows, columns=["area", "name", "verdict", "meaning", "sentence"])
 
 
 def facts(checks: Iterable[Check]) -> dict[str, dict]:
     """Return per name the verdict, its meaning, the sentence and the numbers, as other steps load them."""
     return {
-        c.name: {"area": c.area, "verdict": c.verdict, "meaning": MEANING[c.verdict], "sentence": c.sentence,
-                 "brief": c.brief or c.sentence, "numbers": dict(c.numbers)}
+        c.name: {"area": c.area, "verdict": c.verdict, "meaning": MEANING[c.verdict], "sentence": c.told,
+                 "brief": c.in_short, "numbers": dict(c.numbers)}
         for c in checks
     }  # fmt: skip

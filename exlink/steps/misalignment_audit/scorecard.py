@@ -150,12 +150,10 @@ def scorecard(checks: Iterable[Check], told: Iterable[tuple[str, str]]) -> list[
         mine, beside = ([by_name[name] for name in names if name in by_name] for names in (rule.checks, rule.beside))
         verdict = area_verdict(mine)
         leading = _leading(mine, verdict)
-        others = tuple(
-            (c.name, MEANING[c.verdict], _plain(c.brief or c.sentence)) for c in mine + beside if c is not leading
-        )
-        out.append(Area(rule.name, verdict, _plain(leading.sentence) if leading else "", others, cause, impact,
+        others = tuple((c.name, MEANING[c.verdict], _plain(c.in_short)) for c in mine + beside if c is not leading)
+        out.append(Area(rule.name, verdict, _plain(leading.told) if leading else "", others, cause, impact,
                         action(leading),
-                        _plain(leading.brief or leading.sentence) if leading else "", rule.evidence))  # fmt: skip
+                        _plain(leading.in_short) if leading else "", rule.evidence))  # fmt: skip
     return out
 
 
@@ -193,7 +191,7 @@ def area_words(areas: Iterable[Area]) -> pd.DataFrame:
 
 def area_numbers(checks: Iterable[Check]) -> pd.DataFrame:
     """Return the checks without a section of their own: name, found, meaning (of the verdict)."""
-    rows = [(c.name, _plain(c.sentence), MEANING[c.verdict]) for c in checks]
+    rows = [(c.name, _plain(c.told), MEANING[c.verdict]) for c in checks]
     return pd.DataFrame(rows, columns=["name", "found", "meaning"])
 
 

@@ -198,6 +198,7 @@ _USUAL = {
     FAIL: "Change what the numbers above point to before anything else is asked of people here.",
     OPEN: "Decide nothing from this yet: too little is known, which is no verdict in favour.",
 }
+_BETWEEN = "Nothing at once: it is less than would matter, and more than one would leave unwatched."
 _RECORD = "Record what is missing, so that the next audit can tell."
 _ACTIONS = {  # by the check that decided
     investment.NAME: (
@@ -252,5 +253,7 @@ def action(check: Check | None) -> str:
     """Return what leaders do about the check that decided an area."""
     if check is None or check.lacking:
         return _RECORD
+    if check.between:
+        return _BETWEEN
     watch, fail = _ACTIONS.get(check.name, (_USUAL[WATCH], _USUAL[FAIL]))
     return {**_USUAL, WATCH: watch, FAIL: fail}[check.verdict]
