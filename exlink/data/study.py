@@ -114,7 +114,7 @@ class Privacy(_Strict):
 
 
 class Study(_Strict):
-    """One study, as declared in its file; ``folder`` is where relative paths start, ``file`` what the file is called."""
+    """One study, as declared in its file; ``folder`` is where relative paths start, ``file`` its name."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""
