@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exlink.data.team_kpis import all_measures, unit_quarters
+from exlink.data.team_kpis import ENGAGEMENT, all_measures, unit_quarters
 from exlink.stats.reliability import reliability_of_mean
 from exlink.steps.action_loop import metric_audit
 from exlink.steps.action_loop.metric_audit import DROP, KEEP, OPEN, TEAM, audit_metrics, audit_sentence
 
+NOT_TOLD = (np.nan, np.nan)
 RULE = {"target_repeats": 70.0, "trend_repeats": 30.0}
 
 
@@ -53,20 +54,23 @@ def test_advice_follows_the_rule(found):
     assert rows.loc["customers' recommendation", "advice"] == TEAM
     assert rows.loc["transfers", "advice"] == rows.loc["handle time", "advice"] == DROP  # no trait was planted
     assert np.isnan(rows.loc["employees' engagement", "person"])  # never told of persons
-    strict = {m: metric_audit._advice(r, 101, 101) for m, r in rows.iterrows()}
+    strict = {m: metric_audit._advice(r, 101, 101, m != ENGAGEMENT) for m, r in rows.iterrows()}
     assert set(strict.values()) == {DROP}
     assert rows.loc["customers' ease", "advice"] == OPEN
     assert rows.loc["customers' recommendation", "claimed"] == "yes" and rows.loc["transfers", "claimed"] == "no"
 
 
 @pytest.mark.parametrize(
-    ("person", "team", "advice"),
-    [((75, 71), (5, 1, 9), KEEP), ((75, 65), (60, 31, 80), TEAM), ((75, 65), (35, 20, 50), OPEN),
-     ((75, 65), (10, 0, 29), DROP), ((np.nan, np.nan), (np.nan, np.nan, np.nan), OPEN)],
+    ("person", "team", "advice", "by_team"),
+    [((71, 79), (1, 9), KEEP, KEEP), ((65, 79), (31, 80), TEAM, TEAM), ((65, 79), (20, 50), OPEN, OPEN),
+     ((58, 69), (0, 29), DROP, DROP), ((58, 75), (0, 29), OPEN, DROP), (NOT_TOLD, (0, 29), OPEN, DROP),
+     ((58, 69), NOT_TOLD, OPEN, OPEN), (NOT_TOLD, NOT_TOLD, OPEN, OPEN)],
 )  # fmt: skip
-def test_the_whole_interval_has_to_clear_the_mark(person, team, advice):
-    row = {"person": person[0], "person_low": person[1], "team": team[0], "team_low": team[1], "team_high": team[2]}
-    assert metric_audit._advice(pd.Series(row), 70, 30) == advice
+def test_the_whole_interval_has_to_clear_the_mark(person, team, advice, by_team):
+    """For nobody: below both marks. Of what could not be told of persons, or may reach theirs, it is not said."""
+    row = pd.Series(dict(zip(["person_low", "person_high", "team_low", "team_high"], [*person, *team], strict=True)))
+    assert metric_audit._advice(row, 70, 30, True) == advice
+    assert metric_audit._advice(row, 70, 30, False) == by_team
 
 
 def test_sentence_counts_the_advice(found):

@@ -68,7 +68,11 @@ def audit_metrics(data: StudyData, *, target_repeats: float, trend_repeats: floa
     table = table[table[["person", "team"]].notna().any(axis=1)].assign(n_people=people)
     if table.empty:
         return "not assessed: no metric is known for the same people or teams in two quarters"
-    table["advice"] = [_advice(row, target_repeats, trend_repeats) for _, row in table.iterrows()]
+    persons = (table["metric"] != ENGAGEMENT) & (data.unit != "team_id")
+    table["advice"] = [
+        _advice(row, target_repeats, trend_repeats, asked)
+        for (_, row), asked in zip(table.iterrows(), persons, strict=True)
+    ]
     order = table["advice"].map([KEEP, TEAM, OPEN, DROP].index)
     table = table.assign(order=order).sort_values(["order", "metric"], ignore_index=True).drop(columns="order")
     added = None
@@ -115,13 +119,16 @@ def _claimed(claims: set[str] | None, words: tuple[str, ...]) -> str:
     return "yes" if any(word in claim for claim in claims for word in words) else "no"
 
 
-def _advice(row: pd.Series, target: float, trend: float) -> str:
-    """Return for whom a metric is fit, by the rule that was set before: the whole interval must clear the mark."""
+def _advice(row: pd.Series, target: float, trend: float, persons: bool) -> str:
+    """Return for whom a metric is fit, by the rule that was set before: the whole interval must clear the mark.
+
+    That it is fit for nobody needs the whole interval below both marks; ``persons``: whether persons are asked about.
+    """
     if row["person_low"] >= target:
         return KEEP
     if row["team_low"] >= trend:
         return TEAM
-    return DROP if row["team_high"] < trend else OPEN
+    return DROP if row["team_high"] < trend and (row["person_high"] < target or not persons) else OPEN
 
 
 def audit_sentence(found: MetricAudit | str, *, target_repeats: float) -> str:
@@ -134,8 +141,8 @@ def audit_sentence(found: MetricAudit | str, *, target_repeats: float) -> str:
     said = (
         f"Of {len(rows)} metrics, {fit} fit to measure a person: at least {target_repeats:.0f}% of the differences "
         f"between people of a team come back in another quarter, the 95% interval included. {count[TEAM]} tell teams "
-        f"apart, {count[DROP]} do neither, and {count[OPEN]} cannot be told. {found.people:,} people, {found.teams} "
-        f"teams, {found.quarters} quarters; every metric is judged by itself."
+        f"apart, {count[DROP]} clearly do neither, and {count[OPEN]} cannot be told. {found.people:,} people, "
+        f"{found.teams} teams, {found.quarters} quarters; every metric is judged by itself."
     )
     if found.added is not None:
         said += f" Initiatives added {found.added} metrics."
