@@ -169,10 +169,19 @@ def _serve(listener: socket.socket) -> None:
             raise SystemExit
         connection, _ = listener.accept()
         asked = connection.makefile("r", encoding="utf-8").readline()
-        if asked and os.fork() == 0:
+        if asked and _forked():
             listener.close()
             return _become(connection, **json.loads(asked))
         connection.close()
+
+
+def _forked() -> bool:
+    """Fork, and return whether this is the fork."""
+    try:
+        return os.fork() == 0
+    except OSError as error:  # no memory or process to be had: the run hears of none, and other kernels go on
+        print(f"no kernel could be forked: {error}", file=sys.stderr, flush=True)
+        return False
 
 
 def _become(connection: socket.socket, arguments: list[str], env: dict[str, str], cwd: str) -> None:

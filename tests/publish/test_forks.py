@@ -107,6 +107,25 @@ def test_a_kernel_that_died_is_known_to_have_died(kernels):
 
 
 @linux
+def test_a_fork_that_cannot_be_made_leaves_the_kernels_that_run(folder):
+    (folder / "sitecustomize.py").write_text(
+        "import os\nreal, asked = os.fork, []\ndef fork():\n    asked.append(1)\n    if len(asked) == 2:\n"
+        "        raise OSError(12, 'Cannot allocate memory')\n    return real()\nos.fork = fork\n"
+    )
+    path = os.pathsep.join(p for p in (str(folder), os.environ.get("PYTHONPATH", "")) if p)
+    forks = Forks(folder, {"PYTHONPATH": path}, [])
+    first, second, third = (
+        forks.begin(["-f", str(folder / f"{name}.json")], dict(os.environ), "/") for name in ("one", "two", "three")
+    )
+    try:
+        assert second is None and "Cannot allocate memory" in (folder / "kernels.log").read_text()
+        assert first.poll() is None and third.poll() is None
+    finally:
+        forks.stop()
+    assert gone(first.pid) and gone(third.pid)
+
+
+@linux
 def test_kernels_end_when_the_run_is_killed(folder):
     code = (
         "import os, sys, time; from pathlib import Path; from exlink.publish.forks import Forks; "
