@@ -13,7 +13,13 @@ from exlink.data.work_states import work_states
 from exlink.publish.disclosure import Policy, release, release_facts
 from exlink.steps import misalignment_audit as step
 from exlink.steps.misalignment_audit import buffers as buffers_module
-from exlink.steps.misalignment_audit import buffers_words, co_occurrence_words, leavers_words, states_words
+from exlink.steps.misalignment_audit import (
+    buffers_words,
+    co_occurrence,
+    co_occurrence_words,
+    leavers_words,
+    states_words,
+)
 
 POLICY = Policy(min_group=8, known_ids=frozenset())
 
@@ -305,3 +311,45 @@ def test_sites_of_few_people_are_hidden_and_lack_is_said(rooted, one_wave, requi
     lacking = step.assess_co_occurrence(team_grain, seed=1)
     assert step.co_occurrence_check(lacking, matters=0.6).lacking
     assert step.shown_sites(lacking).empty
+
+
+def test_people_behind_a_site_are_those_behind_the_symptom(sample, monkeypatch):
+    rows = team_symptoms(sample)
+    there = rows["team_id"].map(co_occurrence._where(sample, rows)["site"]) == "East"
+    said = there & rows["symptom"].eq("Strain in what people say")
+    one_each = ~rows[said].duplicated("team_id")
+    left = rows.drop(index=one_each.index[~one_each])
+    monkeypatch.setattr(co_occurrence, "team_symptoms", lambda data: left)
+    found = step.assess_co_occurrence(sample, seed=1)
+    strain = found.sites[found.sites["symptom"] == "Strain in what people say"].set_index("site")
+    assert strain.loc["East", "n_people"] < 8 <= strain.drop("East")["n_people"].min()
+    assert strain["few"].sum() == 2 and strain.loc["East", "few"]  # one alone would follow from the others
+    assert not strain.loc[strain["few"], "clear"].any()
+    answered = left.loc[left["symptom"] == "Strain in what people say", "employee_id"].nunique()
+    assert found.loadings.set_index("label").loc["Strain in what people say", "n_people"] == answered < found.people
+
+
+def test_a_site_where_few_left_or_few_stayed_is_not_told_of(sample, rooted):
+    exits = rooted.sites[rooted.sites["symptom"] == "Exits"].set_index("site")
+    left = sample.frame("employees", ["employee_id", "left_on"]).dropna()["employee_id"]
+    assert exits["n_with"].sum() <= len(left)
+    assert (exits["n_with"] + exits["n_without"] == exits["n_people"]).all()
+    assert exits.index[exits["n_with"] < 8].tolist() == ["East"]
+    assert set(exits.index[exits["few"]]) == {"East", "West"}  # the other one so that East's does not follow
+    shown = step.shown_sites(rooted)
+    kept = release(shown, policy=POLICY, people="n_people", by=["symptom", "site"], over=[], hide=shown["few"],
+                   sides=["n_with", "n_without"], reason="symptoms do not add up").frame  # fmt: skip
+    assert kept.loc[shown["few"], "estimate"].isna().all() and kept.loc[~shown["few"], "estimate"].notna().all()
+    everything = replace(rooted, sites=rooted.sites.assign(clear=rooted.sites["few"], estimate=1.0))
+    assert "Exits" not in (said := co_occurrence_words.sites_sentence(everything)) and "No site stands out" in said
+    assert "it is told neither there" in said
+    none = replace(rooted, sites=rooted.sites.assign(few=True))
+    assert co_occurrence_words.sites_sentence(none).startswith("At no site are enough people")
+
+
+@pytest.mark.parametrize(
+    ("fewest", "hidden"),
+    [([20, 20, 20], []), ([20, 3, 12], [1, 2]), ([0, 3, 20, 30], [0, 1, 2]), ([4, 4, 20], [0, 1]), ([3], [0])],
+)
+def test_hidden_sites_are_none_or_hold_the_minimum_group_between_them(fewest, hidden):
+    assert np.flatnonzero(co_occurrence._not_told(pd.Series(fewest), 8)).tolist() == hidden

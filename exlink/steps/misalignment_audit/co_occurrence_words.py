@@ -79,12 +79,20 @@ def sites_sentence(found: CoOccurrence | str) -> str:
         return ""
     if isinstance(found.sites, str):
         return found.sites[0].upper() + found.sites[1:] + "."
-    clear = found.sites[found.sites["clear"]]
-    half = float(((found.sites["conf_high"] - found.sites["conf_low"]) / 2).median())
+    told = found.sites[~found.sites["few"]]
+    if told.empty:
+        return "At no site are enough people behind a symptom to tell of it."
+    clear = told[told["clear"]]
+    half = float(((told["conf_high"] - told["conf_low"]) / 2).median())
     wide = f"The interval of a usual cell reaches {half:.1f} standard deviations to either side."
+    if len(told) < len(found.sites):
+        wide += (
+            " Where few people at a site have a symptom, or few have not, it is told neither there nor at a site from "
+            "which it would follow."
+        )
     if clear.empty:
         return (
-            f"No site stands out clearly in any of {len(found.symptoms)} symptoms, all sites and symptoms judged "
+            f"No site stands out clearly in any of {told['symptom'].nunique()} symptoms, all sites and symptoms judged "
             f"together. {wide}"
         )
     said = [
