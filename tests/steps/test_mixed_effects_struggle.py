@@ -72,7 +72,7 @@ def test_hard_work_shows_on_the_desktop_afterwards_and_not_before(sample, links)
     """Planted: reported tools, part of everyday ease, shorten time off the systems and switches after the answer."""
     found, lines = links
     assert lines == []
-    assert row(found, SHOWN, "off")["verdict"] == "lower"
+    assert row(found, SHOWN, "off")["verdict"] == row(found, SHOWN, "effort")["verdict"] == "lower"
     assert row(found, SHOWN, "switches")["verdict"] == "lower"
     assert set(found.loc[found["way"] == FELT, "verdict"]) == {"inconclusive"}
     assert row(found, SHOWN, "unresolved")["verdict"] == "inconclusive"
@@ -86,7 +86,7 @@ def test_what_is_told_per_point_of_harder_work_has_its_sign_turned(sample, links
     found, _ = links
     told = step.links_table(found, sample)
     for way, turn in ((FELT, 1), (SHOWN, -1)):
-        for sign in ("off", "switches", "unresolved"):
+        for sign in ("effort", "off", "switches", "unresolved"):
             a, b = row(found, way, sign), row(told, way, sign)
             assert b["estimate"] == turn * a["estimate"]
             assert b["conf_low"] < b["estimate"] < b["conf_high"]
@@ -101,7 +101,19 @@ def test_a_chain_holds_no_more_than_its_weaker_link(sample, weeks, links):
     both = effects.assign(verdict=np.where(effects["measure"] == "effort", "lower", effects["verdict"]))
     assert step.chain_sentence(found, both).startswith("Both links")
     neither = found.assign(verdict="inconclusive")
-    assert "that hard work goes over into effort is inconclusive" in step.chain_sentence(neither, effects)
+    assert "that hard work goes over into effort is inconclusive (+8.8 minutes" in step.chain_sentence(neither, effects)
+
+
+def test_a_chain_goes_over_one_measure_of_effort(sample, weeks, links):
+    """Switches or time off the systems that rise are no first link when effort as a whole, the second's, is unclear."""
+    found, _ = links
+    effects, _ = step.struggle_effects(sample, weeks)
+    second = effects.assign(verdict=np.where(effects["measure"] == "effort", "lower", effects["verdict"]))
+    of_effort = (found["way"] == SHOWN) & (found["sign"] == "effort")
+    for verdict, said in (("inconclusive", "inconclusive"), ("higher", "not as expected")):
+        parted = step.chain_sentence(found.assign(verdict=found["verdict"].mask(of_effort, verdict)), second)
+        assert f"that hard work goes over into effort is {said} (" in parted and "Both links" not in parted
+    assert "into effort is not assessed, that" in step.chain_sentence(found[~of_effort], second)
 
 
 def walked(seed, felt, shown, units=160, waves=8):

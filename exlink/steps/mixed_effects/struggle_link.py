@@ -20,14 +20,21 @@ from exlink.stats.power import minimum_detectable
 from exlink.stats.predetermined import predetermined_slopes
 from exlink.steps.mixed_effects.struggle import in_pairs
 
-STEP = {OFF: 10.0, SWITCHES: 10.0, UNRESOLVED: 1.0}
-SIGN = {OFF: "time off the systems", SWITCHES: "switches between applications", UNRESOLVED: "escalations left open"}
-UNIT = {OFF: "minutes a day", SWITCHES: "a day", UNRESOLVED: "of a hundred contacts"}
+STEP = {EFFORT: 10.0, OFF: 10.0, SWITCHES: 10.0, UNRESOLVED: 1.0}
+SIGN = {
+    EFFORT: "desktop effort",
+    OFF: "time off the systems",
+    SWITCHES: "switches between applications",
+    UNRESOLVED: "escalations left open",
+}
+UNIT = {EFFORT: "minutes a day", OFF: "minutes a day", SWITCHES: "a day", UNRESOLVED: "of a hundred contacts"}
 MORE = {
+    EFFORT: "ten minutes a day more of effort",
     OFF: "ten minutes a day more off the systems",
     SWITCHES: "ten switches a day more",
     UNRESOLVED: "one more of a hundred contacts escalated and left open",
 }
+CLEAR = "clear"
 FELT, SHOWN = "felt", "shown"  # struggle → ease said at the end of these weeks; ease said → struggle in the weeks after
 COLUMNS = ["way", "sign", "estimate", "std_error", "conf_low", "conf_high", "p_value", "n", "n_units", "p_adjusted",
            "verdict", "mde"]  # fmt: skip
@@ -40,10 +47,10 @@ def struggle_links(data: StudyData, panel: pd.DataFrame) -> tuple[pd.DataFrame, 
 
     Returns
     -------
-    DataFrame, one row per way and sign ('off', 'switches', 'unresolved'): way 'felt' is points of everyday ease per
-    `STEP` of the sign in the weeks before the answer, 'shown' is the sign in the weeks after it per point of ease;
-    tidy columns within units, with wave effects and errors clustered by unit; n_units, p_adjusted (Benjamini–Hochberg
-    over all rows), verdict, mde. Empty where nothing is assessed.
+    DataFrame, one row per way and sign ('effort', 'off', 'switches', 'unresolved'): way 'felt' is points of everyday
+    ease per `STEP` of the sign in the weeks before the answer, 'shown' is the sign in the weeks after it per point of
+    ease; tidy columns within units, with wave effects and errors clustered by unit; n_units, p_adjusted
+    (Benjamini–Hochberg over all rows), verdict, mde. Empty where nothing is assessed.
     lines : list of str, what is not assessed
     """
     lines = signs_reasons(data)
@@ -111,7 +118,8 @@ def _after(rows: pd.DataFrame, people: str) -> str:
 
 def _amount(row: tuple) -> str:
     much = f"{abs(row.estimate):.1f} {'more' if row.verdict == 'higher' else 'less'}"
-    return {OFF: f"{much} minutes a day off the systems", SWITCHES: f"{much} switches a day",
+    return {EFFORT: f"{much} minutes a day of effort in all", OFF: f"{much} minutes a day off the systems",
+            SWITCHES: f"{much} switches a day",
             UNRESOLVED: f"{much} of a hundred contacts escalated and left open"}[row.sign]  # fmt: skip
 
 
@@ -132,22 +140,39 @@ def _before(rows: pd.DataFrame, people: str) -> str:
 
 
 def chain_sentence(found: pd.DataFrame, effects: pd.DataFrame) -> str:
-    """Return how far the way from hard work over effort to engagement is shown; ``effects`` as `struggle_effects`."""
+    """Return how far the way from hard work over effort to engagement is shown; ``effects`` as `struggle_effects`.
+
+    Effort is the same measure in both links: two links over different measures would be no way.
+    """
     second = effects[(effects["measure"] == EFFORT) & (effects["outcome"] == "satisfaction")]
     if found.empty or second.empty:
         return ""
-    row = second.iloc[0]
-    first = found[(found["way"] == SHOWN) & (found["sign"].isin((OFF, SWITCHES)))]["verdict"].eq("lower").any()
-    if first and row["verdict"] == "lower":
+    first = found[(found["way"] == SHOWN) & (found["sign"] == EFFORT)]
+    standing = [_standing(first), _standing(second)]
+    if standing == [CLEAR, CLEAR]:
         return "Both links of the way from hard work over effort to engagement are clear."
-    said = ["inconclusive" if row["verdict"] == "inconclusive" else "clear" if row["verdict"] == "lower" else
-            "not as expected", "clear" if first else "inconclusive"]  # fmt: skip
+    row = second.iloc[0]
     return (
         f"The way from hard work over effort to engagement is therefore not shown as a whole: that hard work goes over "
-        f"into effort is {said[1]}, that effort is followed by lower engagement is {said[0]} "
+        f"into effort is {standing[0]}{_minutes(first)}, that effort is followed by lower engagement is {standing[1]} "
         f"({signed(row['estimate'])} points per ten minutes a day, {signed(row['conf_low'])} to "
         f"{signed(row['conf_high'])}). A chain holds no more than its weaker link."
     )
+
+
+def _standing(link: pd.DataFrame) -> str:
+    """Return how far a link stands that is expected to go down: less ease, more effort; more effort, less engaged."""
+    if link.empty:
+        return "not assessed"
+    return {"lower": CLEAR, "inconclusive": "inconclusive"}.get(link["verdict"].iloc[0], "not as expected")
+
+
+def _minutes(link: pd.DataFrame) -> str:
+    """Return in brackets by how many minutes of effort a point of harder work is followed, '' where not assessed."""
+    if link.empty:
+        return ""
+    estimate, low, high = (-float(link[c].iloc[0]) for c in ("estimate", "conf_high", "conf_low"))
+    return f" ({signed(estimate, 1)} minutes a day per point, {signed(low, 1)} to {signed(high, 1)})"
 
 
 def links_notes(found: pd.DataFrame, data: StudyData) -> list[str]:
@@ -157,6 +182,11 @@ def links_notes(found: pd.DataFrame, data: StudyData) -> list[str]:
         f"{int(found['n_units'].max()):,} {data.people} with a later wave to compare with. “Left open”: not solved "
         "when the next answer came."
     ]
+    if found["sign"].eq(EFFORT).any():
+        notes.append(
+            "Effort: minutes off the systems and, as far as they are recorded, two seconds for a switch and four for a "
+            "copy and paste; the rows on time off the systems and on switches are parts of it."
+        )
     per_point = (data.truth or {}).get("off_system", {}).get("log_minutes", {}).get("tools")
     if per_point:
         notes.append(
