@@ -69,6 +69,18 @@ def test_the_load_decides_and_its_rule_can_fail_and_pass(gone):
     release_facts(step.facts([checked(gone)]), policy=POLICY)
 
 
+def test_a_load_that_is_clear_but_small_is_not_denied(gone):
+    def at(low, mid, high):
+        load = gone.load.copy()
+        load[["conf_low", "estimate", "conf_high"]] = low, mid, high
+        return checked(replace(gone, load=load))
+
+    little, none = at(0.18, 0.30, 0.42), at(-0.1, 0.1, 0.3)
+    assert (little.verdict, none.verdict) == ("pass", "pass")
+    assert "leavers carried a little more than stayers alike" in little.said and "more than harmless" in little.said
+    assert "had not carried more than stayers alike, as far as would matter" in none.said
+
+
 def test_few_leavers_are_neither_judged_nor_shown(sample, gone, monkeypatch):
     shown = step.shown_leavers(gone)
     kept = release(shown, policy=Policy(min_group=30, known_ids=frozenset()), people="n_people", by=["label"], over=[],

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,9 @@ def test_places_alike_are_not_blamed(found):
     alike = found.workflow.places.assign(ratio=1.0, conf_low=0.9, conf_high=1.1)
     even = type(found.workflow)(**{f: getattr(found.workflow, f) for f in found.workflow.__slots__} | {"places": alike})
     assert workflow.place_check(even, harmless=1.15, matters=1.33).verdict == "pass"
+    some = replace(found.workflow, places=alike.assign(ratio=1.22, conf_low=1.18, conf_high=1.28))
+    check = workflow.place_check(some, harmless=1.15, matters=1.33)
+    assert check.verdict == "pass" and f"{len(alike)} of {len(alike)} sites are clearly above" in check.sentence
 
 
 @pytest.mark.parametrize("follows", [(0.3, 0.1, 0.5, 200), (0.1, -0.1, 0.3, 200), None])

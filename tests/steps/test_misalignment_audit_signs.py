@@ -1,6 +1,7 @@
 """The four warning signs: found where planted, not raised in a healthy twin, silent where data are missing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,37 @@ def test_an_unclear_rise_is_watched_and_a_small_one_passes(found):
         table.loc[0, ["conf_low", "estimate", "conf_high"]] = low, mid, high
         changed = type(flight)(**{f: getattr(flight, f) for f in flight.__slots__} | {"table": table})
         assert step.flight_check(changed, 1.25).verdict == verdict
+
+
+def test_aligned_never_says_no_to_what_is_clear_but_small(found):
+    flight = found["flight"]
+    table = flight.table.copy()
+
+    def checked(low, mid, high):
+        table.loc[0, ["conf_low", "estimate", "conf_high"]] = low, mid, high
+        return step.flight_check(replace(flight, table=table), 1.25)
+
+    assert checked(1.08, 1.15, 1.23).said.startswith("**Aligned.** Top performers leave a little more readily over")
+    assert "That is more than harmless and less than would matter." in checked(1.08, 1.15, 1.23).said
+    assert "do not leave over escalations left open, as far as would matter" in checked(0.9, 1.0, 1.2).said
+    off = table["term"] == "off_system_top"
+    table.loc[off, ["estimate", "p_adjusted"]] = 1.4, 0.01
+    worn = checked(0.9, 1.0, 1.2)
+    assert worn.verdict == "watch"
+    assert worn.sentence.startswith("Top performers leave more readily the longer they work off the systems. Top perf")
+    assert "may leave over" not in worn.sentence  # what keeps it from aligned is another thing
+    assert "cannot be told" in checked(0.8, 1.1, 1.6).sentence
+
+
+def test_a_team_clearly_above_is_counted_though_it_is_below_what_matters(found):
+    shadow = found["shadow"]
+    last = shadow.teams.index == shadow.teams.index[-1]
+    values = {"ratio": np.where(last, 1.35, 1.0), "conf_low": np.where(last, 1.30, 0.9),
+              "conf_high": np.where(last, 1.40, 1.1)}  # fmt: skip
+    check = step.shadow_check(
+        replace(shadow, teams=shadow.teams.assign(**values)), harmless=0.05, matters=0.1, times=1.5
+    )
+    assert "1 of " in check.sentence and "is clearly above 1.25 times" in check.sentence
 
 
 def test_calibration_is_on_later_quarters(found):

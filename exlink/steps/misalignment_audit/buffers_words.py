@@ -27,9 +27,11 @@ def buffers_check(found: Buffers | str, *, harmless: float, matters: float) -> C
     lead = {
         FAIL: "Where more goes wrong around people, they are strained and their engagement falls later",
         WATCH: "Where more goes wrong around people, strain may cost engagement later, which is not certain",
-        PASS: "What goes wrong around people does not cost engagement by way of strain, as far as would matter",
+        PASS: "Where more goes wrong around people, strain costs a little engagement later"
+              if low > 0 else
+              "What goes wrong around people does not cost engagement by way of strain, as far as would matter",
         OPEN: "Whether what goes wrong around people costs engagement by way of strain cannot be told",
-    }[verdict]
+    }[verdict]  # fmt: skip
     seen = float(minimum_detectable(row["std_error"]))
     said = (
         f"{lead}: it changes by {_band(row)}% of the scale for {STEP:.0f} more faults in 100 contacts of the others in "

@@ -111,7 +111,7 @@ def judged_share(share: pd.Series, *, harmless: float, matters: float) -> tuple[
     return verdict, {
         FAIL: "",
         WATCH: ", which may be too much",
-        PASS: ", which is little",
+        PASS: ", which is little" if share["conf_low"] <= harmless else "",
         OPEN: "; too few quarters and themes to tell whether that is usual here",
     }[verdict]
 

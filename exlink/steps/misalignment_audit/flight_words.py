@@ -40,12 +40,8 @@ def flight_check(found: Flight | str, matters: float) -> Check:
     seen = float(np.exp(minimum_detectable(row["std_error"])))
     numbers = {"estimate": row["estimate"], "conf_low": row["conf_low"], "conf_high": row["conf_high"],
                "harmless": 1.0, "matters": matters, "detectable": seen}  # fmt: skip
-    lead = {
-        FAIL: "The odds that a top performer leaves in the next quarter rise with escalations left open",
-        WATCH: "Top performers may leave over escalations left open, which is not certain",
-        PASS: "Top performers do not leave over escalations left open",
-        OPEN: "Whether top performers leave over escalations left open cannot be told from so few exits",
-    }[verdict]
+    lead = _lead(verdict, judge(row["estimate"], row["conf_low"], row["conf_high"], harmless=1.0, matters=matters),
+                 row["conf_low"] > 1)  # fmt: skip
     said = (
         f"{lead}: {row['estimate']:.2f} times per escalation in 100 contacts that is still open "
         f"(95% interval {row['conf_low']:.2f} to {row['conf_high']:.2f}; from {matters:g} on it would matter)"
@@ -61,6 +57,24 @@ def flight_check(found: Flight | str, matters: float) -> Check:
     times = f"{row['estimate']:.1f} times the odds of leaving ({row['conf_low']:.1f} to {row['conf_high']:.1f})"
     brief = f"For top performers each case left open in 100 contacts goes with {times} in the next quarter."
     return Check(SIGNS, NAME, verdict, said, found.table, {k: float(v) for k, v in numbers.items()}, brief)
+
+
+def _lead(verdict: str, of_cases: str, rises: bool) -> str:
+    """Return what is found, in words; ``of_cases`` is the verdict on open escalations alone."""
+    if of_cases == PASS:
+        cases = (
+            "Top performers leave a little more readily over escalations left open" if rises
+            else "Top performers do not leave over escalations left open, as far as would matter"
+        )  # fmt: skip
+    else:
+        cases = {
+            FAIL: "The odds that a top performer leaves in the next quarter rise with escalations left open",
+            WATCH: "Top performers may leave over escalations left open, which is not certain",
+            OPEN: "Whether top performers leave over escalations left open cannot be told from so few exits",
+        }[of_cases]
+    if verdict == of_cases:
+        return cases
+    return f"Top performers leave more readily the longer they work off the systems. {cases}"
 
 
 def others_sentence(found: Flight | str) -> str:

@@ -25,9 +25,11 @@ def leavers_check(found: Leavers | str, *, harmless: float, matters: float, min_
     lead = {
         FAIL: f"Before they left, leavers carried more than stayers alike ({what})",
         WATCH: f"Leavers may have carried more than stayers alike before they left ({what}), which is not certain",
-        PASS: f"Leavers had not carried clearly more than stayers alike before they left ({what})",
+        PASS: f"Before they left, leavers carried a little more than stayers alike ({what})"
+              if load["conf_low"] > 0 else
+              f"Before they left, leavers had not carried more than stayers alike, as far as would matter ({what})",
         OPEN: f"Whether leavers had carried more than stayers alike cannot be told from so few exits ({what})",
-    }[verdict]
+    }[verdict]  # fmt: skip
     seen = float(minimum_detectable(load["std_error"]))
     said = (
         f"{lead}: {load['estimate']:+.2f} standard deviations in the quarter before (95% interval "

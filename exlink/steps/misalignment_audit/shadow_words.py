@@ -39,7 +39,7 @@ def shadow_check(found: Shadow | str, *, harmless: float, matters: float, times:
         verdicts = [judge(*row, harmless=HARMLESS_TIMES, matters=times) for row in
                     found.teams[["ratio", "conf_low", "conf_high"]].to_numpy()]  # fmt: skip
         words.append(FAIL if FAIL in verdicts else verdicts[-1])
-        above, top = verdicts.count(FAIL), found.teams.iloc[-1]
+        above, top = int((found.teams["conf_low"] > HARMLESS_TIMES).sum()), found.teams.iloc[-1]
         numbers |= {"highest_team": top["ratio"], "teams_far_above": above}
         said += (
             f" The team with the most spends {top['ratio']:.2f} times what is usual ({top['conf_low']:.2f} to "

@@ -28,9 +28,11 @@ def states_check(found: Wearing | str, *, matters: float, min_group: int) -> Che
     lead = {
         FAIL: "People leave after they have become strained or checked out",
         WATCH: "People may leave more readily once they are strained or checked out, which is not certain",
-        PASS: "Being strained or checked out does not go before leaving, as far as would matter",
+        PASS: "People leave a little more readily once they are strained or checked out"
+              if odds["conf_low"] > 1 else
+              "Being strained or checked out does not go before leaving, as far as would matter",
         OPEN: "Whether being strained or checked out goes before leaving cannot be told from so few exits",
-    }[verdict]
+    }[verdict]  # fmt: skip
     seen = float(np.exp(minimum_detectable(odds["log_error"])))
     said = (
         f"{lead}: their odds of leaving of their own accord within a quarter are {odds['estimate']:.1f} times those of "

@@ -146,7 +146,7 @@ def place_check(found: Workflow | str, *, harmless: float, matters: float) -> Ch
     verdicts = [judge(*row, harmless=harmless, matters=matters) for row in
                 places[["ratio", "conf_low", "conf_high"]].to_numpy()]  # fmt: skip
     verdict = FAIL if FAIL in verdicts else verdicts[-1]
-    top, above = places.iloc[-1], verdicts.count(FAIL)
+    top, above = places.iloc[-1], int((places["conf_low"] > harmless).sum())
     lead = f"The {found.kind} with the most escalations has {top['ratio']:.2f} times as many per contact as is usual"
     band = f"{top['conf_low']:.2f} to {top['conf_high']:.2f}"
     said = (
