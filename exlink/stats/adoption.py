@@ -11,11 +11,12 @@ hold them together) with errors clustered by group, which two or three adopters 
 written out here as what it is, one weight per row, and the errors are made of the weights.
 
 Errors. Chance differs between groups, not only between people, and few groups adopt. A group's part in the estimate is
-the sum of weight times residual over its rows. Parts are taken to be alike up to what their weights make of independent
-rows of one variance, and that variance is learnt from all groups, adopters or not: Student's t with as many degrees of
-freedom as groups less what the fit used up. In a balanced panel with one date this is Donald & Lang's (2007, Rev. Econ.
-Stat. 89) two-sample t test of the groups' changes; the idea of learning adopters' chance from the others is Conley &
-Taber's (2011, Rev. Econ. Stat. 93), the scaling by weights Ferman & Pinto's (2019, Rev. Econ. Stat. 101).
+the sum of weight times residual over its rows. Parts are taken to be alike up to what two kinds of chance make of their
+weights, of rows and of groups in periods (see `adoption_spread`), and how large chance is is learnt from all groups,
+adopters or not: Student's t with as many degrees of freedom as groups less what the fit used up. In a balanced panel
+with one date this is Donald & Lang's (2007, Rev. Econ. Stat. 89) two-sample t test of the groups' changes; the idea of
+learning adopters' chance from the others is Conley & Taber's (2011, Rev. Econ. Stat. 93), the scaling by weights Ferman
+& Pinto's (2019, Rev. Econ. Stat. 101).
 """
 
 from __future__ import annotations
@@ -28,14 +29,12 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from exlink.stats.absorb import group_sums
 from exlink.stats.adoption_rows import AdoptionRows, adoption_rows, period_effects, row_weights, usable_rows
+from exlink.stats.adoption_spread import FLAT, Spread
 from exlink.stats.tidy import check_level, need_columns, tidy_frame
 
 MOST = 5_000  # assignments of adopters that are all gone through; beyond that as many are drawn
 SEED = 20_260_930
-MIN_DF = 0.5  # below it the fit has used up every group
-FLAT = 1e-12  # share below which a sum of squares counts as none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,13 +93,13 @@ def adoption_effect(
     after = panel.since >= 0
     adopts = np.unique(panel.group[after])
     others = np.setdiff1d(np.unique(panel.group), adopts)
-    spread = _Spread(panel)
+    spread = Spread(panel)
     share = np.where(after, panel.weight, 0.0) / panel.weight[after].sum()
-    estimate, error, df, parts = spread.told(row_weights(panel, share, ~after))
+    estimate, error, df, parts, mix = spread.told(row_weights(panel, share, ~after))
     effect = tidy_frame("effect", estimate, error, int(after.sum()), df=df, level=level).assign(
         df=df, n_units=len(np.unique(panel.unit[after])), n_groups=len(adopts), n_others=len(others)
     )
-    p, candidates, ways = _permuted(panel, adopts)
+    p, candidates, ways = _permuted(panel, adopts, mix)
     found = np.r_[adopts, others]
     return Adoption(effect, p, candidates, ways, pd.Series(parts[found], panel.groups[found]))
 
@@ -131,45 +130,11 @@ def adoption_profile(
     check_level(level)
     need_columns(frame, [y, unit, group, time, since, *([weight] if weight else [])], f"adoption and {y}")
     panel = usable_rows(adoption_rows(frame, y, unit, group, time, since, weight), y)
-    spread = _Spread(panel)
+    spread = Spread(panel)
     return _profile(panel, spread, level), _trend(panel, spread, level)
 
 
-class _Spread:
-    """What chance does to weighted sums of rows, group by group: residuals, and what the fit took out of them."""
-
-    def __init__(self, panel: AdoptionRows) -> None:
-        self.panel = panel
-        units, times = panel.unit.max() + 1, panel.time.max() + 1
-        columns = np.zeros((len(panel.y), times + 1))
-        columns[np.arange(len(panel.y)), panel.time] = 1.0
-        columns[:, times] = panel.since >= 0
-        total = np.bincount(panel.unit, panel.weight, units)
-        values = np.column_stack([columns, panel.y])
-        means = group_sums(values * panel.weight[:, None], panel.unit, units) / total[:, None]
-        values = values - means[panel.unit]
-        self.design = values[:, :-1]
-        self.inverse = np.linalg.pinv(self.design.T @ (self.design * panel.weight[:, None]), rcond=1e-10)
-        coef = self.inverse @ (self.design.T @ (values[:, -1] * panel.weight))
-        self.residual = values[:, -1] - self.design @ coef
-
-    def told(self, v: np.ndarray) -> tuple[float, float, float, np.ndarray]:
-        """Return ``v @ y``, its error, the error's degrees of freedom, and every group's part in it."""
-        panel, count = self.panel, len(self.panel.groups)
-        parts = np.bincount(panel.group, v * self.residual, count)
-        alone = np.bincount(panel.group, v**2 / panel.weight, count)  # of independent rows with one variance
-        used = group_sums(self.design * v[:, None], panel.group, count)
-        left = alone - np.einsum("gi,ij,gj->g", used, self.inverse, used)
-        there = alone > FLAT * alone.max()
-        df = float((left[there] / alone[there]).sum())
-        square = float((parts[there] ** 2 / alone[there]).sum())
-        error = (
-            float(np.sqrt(square / df * alone.sum())) if df > MIN_DF else np.nan
-        )  # nothing left to learn chance from
-        return float(v @ panel.y), error, df, parts
-
-
-def _profile(panel: AdoptionRows, spread: _Spread, level: float) -> pd.DataFrame:
+def _profile(panel: AdoptionRows, spread: Spread, level: float) -> pd.DataFrame:
     """Return the difference in every period since adoption, against all periods before; periods from the others."""
     target, early, units = ~np.isnan(panel.since), panel.since < 0, panel.unit.max() + 1
     total = np.bincount(panel.unit, np.where(early, panel.weight, 0.0), units)
@@ -186,7 +151,7 @@ def _profile(panel: AdoptionRows, spread: _Spread, level: float) -> pd.DataFrame
     return tidy.assign(since=table["since"], df=df, n_units=table["n_units"])
 
 
-def _trend(panel: AdoptionRows, spread: _Spread, level: float) -> pd.DataFrame:
+def _trend(panel: AdoptionRows, spread: Spread, level: float) -> pd.DataFrame:
     """Return adopters' slope over the periods before, less that of the others; empty where one period was before."""
     early, units = panel.since < 0, panel.unit.max() + 1
     weight, at = np.where(early, panel.weight, 0.0), np.where(early, panel.since, 0.0)
@@ -196,15 +161,16 @@ def _trend(panel: AdoptionRows, spread: _Spread, level: float) -> pd.DataFrame:
     squares = float(off @ at)
     if squares < FLAT:
         return tidy_frame("trend", np.nan, np.nan, int(early.sum()), level=level).assign(df=np.nan)
-    estimate, error, df, _ = spread.told(row_weights(panel, off / squares, np.isnan(panel.since)))
+    estimate, error, df = spread.told(row_weights(panel, off / squares, np.isnan(panel.since)))[:3]
     return tidy_frame("trend", estimate, error, int(early.sum()), df=df, level=level).assign(df=df)
 
 
-def _permuted(panel: AdoptionRows, adopts: np.ndarray) -> tuple[float, int, int]:
+def _permuted(panel: AdoptionRows, adopts: np.ndarray, mix: tuple[float, float]) -> tuple[float, int, int]:
     """Return how often adopters chosen by lot would have changed as much, of how many groups, and how many choices.
 
     A group's change is that of its units from before to after the adopters' commonest first period, period effects
-    (from untreated rows) taken out, units weighted by what they tell: w₀w₁ / (w₀ + w₁).
+    (from untreated rows) taken out, units weighted by what they tell: w₀w₁ / (w₀ + w₁). Gaps are compared in errors of
+    their own, made of ``mix`` (σ², τ²): small groups change more by chance, and would else be told from large ones.
     """
     after, units = panel.since >= 0, panel.unit.max() + 1
     first = np.unique(panel.time[panel.since == panel.since[after].min()], return_counts=True)
@@ -222,20 +188,27 @@ def _permuted(panel: AdoptionRows, adopts: np.ndarray) -> tuple[float, int, int]
     of[panel.unit] = panel.group
     mass = np.bincount(of, tells, len(panel.groups))
     change = np.bincount(of, tells * (means[1] - means[0]), len(panel.groups))
+    of_row = panel.weight * tells[panel.unit]
+    v = np.where(late, of_row / np.maximum(weights[1], 1e-300)[panel.unit],
+                 -of_row / np.maximum(weights[0], 1e-300)[panel.unit])  # fmt: skip
+    times = panel.time.max() + 1
+    sums = np.bincount(panel.group * times + panel.time, v, len(panel.groups) * times).reshape(-1, times)
+    chance = mix[0] * mass + mix[1] * (sums**2).sum(axis=1)
     there = np.flatnonzero(mass > 0)
-    change, mass, chosen = change[there], mass[there], np.isin(there, adopts)
+    change, mass, chance, chosen = change[there], mass[there], chance[there], np.isin(there, adopts)
     picks, ways = _assignments(len(there), int(chosen.sum()))
-    own = np.abs(_gap(chosen[None, :].astype(float), change, mass))[0]
-    all_gaps = np.abs(_gap(picks, change, mass))
+    own = np.abs(_gap(chosen[None, :].astype(float), change, mass, chance))[0]
+    all_gaps = np.abs(_gap(picks, change, mass, chance))
     beyond = int((all_gaps >= own * (1 - 1e-9)).sum())
     return (beyond / len(picks) if ways <= MOST else (beyond + 1) / (len(picks) + 1)), len(there), ways
 
 
-def _gap(picks: np.ndarray, change: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Return, per choice of adopters (rows of 0 and 1), their mean change less that of the others."""
-    inside = picks @ mass
-    total = picks @ change
-    return total / inside - (change.sum() - total) / (mass.sum() - inside)
+def _gap(picks: np.ndarray, change: np.ndarray, mass: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """Return, per choice of adopters (rows of 0 and 1), their mean change less that of the others, in its errors."""
+    inside, total, own = picks @ mass, picks @ change, picks @ chance
+    outside = mass.sum() - inside
+    gap = total / inside - (change.sum() - total) / outside
+    return gap / np.sqrt(own / inside**2 + (chance.sum() - own) / outside**2)
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ from scipy import stats
 from exlink.errors import EstimationError
 from exlink.stats.adoption import adoption_effect, adoption_profile
 from exlink.stats.adoption_rows import adoption_rows, row_weights, usable_rows
+from exlink.stats.adoption_spread import Spread
 from exlink.stats.panel import panel_two_way
 from tests.reference.adoption_panel import adoption_panel
 from tests.stats.reference import EXACT, real
@@ -202,3 +203,45 @@ def test_working_from_home_trial():
     assert trend["conf_low"].iloc[0] < 0 < trend["conf_high"].iloc[0]
     assert (profile.loc[profile["since"] >= 0, "estimate"] > 0.1).all()
     assert profile.loc[profile["since"] < 0, "estimate"].abs().max() < 0.1
+
+
+def _of_sizes(seed, sizes, *, shock):
+    """Groups of these many people, of which the first three adopt and nothing comes of it."""
+    panel = adoption_panel(seed, groups=len(sizes), people=max(sizes), starts={0: 3, 1: 4, 2: 5}, sizes={}, gone=0.3,
+                           shock=shock)  # fmt: skip
+    return panel[panel["unit"].str[3:].astype(int) < panel["group"].map(dict(enumerate(sizes)))]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shock"), [([30] * 3 + [6] * 13, 0.25), ([4] * 3 + [24] * 13, 0.1)], ids=["large adopt", "small adopt"]
+)
+def test_groups_of_other_sizes_make_no_false_alarms(sizes, shock):
+    """What a group shares in a period does not average out in large groups, and what is a row's own does."""
+    found = [adoption_effect(_of_sizes(seed, sizes, shock=shock), *COLUMNS) for seed in range(80)]
+    effects = pd.concat([f.effect for f in found])
+    assert (effects["p_value"] < 0.05).mean() <= 0.11
+    assert np.mean([f.p_permuted < 0.05 for f in found]) <= 0.11
+    assert effects["std_error"].mean() > 0.9 * effects["estimate"].std()  # 80 tries tell it to a twelfth
+    assert effects["std_error"].mean() < 1.5 * effects["estimate"].std()
+
+
+def test_chance_of_rows_is_told_within_groups():
+    """Rows have the variance 0.25 whatever their group shares; where one row is a whole group it cannot be told."""
+    noise = []
+    for seed in range(20):
+        panel = usable_rows(adoption_rows(_of_sizes(seed, [12] * 10, shock=0.6), *COLUMNS, None), "y")
+        after = panel.since >= 0
+        v = row_weights(panel, after / after.sum(), ~after)
+        noise.append(Spread(panel)._noise(v))
+    assert np.mean(noise) == pytest.approx(0.25, abs=3 * np.std(noise) / np.sqrt(len(noise)))
+    assert np.mean(noise) == pytest.approx(0.25, abs=0.06)
+    alone = usable_rows(adoption_rows(adoption_panel(1, people=1), *COLUMNS, None), "y")
+    assert np.isnan(Spread(alone)._noise(np.ones(len(alone.y))))
+
+
+def test_rows_of_unequal_weight_get_the_larger_error():
+    """One row per group and period: averages of many rows or not, the group's own chance is not smaller for them."""
+    panel = adoption_panel(2, groups=14, people=1, starts={0: 4, 1: 4}, sizes={}, gone=0.0)
+    heavy = panel.assign(w=np.where(panel["group"] < 2, 50.0, 2.0))
+    weighed = adoption_effect(heavy, *COLUMNS, weight="w").effect["std_error"].iloc[0]
+    assert weighed > 0.9 * adoption_effect(panel, *COLUMNS).effect["std_error"].iloc[0]
