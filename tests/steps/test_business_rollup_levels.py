@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exlink.data.employee_quarters import leaving
 from exlink.data.staff_levels import LEVELS, NOT_RECORDED, staff_levels
 from exlink.publish.disclosure import Policy, release
 from exlink.steps import business_rollup as step
-from exlink.steps.business_rollup import levels, levels_words
+from exlink.steps.business_rollup import chain, levels, levels_words
 
 REPS = 300
 MINIMUM = 8
@@ -228,6 +229,42 @@ def test_leavers_of_a_level_add_up_and_small_numbers_are_hidden(sample, rolled):
     frame = released_exits(table)
     assert frame["exits"].dropna().ge(MINIMUM).all()
     assert (frame.groupby("level")["exits"].apply(lambda c: c.isna().sum()) != 1).all()
+
+
+def paid_of(sample, monkeypatch, known):
+    """Return the sample's rows of who leaves with the salaries of ``known`` people only."""
+    people = leaving(sample)
+    blanked = people.assign(annual_salary=people["annual_salary"].where(people["employee_id"].isin(known)))
+    for module in (levels, chain):
+        monkeypatch.setattr(module, "leaving", lambda data: blanked)
+    return blanked
+
+
+def test_wages_of_a_few_are_nobodys_mean(sample, rolled, monkeypatch):
+    """Salaries of seven employees and seven leavers are known: no mean of theirs, and no cost made of it."""
+    people, last = leaving(sample), pd.Timestamp(sample.study.period.last)
+    here = people.loc[people["left_on"].isna(), "employee_id"]
+    gone = people.loc[people["voluntary"] & (people["left_on"] > last - pd.DateOffset(years=1)), "employee_id"]
+    paid_of(sample, monkeypatch, {*here[: MINIMUM - 1], *gone[: MINIMUM - 1]})
+    staff = chain.workforce(sample)
+    assert np.isnan(staff.salary) and np.isnan(staff.leavers_salary) and staff.leavers == len(gone)
+    found = paid_of(sample, monkeypatch, {*here[:MINIMUM], *gone[:MINIMUM]})
+    staff = chain.workforce(sample)
+    for mean, who in ((staff.salary, here[:MINIMUM]), (staff.leavers_salary, gone[:MINIMUM])):
+        assert mean == pytest.approx(found.loc[found["employee_id"].isin(who), "annual_salary"].mean())
+
+
+def test_a_role_of_whose_leavers_few_wages_are_known_hides_those_of_the_others(sample, rolled, monkeypatch):
+    table = levels.leavers(sample, rolled)
+    role = table.query("level == 'role' and unit != @levels.ALL").nlargest(1, "n_left").iloc[0]
+    assert role["n_left"] >= MINIMUM and np.isfinite(role["cost"])
+    people = leaving(sample)
+    left = people[people["role"].eq(role["unit"]) & people["voluntary"]]
+    paid_of(sample, monkeypatch, set(people["employee_id"]) - set(left["employee_id"][MINIMUM - 1 :]))
+    told = levels.leavers(sample, rolled)
+    whole = told["unit"] == levels.ALL
+    assert told.loc[whole, "cost"].notna().all()
+    assert told.loc[(told["level"] == "role") & ~whole, "cost"].isna().all()
 
 
 def test_exits_beside_the_rollup_do_not_tell_how_few_did_not_answer(sample, rolled, found):

@@ -16,6 +16,7 @@ import pandas as pd
 from exlink.data.customer_periods import ValueBase, value_base
 from exlink.data.dataset import StudyData
 from exlink.data.employee_quarters import leaving, reasons_sentence
+from exlink.data.wages import mean_of_enough
 from exlink.errors import ParameterError, did_you_mean, listed
 from exlink.stats.bootstrap import ChainDraws, bootstrap_chain
 from exlink.stats.money import replacement_cost
@@ -32,8 +33,9 @@ RESAMPLED = ("contact", "stay", "wait")  # links of few units and many slopes, s
 class Workforce:
     """Who works here, and who left of their own accord in the last twelve months of the period.
 
-    headcount, salary : people employed on the last day, and their mean yearly salary (NaN where not recorded)
-    leavers, leavers_salary : voluntary exits and their mean salary
+    headcount, salary : people employed on the last day, and their mean yearly salary (NaN where it is recorded of
+        fewer than the minimum group)
+    leavers, leavers_salary : voluntary exits and their mean salary (likewise)
     """
 
     headcount: int
@@ -176,7 +178,8 @@ def workforce(data: StudyData) -> Workforce | None:
     salary = people["annual_salary"] if "annual_salary" in people else pd.Series(np.nan, people.index)
     gone = people["voluntary"] & (left > last - pd.DateOffset(years=1)) & (left <= last)
     here = left.isna()
-    return Workforce(int(here.sum()), float(salary[here].mean()), int(gone.sum()), float(salary[gone].mean()))
+    paid, paid_gone = (mean_of_enough(salary[who], data.study.privacy.min_group) for who in (here, gone))
+    return Workforce(int(here.sum()), paid, int(gone.sum()), paid_gone)
 
 
 def chain_table(rollup: Rollup) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.employee_quarters import leaving
 from exlink.data.staff_levels import LEVELS, NOT_RECORDED, staff_levels
+from exlink.data.wages import mean_of_enough
 from exlink.errors import EstimationError
 from exlink.stats.benchmark import benchmarked
 from exlink.stats.nested import nested_variances
@@ -248,9 +249,10 @@ def leavers(data: StudyData, rollup: Rollup) -> pd.DataFrame | str:
     Returns
     -------
     DataFrame: level ('role' | 'site'), unit (`ALL` for the whole), n_left (also what a row is released by), exits (the
-    same, to be shown), cost and cost_low, cost_high (in currency; NaN where salaries are not recorded). Units of a
-    level add up to its whole. How many stayed is not in it: less those of `levels` it would tell how many of a role or
-    a site did not answer, which may be a handful.
+    same, to be shown), cost and cost_low, cost_high (in currency; NaN where salaries of fewer than the minimum group
+    of leavers are recorded, and for all units of a level where that is so for one of them, or its wages would follow
+    from the others). Units of a level add up to its whole. How many stayed is not in it: less those of `levels` it
+    would tell how many of a role or a site did not answer, which may be a handful.
     """
     if rollup.workforce is None or not data.has("employees", "left_on"):
         return data.missing("employees.left_on") or "not assessed: who leaves is known of persons only"
@@ -267,12 +269,15 @@ def leavers(data: StudyData, rollup: Rollup) -> pd.DataFrame | str:
     for level in ("role", "site"):
         for unit, own in [*people.groupby(level, sort=True), (ALL, people)]:
             paid = own.loc[own["left"], "salary"]
-            total = float(paid.mean() * len(paid)) if len(paid) else 0.0
+            told = mean_of_enough(paid, least if len(paid) >= least else 1)  # fewer leavers are hidden with their row
+            total = told * len(paid) if len(paid) else 0.0
             rows.append({
                 "level": level, "unit": unit, "n_left": int(own["left"].sum()), "n_counted": int(own["counts"].sum()),
                 "cost": total * middle, "cost_low": total * low, "cost_high": total * high,
             })  # fmt: skip
     out = pd.DataFrame(rows)
+    blind = out["level"].map((out["cost"].isna() & (out["n_left"] >= least)).groupby(out["level"]).any())
+    out.loc[blind & (out["unit"] != ALL), ["cost", "cost_low", "cost_high"]] = np.nan
     several = out.groupby("level")["unit"].transform("size") > FEWEST
     out = out[several & (out.pop("n_counted") > 0)].reset_index(drop=True)
     return out.assign(exits=out["n_left"])

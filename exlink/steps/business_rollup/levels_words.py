@@ -89,7 +89,7 @@ def exits_sentence(found: pd.DataFrame | str, money: Money) -> str:
     cost = (
         f", which costs {money(row['cost'])} ({money(row['cost_low'])} to {money(row['cost_high'])}) to replace"
         if np.isfinite(row["cost"])
-        else "; what replacing them costs is not assessed: needs `employees.annual_salary`"
+        else "; what replacing them costs is not assessed: needs `employees.annual_salary` of enough people"
     )
     return (
         f"**{row['n_left']:,} people left of their own accord in the last twelve months{cost}.** By team this is not "
