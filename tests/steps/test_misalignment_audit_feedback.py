@@ -11,7 +11,7 @@ from exlink.data.study import load_study
 from exlink.data.voice import first_actions
 from exlink.steps import misalignment_audit as step
 from exlink.steps.misalignment_audit import echo_words
-from exlink.steps.misalignment_audit.echo import change_after
+from exlink.steps.misalignment_audit.echo_after import change_after
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 QUARTERS = pd.period_range("2024Q4", "2026Q3", freq="Q")
@@ -52,11 +52,15 @@ REQUIRED = ("employees", "ex_responses", "interactions", "cx_responses")
 FIXED, STEADY = {"slow forms": 60, "lost parcels": 45, "no keys": 50}, {"queue": 40, "parking": 55, "heat": 35}
 
 
+def said(found):
+    return echo_words.after_sentence(found.after, 8)
+
+
 def change(found):
     """Return the change after an action as it is said: estimate, low, high, in per cent."""
     import re
 
-    return [float(x) for x in re.search(r"changes by ([+-]\d+)% \(([+-]\d+) to ([+-]\d+)\)", found.before).groups()]
+    return [float(x) for x in re.search(r"changes by ([+-]\d+)% \(([+-]\d+) to ([+-]\d+)\)", said(found)).groups()]
 
 
 @pytest.mark.parametrize("delay", [0, 3])
@@ -67,26 +71,43 @@ def test_a_theme_that_fades_after_an_action_is_seen_against_those_that_stay(tmp_
     at, low, high = change(found)
     assert low < -60 < high < 0  # three themes: two degrees of freedom
     assert at == pytest.approx(-60, abs=12)
-    assert "clear beyond chance; 3 themes" in found.before
-    assert "way back to what is usual" in echo_words.trend_sentence(found)
+    assert "clear beyond chance; 3 themes" in said(found)
+    assert "way back to what is usual" in echo_words.trend_sentence(found, 8)
+    fixed = found.cells["theme"].isin(FIXED)
+    share = found.cells.loc[fixed, "received"].sum() / found.cells["received"].sum()
+    assert said(found).startswith(f"{share:.0%} of the feedback is on themes of which clearly less came in")
+    assert "3 of 3 that can be judged (Benjamini–Hochberg), of 3 ever acted on" in said(found)
+
+
+def test_only_themes_whose_volume_fell_count_as_followed_by_a_change(tmp_path):
+    frame = register({"slow forms": 60}, STEADY, factor=0.3)
+    idle = register({"no change": 60}, {}, factor=1.0, seed=2).assign(feedback_id=lambda f: "I" + f["feedback_id"])
+    found = step.assess_echo(study_of(pd.concat([frame, idle]), tmp_path), act_days=90)
+    own = found.cells["theme"] == "slow forms"
+    assert found.after.fell == found.cells.loc[own, "received"].sum()
+    assert "1 of 2 that can be judged (Benjamini–Hochberg), of 2 ever acted on" in said(found)
 
 
 def test_an_action_that_changes_nothing_is_not_called_a_change():
-    clear, actions = 0, pd.DataFrame({"source": "employee", "theme": list(FIXED), "quarter": "2025Q4"})
+    average, single, actions = 0, 0, pd.DataFrame({"source": "employee", "theme": list(FIXED), "quarter": "2025Q4"})
     for seed in range(40):
         frame = register(FIXED, STEADY, factor=1.0, seed=seed)
         frame["quarter"] = pd.PeriodIndex(frame["received_on"], freq="Q").astype(str)
         cells = frame.groupby(["source", "theme", "quarter"]).size().rename("received").reset_index()
-        clear += "clear beyond chance" in change_after(cells, actions)
-    assert clear <= 5  # 40 × 5 % are 2
+        after = change_after(cells, actions)
+        average += after.average["conf_low"] > 0 or after.average["conf_high"] < 0
+        single += after.fell > 0
+    assert average <= 5  # 40 × 5 % are 2
+    assert single <= 4  # falls alone, one of three at most by chance in 2.5 % of studies
 
 
 def test_without_a_time_before_or_a_theme_to_compare_nothing_is_said(tmp_path):
     alone = step.assess_echo(study_of(register(FIXED, {}, factor=0.4), tmp_path), act_days=90)
-    assert "cannot be told from a trend" in alone.before
+    assert "there is no theme that was never acted on to compare with" in said(alone)
     early = register(FIXED, STEADY, factor=0.4)
     early["acted_on"] = early["received_on"].add(pd.Timedelta(days=1)).where(early["theme"].isin(FIXED))
-    assert "cannot be told from a trend" in step.assess_echo(study_of(early, tmp_path), act_days=90).before
+    found = step.assess_echo(study_of(early, tmp_path), act_days=90)
+    assert "cannot be told from a trend: none of the 3 themes that were acted on has 2 quarters" in said(found)
 
 
 def test_one_other_theme_gives_no_measure_of_spread_and_wild_ones_widen_the_interval(tmp_path):

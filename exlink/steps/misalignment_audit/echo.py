@@ -11,12 +11,12 @@ from exlink.data.answering import ex_sheets
 from exlink.data.dataset import StudyData
 from exlink.data.voice import answer_rates, first_actions, voice_cells
 from exlink.errors import EstimationError
-from exlink.stats.count_trends import after_against_before, count_trends, trend_by
+from exlink.stats.count_trends import count_trends, trend_by
 from exlink.stats.pooling import partial_pool
 from exlink.stats.proportions import group_shares
+from exlink.steps.misalignment_audit.echo_after import After, change_after
 
 MOSTLY, HARDLY = 0.5, 0.1  # share of a theme's feedback that was acted on: a theme of either kind
-AROUND = 2  # quarters before and after the first action, at least, for a change to be told from a trend
 GROUPS = ("acted on in most cases", "hardly ever acted on")
 
 
@@ -31,7 +31,7 @@ class Echo:
     trends : DataFrame    group, estimate, conf_low, conf_high (% a quarter), n_themes, n_people; or empty
     apart : Series or None    how much more the log of a theme's volume changes a quarter where all of it was acted on
                           than where nothing was: tidy
-    before : str          what changed after a theme's first action, in words
+    after : After         what changed after a theme's first action
     cells : DataFrame     as `voice_cells`
     pieces, due, quarters : int
     """
@@ -40,7 +40,7 @@ class Echo:
     themes: pd.DataFrame
     trends: pd.DataFrame
     apart: pd.Series | None
-    before: str
+    after: After
     cells: pd.DataFrame
     pieces: int
     due: int
@@ -62,8 +62,8 @@ def assess_echo(data: StudyData, *, act_days: int) -> Echo | str:
     ], ignore_index=True)  # fmt: skip
     themes = _themes(cells)
     trends, apart = _trends(cells, themes)
-    before = change_after(cells, first_actions(data))
-    return Echo(shares, themes, trends, apart, before, cells, int(cells["received"].sum()), due,
+    after = change_after(cells, first_actions(data))
+    return Echo(shares, themes, trends, apart, after, cells, int(cells["received"].sum()), due,
                 int(cells["quarter"].nunique()))  # fmt: skip
 
 
@@ -120,63 +120,6 @@ def _trends(cells: pd.DataFrame, themes: pd.DataFrame) -> tuple[pd.DataFrame, pd
         rows.append({"group": name, "n_themes": len(mine), "n_people": int(mine["n"].sum()),
                      **{c: 100 * np.expm1(average[c]) for c in ("estimate", "conf_low", "conf_high")}})  # fmt: skip
     return pd.DataFrame(rows), apart
-
-
-def change_after(cells: pd.DataFrame, actions: pd.DataFrame) -> str:
-    """Say what changed after a theme's first action, against themes never acted on; where there is a time before it.
-
-    ``cells`` hold source, theme, quarter and received; ``actions`` source, theme and the quarter it was first acted on.
-    """
-    quarters = sorted(cells["quarter"].unique())
-    never = _without(cells, actions)
-    spread = _dispersion(never)
-    changes, shared = [], []
-    for source, theme, first in actions[["source", "theme", "quarter"]].itertuples(index=False):
-        earlier, later = (sum(q < first for q in quarters), sum(q > first for q in quarters))
-        if min(earlier, later) < AROUND or never.empty:
-            continue
-        own = cells[(cells["source"] == source) & (cells["theme"] == theme)]
-        counts = [part.loc[side(part["quarter"], first), "received"].sum()
-                  for part in (own, never) for side in (pd.Series.lt, pd.Series.gt)]  # fmt: skip
-        changes.append(after_against_before(*counts, dispersion=spread, term=f"{source}|{theme}"))
-        shared.append(spread * sum(1 / (count + 0.5) for count in counts[2:]))
-    if len(changes) < 2:
-        return (
-            f"What changed after an action cannot be told from a trend: fewer than two themes have {AROUND} quarters "
-            "before their first action and as many after it, beside themes never acted on."
-        )
-    table = pd.concat(changes, ignore_index=True)
-    # all are compared with the same other themes, whose chance they therefore have in common
-    common = np.sqrt(np.outer(shared, shared))
-    np.fill_diagonal(common, table["std_error"] ** 2)
-    row = partial_pool(table["estimate"], common, list(table["term"])).average.iloc[0]
-    low, mid, high = (100 * np.expm1(row[c]) for c in ("conf_low", "estimate", "conf_high"))
-    clear = "clear beyond chance" if high < 0 or low > 0 else "which chance can explain"
-    return (
-        f"After the first action on a theme its volume changes by {mid:+.0f}% ({low:+.0f} to {high:+.0f}) against "
-        f"themes never acted on in the same quarters, {clear}; {len(table)} themes. A theme is often acted on when it "
-        "is at its largest, so part of a fall can be its way back to what is usual."
-    )
-
-
-def _without(cells: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of themes that were never acted on."""
-    acted = pd.MultiIndex.from_frame(actions[["source", "theme"]])
-    return cells[~pd.MultiIndex.from_frame(cells[["source", "theme"]]).isin(acted)]
-
-
-def _dispersion(cells: pd.DataFrame) -> float:
-    """Return by how much counts of themes vary more than Poisson's do around theme and quarter; 1 at least."""
-    if cells.empty:
-        return 1.0
-    counts = cells.pivot_table(
-        index=["source", "theme"], columns="quarter", values="received", aggfunc="sum", fill_value=0
-    ).to_numpy(dtype=float)
-    df = (counts.shape[0] - 1) * (counts.shape[1] - 1)
-    if df < 1:
-        return 1.0
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
-    return max(1.0, float(((counts - expected) ** 2 / expected).sum()) / df)
 
 
 def consequences(data: StudyData, found: Echo | str) -> pd.DataFrame | str:
