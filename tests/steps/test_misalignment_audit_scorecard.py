@@ -88,7 +88,7 @@ def test_what_healthy_companies_have_too_is_told_and_not_counted():
     worn = Check(AREAS, states_words.NAME, "fail", "The worn leave sooner.")
     (area,) = [a for a in step_scorecard([fine, worn], [("", "")] * 8) if a.name == "Engagement"]
     assert area.verdict == "pass"
-    assert area.others == ((states_words.NAME, "misaligned", "The worn leave sooner."),)
+    assert area.others == ((states_words.NAME, "misaligned by itself, not counted", "The worn leave sooner."),)
 
 
 def step_scorecard(checks, told):
@@ -207,9 +207,11 @@ def test_places_alike_are_not_blamed(found):
 @pytest.mark.parametrize("follows", [(0.3, 0.1, 0.5, 200), (0.1, -0.1, 0.3, 200), None])
 def test_chance_in_scores_is_watched_and_never_proof_that_people_are_judged_by_it(follows):
     noisy = scored.Scored((0.6, 0.5, 0.7), 12.0, 60.0, follows, "satisfaction", 180, 20_000)
-    assert scored.scored_check(noisy, harmless=0.2, matters=0.5).verdict == "watch"
+    check = scored.scored_check(noisy, harmless=0.2, matters=0.5)
+    assert check.verdict == "watch" and "Watched at worst: nothing here says that anybody is judged" in check.sentence
     clear = scored.Scored((0.1, 0.05, 0.15), 90.0, 60.0, follows, "satisfaction", 180, 20_000)
-    assert scored.scored_check(clear, harmless=0.2, matters=0.5).verdict == "pass"
+    clear = scored.scored_check(clear, harmless=0.2, matters=0.5)
+    assert clear.verdict == "pass" and "Watched at worst" not in clear.sentence
 
 
 def test_chance_in_a_persons_mean_is_one_minus_its_reliability():

@@ -144,6 +144,18 @@ def test_groups_add_up_to_those_who_were_there_last(found):
         assert mean == pytest.approx(100 * found["flight"].fit.predict(last).mean())
 
 
+def test_hours_that_hardly_differ_tell_nothing_of_an_hour_more(sample, monkeypatch):
+    risks = exit_risks(sample)
+    where = "exlink.steps.misalignment_audit.flight.exit_risks"
+    monkeypatch.setattr(where, lambda data: risks.assign(off_system=0.3 + risks["off_system"] / 20))
+    found = step.assess_flight(sample)
+    assert not found.table["term"].str.startswith("off_system").any()
+    assert found.table.set_index("term").loc["top", "what"] == "Being a top performer, nothing open"
+    said = flight_words.others_sentence(found)
+    assert "Each hour a day" not in said and "what an hour more would do cannot be told." in said
+    assert (found.table["conf_high"] < 100).all()
+
+
 def test_without_a_group_of_the_best_or_open_cases_there_is_nothing_to_assess(sample, monkeypatch):
     risks = exit_risks(sample)
     where = "exlink.steps.misalignment_audit.flight.exit_risks"

@@ -32,7 +32,7 @@ def authority_check(found: Authority | str, *, harmless: float, matters: float, 
         part = share_in_words(round(silent), round(themes["received"].sum() - silent), min_group)
         said += f" Of themes with {part} of the feedback it is not recorded whether the owner can act."
     numbers = share_numbers(share, min_group, harmless=harmless, matters=matters)
-    brief = f"{amount} of the feedback goes to owners who cannot act on it ({band})."
+    brief = f"{amount} of the feedback is on themes whose owner cannot act on it ({band})."
     return Check(BEHIND, NAME, verdict, said, found.themes, numbers, brief)
 
 

@@ -25,6 +25,7 @@ BANDS = (1.0, 3.0, 6.0)  # years of service at which a band of tenure begins
 DRAWS = 2000
 SPREAD = (0, 2, 4, 6, 8, 10)  # open escalations in 100 contacts at which risks are drawn
 PULLS = ("unresolved", "off_system")
+SPAN = {"unresolved": 0.0, "off_system": 0.5}  # of the middle 95 %: below half an hour, an hour more is mere guessing
 SIGN = "unresolved_top"  # the term on which the sign rests
 NAMES = {
     "unresolved_top": ("Open escalations, per one in 100 contacts", "top performers"),
@@ -111,7 +112,7 @@ def _design(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     out, top = rows.copy(), rows["top"]
     columns = []
     for pull in PULLS:
-        if rows[pull].notna().all():
+        if rows[pull].notna().all() and _differs(rows, pull):
             out[f"{pull}_top"], out[f"{pull}_other"] = rows[pull] * top, rows[pull] * (1 - top)
             columns += [f"{pull}_top", f"{pull}_other"]
     columns.append("top")
@@ -126,9 +127,20 @@ def _design(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return out, [c for c in columns if np.ptp(out[c]) > 0]
 
 
+def _differs(rows: pd.DataFrame, pull: str) -> bool:
+    """Return whether person-quarters differ enough in what pulls for its effect to be told in its unit."""
+    low, high = np.quantile(rows[pull], (0.025, 0.975))
+    return bool(high - low >= SPAN[pull])
+
+
 def _left_out(data: StudyData, rows: pd.DataFrame) -> str:
     """Return what the model does without, and why, as lines of one sentence each; '' where nothing is left out."""
     lines = [] if rows["off_system"].notna().all() else [data.missing("desktop_activity")]
+    if not lines and not _differs(rows, "off_system"):
+        lines.append(
+            "work off the systems is not in the model: nearly all differ by less than half an hour a day, so what an "
+            "hour more would do cannot be told"
+        )
     unknown = float(rows["tenure_years"].isna().mean())
     if unknown == 1:
         lines.append(data.missing("employees.hired_on") or "years of service are not held equal: none is recorded")
@@ -157,8 +169,9 @@ def _odds(table: pd.DataFrame, data: StudyData, people: int, top_people: int) ->
     rows["p_adjusted"] = benjamini_hochberg(rows["p_value"].where(pulls))
     planted = _planted(data)
     counts = {"top performers": top_people, "others": people - top_people, "everyone": people}
+    alone = "" if rows["term"].str.startswith("off_system").any() else " and all on the systems"
     return rows.assign(
-        what=[NAMES[t][0] for t in rows["term"]], who=[NAMES[t][1] for t in rows["term"]],
+        what=[NAMES[t][0].removesuffix(alone) for t in rows["term"]], who=[NAMES[t][1] for t in rows["term"]],
         estimate=np.exp(rows["estimate"]), conf_low=np.exp(rows["conf_low"]), conf_high=np.exp(rows["conf_high"]),
         log_odds=rows["estimate"], planted=[np.exp(planted.get(t, np.nan)) for t in rows["term"]],
         n_people=[counts[NAMES[t][1]] for t in rows["term"]],

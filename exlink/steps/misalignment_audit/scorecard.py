@@ -150,11 +150,17 @@ def scorecard(checks: Iterable[Check], told: Iterable[tuple[str, str]]) -> list[
         mine, beside = ([by_name[name] for name in names if name in by_name] for names in (rule.checks, rule.beside))
         verdict = area_verdict(mine)
         leading = _leading(mine, verdict)
-        others = tuple((c.name, MEANING[c.verdict], _plain(c.in_short)) for c in mine + beside if c is not leading)
+        others = tuple((c.name, MEANING[c.verdict], _plain(c.in_short)) for c in mine if c is not leading)
+        others += tuple((c.name, _uncounted(c), _plain(c.in_short)) for c in beside)
         out.append(Area(rule.name, verdict, _plain(leading.told) if leading else "", others, cause, impact,
                         action(leading),
                         _plain(leading.in_short) if leading else "", rule.evidence))  # fmt: skip
     return out
+
+
+def _uncounted(check: Check) -> str:
+    """Return the meaning of a verdict that an area does not rest on."""
+    return MEANING[check.verdict] + (" by itself, not counted" if check.verdict in (FAIL, WATCH) else "")
 
 
 def _leading(checks: list[Check], verdict: str) -> Check | None:

@@ -136,7 +136,7 @@ def alignment_told(found: Authority | str, act_days: int, few: int) -> tuple[str
         return cause, ""
     return cause, (
         f"{inside:,.0f} of {n:,.0f} pieces of feedback ({share['conf_low'] * n:,.0f} to {share['conf_high'] * n:,.0f}) "
-        f"lie with owners who cannot act, on {themes} themes."
+        f"are on {themes} themes whose owners cannot act; pieces that nobody took up count with their theme."
     )
 
 

@@ -84,8 +84,8 @@ def scored_check(found: Scored | str, *, harmless: float, matters: float) -> Che
     """
     if isinstance(found, str):
         return not_assessable(AREAS, NAME, found)
-    verdict = judge(*found.chance, harmless=harmless, matters=matters)
-    verdict = WATCH if verdict == FAIL else verdict
+    judged = judge(*found.chance, harmless=harmless, matters=matters)
+    verdict = WATCH if judged == FAIL else judged
     estimate, low, high = found.chance
     lead = (
         f"{estimate:.0%} of the differences between employees' quarterly averages of customers' {found.kpi} are not "
@@ -95,6 +95,8 @@ def scored_check(found: Scored | str, *, harmless: float, matters: float) -> Che
         f"{lead} (95% interval {low:.0%} to {high:.0%}; up to {harmless:.0%} counts as harmless, from {matters:.0%} on "
         f"it matters); {found.n:,} answers, {found.people} employees. {follows_sentence(found)}"
     )
+    if verdict != judged:
+        said += " Watched at worst: nothing here says that anybody is judged by such an average."
     numbers = {"estimate": estimate, "conf_low": low, "conf_high": high, "harmless": harmless, "matters": matters}
     brief = f"{estimate:.0%} of what tells employees' quarterly averages apart is chance ({low:.0%} to {high:.0%})."
     return Check(AREAS, NAME, verdict, said, numbers={k: float(v) for k, v in numbers.items()}, brief=brief)
