@@ -73,18 +73,28 @@ def team_quarters(data: StudyData) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: team_id, quarter, half (0, 1), n_units (people with contacts in the team then; 1 of a team), and per
-    measure of `team_measures` (by its goal) the mean deviation, as measured.
+    DataFrame: team_id, quarter, half (0, 1), and per measure of `team_measures` (by its goal) the mean deviation, as
+    measured.
     """
     measures = team_measures(data)
     half = "(hash(interaction_id) % 2)::INTEGER AS half"
     rows = _deviations(data, measures, {"team_id": "team_id", "half": half})
     means = {k.goal: rows[f"sum_{k.column}"] / rows[f"n_{k.column}"].where(lambda n: n > 0) for k in measures}
-    rows = rows[["team_id", "quarter", "half"]].assign(**means).sort_values(["team_id", "quarter", "half"])
-    people = data.query(f"""
-        SELECT team_id, {quarter_of("started_at")} AS quarter, count(DISTINCT {data.unit}) AS n_units
-        FROM interactions WHERE team_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2""")
-    return rows.merge(people, on=["team_id", "quarter"], validate="many_to_one")
+    return rows[["team_id", "quarter", "half"]].assign(**means).sort_values(["team_id", "quarter", "half"])
+
+
+def team_people(data: StudyData) -> pd.DataFrame:
+    """Return who is behind a team's quarter: unit, team_id, quarter, and per measure's goal whether it is known of one.
+
+    One row per unit with contacts in the team then (the team itself, where the study links teams).
+    """
+    measures = team_measures(data)
+    known = "".join(f", count({name_of(k.column)}) > 0 AS known_{j}" for j, k in enumerate(measures))
+    keys = ", ".join(dict.fromkeys((data.unit, "team_id")))
+    rows = data.query(f"""
+        SELECT {keys}, {quarter_of("started_at")} AS quarter{known}
+        FROM interactions WHERE team_id IS NOT NULL GROUP BY {keys}, quarter ORDER BY ALL""")
+    return rows.rename(columns={f"known_{j}": k.goal for j, k in enumerate(measures)})
 
 
 def unit_quarters(data: StudyData) -> pd.DataFrame:
@@ -123,8 +133,8 @@ def _deviations(data: StudyData, measures: tuple[ContactKpi, ...], keys: dict[st
         SELECT {names}, {quarter_of("since")} AS quarter{out} FROM held GROUP BY {names}, since ORDER BY ALL""")
 
 
-def team_engagement(data: StudyData) -> pd.DataFrame:
-    """Return employees' overall scores by team and quarter: team_id, quarter, n_said (people), mean (% of the scales).
+def said_of_work(data: StudyData) -> pd.DataFrame:
+    """Return employees' overall scores: unit, team_id (then), quarter, score (% of the scales).
 
     Empty where no overall score is asked.
     """
@@ -136,9 +146,12 @@ def team_engagement(data: StudyData) -> pd.DataFrame:
     parts = [
         percent_of_scale(rows[f"ex_{kpi}"], scale) for kpi, scale in ex_kpi_scales(data).items() if f"ex_{kpi}" in rows
     ]
-    if not parts:
-        return pd.DataFrame(columns=["team_id", "quarter", "n_said", "mean"])
-    score = pd.concat(parts, axis=1).mean(axis=1, skipna=False)
-    frame = pd.DataFrame({"team_id": rows["team_now"], "quarter": rows["quarter"], "score": score})
-    out = frame.dropna().groupby(["team_id", "quarter"], sort=True)["score"].agg(["size", "mean"])
+    score = pd.concat(parts, axis=1).mean(axis=1, skipna=False) if parts else float("nan")
+    frame = {data.unit: rows[data.unit], "team_id": rows["team_now"], "quarter": rows["quarter"]}
+    return pd.DataFrame(frame).assign(score=score).dropna().reset_index(drop=True)
+
+
+def by_team_quarter(said: pd.DataFrame) -> pd.DataFrame:
+    """Return overall scores of `said_of_work` by team and quarter: team_id, quarter, n_said (people), mean."""
+    out = said.groupby(["team_id", "quarter"], sort=True)["score"].agg(["size", "mean"])
     return out.rename(columns={"size": "n_said"}).reset_index()

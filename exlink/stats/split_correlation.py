@@ -15,9 +15,11 @@ import pandas as pd
 
 from exlink.errors import EstimationError
 from exlink.stats.absorb import FLAT, absorb, encode
-from exlink.stats.tidy import tidy_frame
+from exlink.stats.tidy import t_quantile, tidy_frame
 
 FEWEST_UNITS, FEWEST_PERIODS = 5, 3
+FEWEST_DF = 1.0
+POWER = 0.8
 
 
 def split_correlations(
@@ -27,7 +29,12 @@ def split_correlations(
 
     ``r = ½ Σ(a₁b₂ + a₂b₁) / √(Σa² Σb²)`` over cells, a₁ and a₂ from the two halves, a their mean. It is closer to zero
     than the correlation of what lies behind the measures, for a and b hold chance; its sign is that one's. The error is
-    that of the ratio's linear terms, summed over units (CR1), with Student's t on units − 1.
+    the jackknife's, units left out one at a time (CR3 without its factor below one: taking periods out ties the units),
+    with Student's t on as many degrees of freedom as the units in which a measure varies are worth, less one:
+    ``(Σ_g A_g)² / Σ_g A_g²`` of the measure for which it is less, ``A_g`` its sum of squares within unit g (Bell &
+    McCaffrey 2002; Imbens & Kolesár 2016, Review of Economics and Statistics 98). Units − 1 and CR1 would call too many
+    pairs clear: 17 of 100 families of 28 unrelated pairs, adjusted at 5 % (Benjamini–Hochberg), and 40 where units
+    differ in how much they vary, against 2 and 3.
 
     Parameters
     ----------
@@ -38,8 +45,9 @@ def split_correlations(
 
     Returns
     -------
-    DataFrame: first, second, tidy columns (n: cells), n_units. Pairs with fewer than `FEWEST_UNITS` units or
-    `FEWEST_PERIODS` periods, or of which one does not vary, are left out.
+    DataFrame: first, second, tidy columns (n: cells), n_units, df, mde (what would have been found four times in five).
+    Pairs with fewer than `FEWEST_UNITS` units or `FEWEST_PERIODS` periods are left out, and those of which one does not
+    vary, or in so few units that they are worth less than `FEWEST_DF` + 1.
     """
     one, two = halves
     if list(one.columns) != list(two.columns) or not len(one) == len(two) == len(unit) == len(time):
@@ -73,7 +81,11 @@ def _pair(values: np.ndarray, unit: np.ndarray, time: np.ndarray, level: float) 
         return None
     scale = np.sqrt(of_a.sum() * of_b.sum())
     r = cross.sum() / scale
-    influence = cross / scale - r / 2 * (of_a / of_a.sum() + of_b / of_b.sum())
-    error = np.sqrt(g / (g - 1) * (influence**2).sum())
-    row = tidy_frame("within", r, error, len(codes), df=g - 1, level=level).assign(n_units=g)
+    df = min(x.sum() ** 2 / (x**2).sum() for x in (of_a, of_b)) - 1
+    if df < FEWEST_DF:
+        return None
+    without = (cross.sum() - cross) / np.sqrt((of_a.sum() - of_a) * (of_b.sum() - of_b))
+    error = np.sqrt(((without - r) ** 2).sum())
+    row = tidy_frame("within", r, error, len(codes), df=df, level=level)
+    row = row.assign(n_units=g, df=df, mde=float(t_quantile(0.5 + level / 2, df) + t_quantile(POWER, df)) * error)
     return row.assign(conf_low=row["conf_low"].clip(lower=-1), conf_high=row["conf_high"].clip(upper=1))

@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exlink.data.team_kpis import ENGAGEMENT, RATING, team_engagement, team_measures, team_quarters
+from exlink.data.team_kpis import (
+    ENGAGEMENT,
+    RATING,
+    by_team_quarter,
+    said_of_work,
+    team_measures,
+    team_people,
+    team_quarters,
+)
 from exlink.steps.action_loop import conflicts
 from exlink.steps.action_loop.conflicts import (
     AGAINST,
@@ -35,11 +43,14 @@ def test_team_quarters_are_those_computed_without_the_engine(sample):
         by_hand = contacts.groupby(["team_id", "quarter", "half"])["left"].mean()
         np.testing.assert_allclose(cells.set_index(["team_id", "quarter", "half"])[goal], by_hand, atol=1e-8)
     people = contacts.groupby(["team_id", "quarter"])["employee_id"].nunique()
-    assert cells[cells["half"] == 0].set_index(["team_id", "quarter"])["n_units"].to_dict() == people.to_dict()
+    behind = team_people(sample)
+    assert behind.groupby(["team_id", "quarter"]).size().to_dict() == people.to_dict()
+    rated = contacts[contacts["satisfaction"].notna()].groupby(["team_id", "quarter"])["employee_id"].nunique()
+    assert behind[behind[RATING]].groupby(["team_id", "quarter"]).size().to_dict() == rated.to_dict()
 
 
 def test_engagement_is_the_mean_of_who_was_in_the_team(sample):
-    said = team_engagement(sample)
+    said = by_team_quarter(said_of_work(sample))
     assert said["n_said"].sum() == len(sample.exposures())
     assert said["mean"].between(0, 100).all() and said["quarter"].nunique() == 8
 
@@ -88,6 +99,36 @@ def test_few_people_teams_or_quarters(sample, required_only, one_wave, team_grai
     )
     assert len(assess_conflicts(required_only).pairs) == 28
     assert assess_conflicts(team_grain).pairs["n_units"].eq(20).all()
-    cells = team_quarters(sample)
-    monkeypatch.setattr(conflicts, "team_quarters", lambda data: cells.assign(n_units=7))
+    seven = team_people(sample).groupby(["team_id", "quarter"]).head(7)
+    monkeypatch.setattr(conflicts, "team_people", lambda data: seven)
     assert "5 teams of 8 people over 3 quarters; this study has 0" in assess_conflicts(sample)
+
+
+def test_people_behind_a_pair_are_those_of_the_kpi_that_fewer_are_behind(sample, found, monkeypatch):
+    """In the quarters used; of fewer than eight nothing is told, in no table and no sentence."""
+    people, said = team_people(sample), said_of_work(sample)
+    both = people.merge(said[["team_id", "quarter"]].drop_duplicates())
+    pairs = found.pairs.set_index(["first", "second"])
+    assert pairs.loc[("short handle time", "few transfers"), "n_people"] == people["employee_id"].nunique()
+    assert pairs.loc[("few transfers", ENGAGEMENT), "n_people"] == said["employee_id"].nunique()
+    assert said["employee_id"].nunique() < both["employee_id"].nunique()
+    monkeypatch.setattr(conflicts, "said_of_work", lambda data: said[said["employee_id"].isin(of)])
+    for n, told in ((8, 7), (7, 0)):
+        one_a_team = said.groupby(said["employee_id"]).filter(lambda g: len(g) >= 6 and g["team_id"].nunique() == 1)
+        of = set(one_a_team.groupby("team_id")["employee_id"].first().head(n))
+        assert len(of) == n
+        answered = assess_conflicts(sample).pairs
+        assert answered["second"].eq(ENGAGEMENT).sum() == told
+        assert len(answered) == 21 + told and answered.loc[answered["second"].eq(ENGAGEMENT), "n_people"].eq(8).all()
+
+
+def test_quarters_of_small_teams_do_not_count_their_people(sample, found, monkeypatch):
+    people, key = team_people(sample), ["team_id", "quarter"]
+    team = people["team_id"].iloc[0]
+    own = people["team_id"] == team
+    few = pd.concat([people[~own], people[own].groupby("quarter").head(3)])
+    monkeypatch.setattr(conflicts, "team_people", lambda data: few)
+    left = assess_conflicts(sample)
+    large = few[few.groupby(key)["quarter"].transform("size") >= sample.study.privacy.min_group]
+    assert left.small == found.small + people.loc[own, "quarter"].nunique() and left.teams == 19
+    assert left.pairs["n_people"].max() == large["employee_id"].nunique() < found.pairs["n_people"].max()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exlink.data.team_kpis import ENGAGEMENT, all_measures, unit_quarters
+from exlink.data.team_kpis import ENGAGEMENT, all_measures, said_of_work, unit_quarters
 from exlink.stats.reliability import reliability_of_mean
 from exlink.steps.action_loop import metric_audit
 from exlink.steps.action_loop.metric_audit import DROP, KEEP, OPEN, TEAM, audit_metrics, audit_sentence
@@ -92,5 +92,22 @@ def test_where_data_lack(sample, required_only, one_wave, team_grain, monkeypatc
     cells = unit_quarters(sample)
     counts = [c for c in cells if c.startswith("n_")]
     monkeypatch.setattr(metric_audit, "unit_quarters", lambda data: cells.assign(**dict.fromkeys(counts, 0)))
-    monkeypatch.setattr(metric_audit, "team_engagement", lambda data: cells.head(0))
+    nobody = said_of_work(sample).head(0)
+    monkeypatch.setattr(metric_audit, "said_of_work", lambda data: nobody)
     assert "no metric is known for the same people" in audit_metrics(sample, **RULE)
+
+
+def test_of_a_few_people_nothing_is_told(sample, found, monkeypatch):
+    """Seven who answer, and seven with results enough in two quarters to be told apart."""
+    rows = found.rows.set_index("metric")
+    said, cells = said_of_work(sample), unit_quarters(sample)
+    assert rows.loc[ENGAGEMENT, "n_people"] == said["employee_id"].nunique()
+    assert rows.loc["customers' ease", "n_people"] == cells.loc[cells["n_ease"] > 0, "employee_id"].nunique()
+    seven = said["employee_id"].drop_duplicates().head(7)
+    rated = cells["employee_id"].isin(cells["employee_id"].drop_duplicates().head(7))
+    few = cells.assign(n_ease=cells["n_ease"].where(rated, cells["n_ease"].clip(upper=4)))
+    monkeypatch.setattr(metric_audit, "said_of_work", lambda data: said[said["employee_id"].isin(seven)])
+    monkeypatch.setattr(metric_audit, "unit_quarters", lambda data: few)
+    told = audit_metrics(sample, **RULE).rows.set_index("metric")
+    assert ENGAGEMENT not in told.index
+    assert np.isnan(told.loc["customers' ease", "person"]) and told.loc["customers' ease", "team"] >= 0

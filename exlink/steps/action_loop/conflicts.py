@@ -8,11 +8,17 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.dataset import StudyData
-from exlink.data.team_kpis import ENGAGEMENT, team_engagement, team_measures, team_quarters
+from exlink.data.team_kpis import (
+    ENGAGEMENT,
+    by_team_quarter,
+    said_of_work,
+    team_measures,
+    team_people,
+    team_quarters,
+)
 from exlink.errors import EstimationError
 from exlink.stats.multiplicity import judged
 from exlink.stats.period_effects import slope_over_periods
-from exlink.stats.power import minimum_detectable
 from exlink.stats.split_correlation import FEWEST_PERIODS, FEWEST_UNITS, split_correlations
 
 AGAINST, TOGETHER, OPEN = "pull against each other", "move together", "inconclusive"
@@ -27,7 +33,8 @@ class Conflicts:
 
     pairs : DataFrame    label, first, second, estimate, conf_low, conf_high, p_adjusted, mde, verdict (`AGAINST`,
                          `TOGETHER`, `OPEN`), company (which way each moved in the company), n, n_units (teams),
-                         n_people; those that lean most against each other first
+                         n_people (behind the KPI of the two that fewer people are behind, in the quarters used); those
+                         that lean most against each other first, none of fewer people than may be spoken of
     directions : dict    KPI → 'better', 'worse', 'open' (no clear change), or '' where too few quarters tell
     teams, quarters, small : int    small: quarters of teams left out because too few people are behind them
     """
@@ -42,25 +49,50 @@ class Conflicts:
 def assess_conflicts(data: StudyData) -> Conflicts | str:
     """Return how the study's KPIs move together within teams, or why that cannot be told."""
     measures, few = team_measures(data), data.study.privacy.min_group
-    cells = team_quarters(data)
-    small = (cells["n_units"] < few) & (data.unit != "team_id")
-    teams, quarters = (cells.loc[~small, c].nunique() for c in ("team_id", "quarter"))
+    people, key = team_people(data), ["team_id", "quarter"]
+    size = people.groupby(key)["quarter"].transform("size")
+    kept = people[(size >= few) | (data.unit == "team_id")]
+    teams, quarters = (kept[c].nunique() for c in key)
     if teams < FEWEST_UNITS or quarters < FEWEST_PERIODS:
         size = "" if data.unit == "team_id" else f" of {few} people"
         return (
             f"not assessed: whether KPIs pull against each other needs {FEWEST_UNITS} teams{size} over "
             f"{FEWEST_PERIODS} quarters; this study has {teams} over {quarters}"
         )
-    halves = _halves(cells[~small], team_engagement(data), {k.goal: k.good for k in measures})
+    said = said_of_work(data)
+    cells = team_quarters(data).merge(kept[key].drop_duplicates(), on=key)
+    halves = _halves(cells, by_team_quarter(said), {k.goal: k.good for k in measures})
     names = list(halves[0].columns)
     if len(names) < 2:
         return "not assessed: needs two KPIs, such as `interactions.handle_seconds` or `cx_responses.satisfaction`"
     where = halves[0].index
     found = split_correlations(halves, where.get_level_values(0), where.get_level_values(1))
+    if len(found):
+        found = found.assign(n_people=_behind(found, halves, kept, said, data.unit))
+        found = found[found["n_people"] >= few].reset_index(drop=True)
     if found.empty:
-        return "not assessed: no two KPIs are known for the same quarters of enough teams"
+        return f"not assessed: no two KPIs are known of {few} people and for the same quarters of enough teams"
     directions = _directions(halves)
-    return Conflicts(_pairs(data, found, directions), directions, teams, quarters, int(small.sum() / 2))
+    small = people[key].drop_duplicates().shape[0] - kept[key].drop_duplicates().shape[0]
+    return Conflicts(_pairs(found, directions), directions, teams, quarters, small)
+
+
+def _behind(
+    found: pd.DataFrame, halves: tuple[pd.DataFrame, pd.DataFrame], kept: pd.DataFrame, said: pd.DataFrame, unit: str
+) -> list[int]:
+    """Return per pair how many people are behind the KPI of which fewer are, in the quarters that both are known."""
+    index = halves[0].index
+    known = {name: (np.isfinite(halves[0][name]) & np.isfinite(halves[1][name])).to_numpy() for name in halves[0]}
+    who = {name: (said if name == ENGAGEMENT else kept[kept[name]])[[unit, *index.names]] for name in known}
+    who = {name: rows.loc[:, ~rows.columns.duplicated()] for name, rows in who.items()}
+    at = {name: index.get_indexer(pd.MultiIndex.from_frame(rows[index.names])) for name, rows in who.items()}
+
+    def people(name: str, cells: np.ndarray) -> int:
+        inside = (at[name] >= 0) & cells[at[name]]
+        return int(who[name].loc[inside, unit].nunique())
+
+    pairs = zip(found["first"], found["second"], strict=True)
+    return [min(people(name, known[a] & known[b]) for name in (a, b)) for a, b in pairs]
 
 
 def _halves(cells: pd.DataFrame, said: pd.DataFrame, good: dict[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -89,11 +121,11 @@ def _directions(halves: tuple[pd.DataFrame, pd.DataFrame]) -> dict[str, str]:
     return out
 
 
-def _pairs(data: StudyData, found: pd.DataFrame, directions: dict[str, str]) -> pd.DataFrame:
+def _pairs(found: pd.DataFrame, directions: dict[str, str]) -> pd.DataFrame:
     table = judged(found)
     table = table.assign(
-        verdict=table["verdict"].map(WORDS).fillna(OPEN), mde=minimum_detectable(table["std_error"].to_numpy()),
-        label=table["first"] + " and " + table["second"], n_people=len(data.stage_counts()),
+        verdict=table["verdict"].map(WORDS).fillna(OPEN),
+        label=table["first"] + " and " + table["second"],
         company=[_company(directions[a], directions[b]) for a, b in zip(table["first"], table["second"], strict=True)],
     )  # fmt: skip
     return table.sort_values(["estimate", "label"], ignore_index=True)
