@@ -9,7 +9,8 @@ from exlink.data.asked import team_then
 from exlink.data.dataset import StudyData
 from exlink.data.exposures import slug
 
-FACTS = ("cost", "metrics_added", "frictions_removed")  # an initiative's own, repeated in the row of each of its teams
+FACTS = ("cost", "metrics_added", "frictions_removed")
+FEW_KINDS = "other"  # the kinds behind which there are few people, together
 
 
 def initiative_rows(data: StudyData) -> pd.DataFrame:
@@ -45,7 +46,7 @@ def _unnamed(data: StudyData, rows: pd.DataFrame) -> pd.DataFrame:
     number = pd.Series(pd.factorize(rows["initiative_id"].where(small), sort=True)[0] + 1, rows.index).astype(str)
     return rows.assign(
         name=rows["name"].where(~small, "with few people " + number),
-        kind=rows["kind"].where(rows["kind"].map(kinds).fillna(0) >= few, "other"),
+        kind=rows["kind"].where(rows["kind"].map(kinds).fillna(0) >= few, FEW_KINDS),
     )
 
 
@@ -62,14 +63,26 @@ def initiative_list(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame: initiative_id, name, kind, column, aspect, first (its first day), teams (how many), intended_change (mean
-    over teams), and its cost, metrics_added and frictions_removed: the largest that any of its rows states.
+    over teams), and its cost, metrics_added and frictions_removed, as :func:`whole_of` counts them.
     """
     grouped = rows.groupby("initiative_id", sort=True)
     first = grouped[["name", "kind", "column", "aspect"]].first()
     return first.assign(
         first=grouped["started_on"].min(), teams=grouped["team_id"].nunique(),
-        intended_change=grouped["intended_change"].mean(), **{fact: grouped[fact].max() for fact in FACTS},
+        intended_change=grouped["intended_change"].mean(), **whole_of(rows),
     ).reset_index()  # fmt: skip
+
+
+def whole_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what a whole initiative cost, added and removed: initiative_id (index), `FACTS`.
+
+    An initiative has a row per team. An amount that is the same in all of them is the initiative's own, repeated;
+    amounts that differ are those of its teams, and add up. Missing is what no row states.
+    """
+    facts = list(FACTS)
+    grouped = rows.astype(dict.fromkeys(facts, float)).groupby("initiative_id", sort=True)[facts]
+    least, most = grouped.min(), grouped.max()
+    return most.where(least == most, grouped.sum(min_count=1))
 
 
 def planted_changes(data: StudyData) -> pd.Series | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from exlink.data.dataset import StudyData
+from exlink.data.initiatives import initiative_list, initiative_rows
 from exlink.stats.proportions import group_shares
 from exlink.steps.misalignment_audit.check import AREAS, Check, judged_share, not_assessable
 
@@ -40,14 +41,9 @@ def assess_investment(data: StudyData) -> Investment | str:
     needs = ("initiatives.metrics_added", "initiatives.frictions_removed")
     if missing := data.missing("initiatives") or data.missing(*needs):
         return missing
-    cost = "cost" if data.has("initiatives", "cost") else "NULL"
-    # an initiative has a row per team; an amount that is the same in all of them is the whole initiative's
-    rows = data.query(f"""
-        WITH i AS (SELECT *, {cost}::DOUBLE AS spent FROM initiatives)
-        SELECT initiative_id, {_whole("metrics_added")} AS added, {_whole("frictions_removed")} AS removed,
-               {_whole("spent")} AS spent
-        FROM i GROUP BY 1 ORDER BY 1""")
-    rows = rows.fillna({"added": 0.0, "removed": 0.0})
+    rows = initiative_list(initiative_rows(data))
+    names = {"metrics_added": "added", "frictions_removed": "removed", "cost": "spent"}
+    rows = rows.rename(columns=names).fillna({"added": 0.0, "removed": 0.0})
     if len(rows) < MIN_INITIATIVES:
         return f"not assessed: `initiatives` holds {len(rows)}, too few to tell how the company invests"
     rows["changes"] = rows["added"] + rows["removed"]
@@ -62,10 +58,6 @@ def assess_investment(data: StudyData) -> Investment | str:
         float(rows["spent"].sum()) if known else float("nan"),
         float(rows.loc[more, "spent"].sum()) if known else float("nan"),
     )  # fmt: skip
-
-
-def _whole(column: str) -> str:
-    return f"CASE WHEN min({column}) = max({column}) THEN max({column}) ELSE sum({column}) END::DOUBLE"
 
 
 def investment_check(found: Investment | str, *, harmless: float, matters: float) -> Check:
