@@ -21,18 +21,23 @@ def friction_removed(data: StudyData, found: Initiatives | str) -> pd.DataFrame 
 
     Returns
     -------
-    DataFrame: kind (the last row is all), initiatives, n_people, removed, added, ratio (in words), and for every column
-    of `EFFORT` that was asked the initiatives' average change, weighed by precision, with ``<column>_low``,
-    ``<column>_high`` and ``<column>_clear`` (after adjustment for so many kinds and columns). Or one line where the
-    study does not keep what was removed and added.
+    DataFrame: kind (the last row is all), initiatives, n_people (the fewest behind any number of the row), removed,
+    added, ratio (in words), and for every column of `EFFORT` that was asked the initiatives' average change, weighed by
+    precision, with ``<column>_low``, ``<column>_high`` and ``<column>_clear`` (after adjustment for so many kinds and
+    columns). A kind of which too few people answered about a column has no change of it, and no part in that of all.
+    Or one line where the study does not keep what was removed and added.
     """
     if isinstance(found, str):
         return found
     if missing := data.missing("initiatives.metrics_added", "initiatives.frictions_removed"):
         return missing
     listed = found.listed[found.listed["why"] == ""]
-    groups = [*listed.groupby("kind", sort=True), (ALL, listed)]
-    table = pd.DataFrame([_row(found, str(kind), part) for kind, part in groups])
+    groups = [(str(kind), part) for kind, part in listed.groupby("kind", sort=True)]
+    felt = {column: [_felt(found, list(part["initiative_id"]), column, data.study.privacy.min_group)
+                     for _, part in groups] for column in EFFORT}  # fmt: skip
+    rows = [_row(found, *group, {c: felt[c][k] for c in EFFORT}) for k, group in enumerate(groups)]
+    rows.append(_row(found, ALL, listed, {c: pd.concat(felt[c], ignore_index=True) for c in EFFORT}))
+    table = pd.DataFrame(rows)
     asked = [column for column in EFFORT if column in table]
     if not asked:
         return table
@@ -43,25 +48,35 @@ def friction_removed(data: StudyData, found: Initiatives | str) -> pd.DataFrame 
     return table
 
 
-def _row(found: Initiatives, kind: str, part: pd.DataFrame) -> dict[str, object]:
-    removed, added = (int(part[c].fillna(0).sum()) for c in ("frictions_removed", "metrics_added"))
-    row = {"kind": kind, "initiatives": len(part), "n_people": people_behind(found, list(part["initiative_id"])),
-           "removed": removed, "added": added, "ratio": ratio_in_words(removed, added)}  # fmt: skip
-    for column in EFFORT:
-        mean = _average(found, list(part["initiative_id"]), column)
-        if mean is not None:
-            row |= dict(zip((column, f"{column}_low", f"{column}_high", f"{column}_p"), mean, strict=True))
-    return row
-
-
-def _average(found: Initiatives, ids: list[str], column: str) -> tuple[float, float, float, float] | None:
-    """Return the initiatives' mean change of a column, weighed by precision: estimate, bounds, p; None without any."""
+def _felt(found: Initiatives, ids: list[str], column: str, few: int) -> pd.DataFrame:
+    """Return what initiatives of one kind did to a column; no rows where fewer than ``few`` people are behind them."""
     own = found.listed.set_index("initiative_id")["column"]
     rows = found.effects[found.effects["initiative_id"].isin(ids) & found.effects["std_error"].gt(0)]
     meant = (rows["outcome"] == OWN) & (rows["initiative_id"].map(own) == column)  # it was meant for this very column
     rows = rows[(rows["outcome"] == column) | meant].reset_index(drop=True)
-    if rows.empty:
-        return None
+    return rows if _people(found, rows) >= few else rows[:0]
+
+
+def _people(found: Initiatives, rows: pd.DataFrame) -> int:
+    """Return how many people are behind effects, each counted once and no more than answered about the column."""
+    return min(people_behind(found, list(rows["initiative_id"])), int(rows["n_people"].sum())) if len(rows) else 0
+
+
+def _row(found: Initiatives, kind: str, part: pd.DataFrame, felt: dict[str, pd.DataFrame]) -> dict[str, object]:
+    removed, added = (int(part[c].fillna(0).sum()) for c in ("frictions_removed", "metrics_added"))
+    people = [people_behind(found, list(part["initiative_id"])),
+              *(_people(found, rows) for rows in felt.values() if len(rows))]  # fmt: skip
+    row = {"kind": kind, "initiatives": len(part), "n_people": min(people), "removed": removed, "added": added,
+           "ratio": ratio_in_words(removed, added)}  # fmt: skip
+    for column, rows in felt.items():
+        if len(rows):
+            names = (column, f"{column}_low", f"{column}_high", f"{column}_p")
+            row |= dict(zip(names, _average(found, rows), strict=True))
+    return row
+
+
+def _average(found: Initiatives, rows: pd.DataFrame) -> tuple[float, float, float, float]:
+    """Return the mean of effects, weighed by precision: estimate, bounds, p."""
     parts = [found.parts[i, o] for i, o in zip(rows["initiative_id"], rows["outcome"], strict=True)]
     weights = 1 / rows["std_error"].to_numpy() ** 2
     weights = weights / weights.sum()
@@ -97,7 +112,7 @@ def friction_sentence(table: pd.DataFrame | str, min_group: int) -> str:
         f"{signed(row[f'{c}_high'])})"
         for _, row in kinds.iterrows() for c, name in EFFORT.items() if c in table and bool(row[f"{c}_clear"])
     ]  # fmt: skip
-    tested = sum(c in table for c in EFFORT) * len(kinds)
+    tested = sum(int(kinds[c].notna().sum()) for c in EFFORT if c in table)
     if not tested:
         return said
     told = f"{in_words(clear)}, and nothing else did so clearly" if clear else "no kind clearly moved ease or workload"
