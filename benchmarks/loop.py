@@ -92,7 +92,7 @@ def initiative_rows(found: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, part in found[found["kind"] == "initiative"].groupby("about", sort=True):
         holds = (part["conf_low"] <= part["planted"]) & (part["planted"] <= part["conf_high"])
-        clear = part["verdict"].isin(["kept", "partly", "opposite"])
+        clear = part["verdict"].isin(["kept", "partly", "something", "opposite"])
         share = wilson([holds.sum(), clear.sum()], [len(part)] * 2)
         counts = part["verdict"].value_counts()
         rows.append({

@@ -1,18 +1,29 @@
 """Step 07: initiatives – what they changed, as planted; intention beside perception; silence where data are missing."""
 
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from exlink.data.dataset import open_data
-from exlink.data.initiatives import before_and_after, initiative_rows, planted_changes, rated_by_wave, said_by_wave
+from exlink.data.initiatives import (
+    before_and_after,
+    initiative_rows,
+    planted_changes,
+    rated_by_wave,
+    said_by_wave,
+    whole_of,
+)
 from exlink.data.initiatives import team_times as times_of
 from exlink.data.study import load_study
+from exlink.steps.action_loop import friction
 from exlink.steps.action_loop import initiative_words as words
 from exlink.steps.action_loop.initiatives import EASE, assess_initiatives, by_initiative, own_effects
-from exlink.steps.action_loop.perception import KEPT, OPEN, OPPOSITE, PARTLY, UNSEEN, perceived, verdict_on
+from exlink.steps.action_loop.metric_audit import audit_metrics
+from exlink.steps.action_loop.perception import KEPT, OPEN, OPPOSITE, PARTLY, SOME, UNSEEN, perceived, verdict_on
+from exlink.steps.misalignment_audit.investment import assess_investment
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +46,7 @@ def test_intervals_hold_what_was_planted(sample, found):
     assert ((own["conf_low"] <= own["planted"]) & (own["planted"] <= own["conf_high"])).all()
     assert "6 of 6 initiatives hold" in words.planted_sentence(sample, found, 8)
     verdicts = perceived(found).set_index("initiative_id")["verdict"]
-    assert verdicts[["N-01", "N-02", "N-03", "N-05"]].tolist() == [KEPT, UNSEEN, OPPOSITE, KEPT]
+    assert verdicts[["N-01", "N-02", "N-03", "N-05"]].tolist() == [KEPT, UNSEEN, OPPOSITE, SOME]
     assert set(verdicts[["N-04", "N-06"]]) <= {KEPT, PARTLY, UNSEEN, OPEN}
 
 
@@ -110,8 +121,9 @@ def test_an_initiative_that_is_none_moves_nothing(sample):
 
 @pytest.mark.parametrize(("interval", "clear", "verdict"), [
     ((0.5, 0.3, 0.7), True, KEPT), ((0.3, 0.1, 0.45), True, PARTLY), ((0.1, -0.1, 0.3), False, UNSEEN),
-    ((-0.4, -0.7, -0.1), True, OPPOSITE), ((0.3, -0.1, 0.7), False, OPEN), ((0.6, 0.02, 1.2), False, OPEN),
-    ((0.2, np.nan, np.nan), False, OPEN),
+    ((-0.4, -0.7, -0.1), True, OPPOSITE), ((0.4, 0.05, 0.75), True, SOME),
+    ((0.6, 0.3, 0.9), True, KEPT), ((0.6, 0.2, 1.0), True, SOME), ((0.3, -0.1, 0.7), False, OPEN),
+    ((0.6, 0.02, 1.2), False, OPEN), ((0.2, np.nan, np.nan), False, OPEN),
 ])  # fmt: skip
 def test_verdict_on_an_intention(interval, clear, verdict):
     assert verdict_on(0.5, *interval, clear=clear) == verdict
@@ -187,3 +199,37 @@ def test_tiny_study_says_why(tmp_path):
     data = open_data(load_study(simulate_study(tmp_path, seed=1, employees=40, interactions=1_000, waves=2)), threads=1)
     found = assess_initiatives(data)
     assert isinstance(found, str) or "can be assessed" in words.initiatives_sentence(found, 8)
+
+
+def test_amounts_are_counted_by_one_rule(sample):
+    """Alike in all rows: the initiative's, repeated. Not alike: its teams', added up; on every page the same."""
+    rows = sample.frame("initiatives")
+    at = rows["initiative_id"].eq("N-01")
+    amounts = (
+        rows["metrics_added"].astype(float).where(~at, [1.0, 1.0, 2.0] * (len(rows) // 3) + [1.0] * (len(rows) % 3))
+    )
+    data = with_initiatives(sample, metrics_added=amounts, cost=rows["cost"].where(rows.index % 2 == 0))
+    whole = whole_of(initiative_rows(data))
+    assert whole.loc["N-01", "metrics_added"] == amounts[at].sum() > amounts[at].max()
+    np.testing.assert_allclose(whole["cost"], rows.groupby("initiative_id")["cost"].max())  # some rows do not say
+    added = int(whole["metrics_added"].sum())
+    assert assess_investment(data).added == added
+    assert audit_metrics(data, target_repeats=70, trend_repeats=30).added == added
+    table = friction.friction_removed(data, assess_initiatives(data)).set_index("kind")
+    assert table.loc[friction.ALL, "added"] == added
+    unsaid = with_initiatives(sample, cost=np.nan)
+    assert whole_of(initiative_rows(unsaid))["cost"].isna().all() and np.isnan(assess_investment(unsaid).spent)
+
+
+def test_effort_that_few_answered_about_is_not_told(sample, found):
+    """Three people of the coached teams answered about effort: no change of theirs stands there, nor in that of all."""
+    plain = friction.friction_removed(sample, found).set_index("kind")
+    rows = found.effects
+    few = rows["n_people"].where(~(rows["kind"].eq("coaching") & rows["outcome"].eq(EASE)), 3)
+    table = friction.friction_removed(sample, replace(found, effects=rows.assign(n_people=few))).set_index("kind")
+    assert np.isnan(table.loc["coaching", EASE]) and np.isfinite(table.loc["coaching", "ex_workload"])
+    without = replace(found, effects=rows[~(rows["kind"].eq("coaching") & rows["outcome"].eq(EASE))])
+    left = friction.friction_removed(sample, without).set_index("kind")
+    assert table.loc[friction.ALL, EASE] == pytest.approx(left.loc[friction.ALL, EASE])
+    assert table.loc[friction.ALL, EASE] != pytest.approx(plain.loc[friction.ALL, EASE])
+    assert "(11 looked at together" in friction.friction_sentence(table.reset_index(), 8)

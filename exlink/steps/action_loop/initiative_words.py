@@ -9,7 +9,7 @@ from exlink.data.dataset import StudyData
 from exlink.data.initiatives import planted_changes
 from exlink.data.wording import in_words, signed
 from exlink.steps.action_loop.initiatives import OWN, Initiatives
-from exlink.steps.action_loop.perception import KEPT, OPEN, OPPOSITE, PARTLY, UNSEEN
+from exlink.steps.action_loop.perception import KEPT, OPEN, OPPOSITE, PARTLY, SOME, UNSEEN
 
 RARE = 0.05
 
@@ -74,7 +74,8 @@ def lot_sentence(found: Initiatives | str, min_group: int) -> str:
     )
     least = own.loc[own["assignments"].idxmin()]
     return (
-        f"{said} This check takes nothing for granted of how chance is spread, and has limits of its own: with "
+        f"{said} Changes are compared by how far chance moves teams of their size. This check needs no bell-shaped "
+        "chance, and has limits of its own: with "
         f"{least['n_groups']} of {least['candidates']} teams there are {least['assignments']:,} "
         f"choices, and no share below 1 in {least['assignments']:,} can come out."
     )
@@ -153,6 +154,7 @@ def perception_sentence(table: pd.DataFrame, min_group: int) -> str:
     shown = table[table["n_people"] >= min_group]
     words = {
         KEPT: "perceived about as intended", PARTLY: "perceived, but less than intended",
+        SOME: "perceived, with how much of what was intended open",
         UNSEEN: "perceived as no clear change, with what was intended ruled out", OPPOSITE: "perceived as the opposite",
         OPEN: "not told: the interval holds no change as well as the intended one",
     }  # fmt: skip

@@ -7,9 +7,10 @@ import pandas as pd
 
 from exlink.steps.action_loop.initiatives import OWN, Initiatives
 
-KEPT, PARTLY, UNSEEN, OPPOSITE, OPEN = "kept", "partly", "not perceived", "opposite", "not told"
+KEPT, PARTLY, SOME, UNSEEN, OPPOSITE, OPEN = "kept", "partly", "something", "not perceived", "opposite", "not told"
 BESIDE = {"customers": "estimate", "customers_low": "conf_low", "customers_high": "conf_high"}
-VERDICTS = (KEPT, PARTLY, UNSEEN, OPPOSITE, OPEN)
+VERDICTS = (KEPT, PARTLY, SOME, UNSEEN, OPPOSITE, OPEN)
+HALF = 0.5  # of what was intended, that a kept intention has come to at the least: what just becomes clear looks large
 
 
 def perceived(found: Initiatives | str, kpi: str = "") -> pd.DataFrame:
@@ -18,8 +19,9 @@ def perceived(found: Initiatives | str, kpi: str = "") -> pd.DataFrame:
     Returns
     -------
     DataFrame: initiative_id, name, kind, aspect, n_people, n_groups, intended, estimate, conf_low, conf_high, verdict
-    (as :func:`verdict_on` says, after adjustment for so many initiatives), told (whether there is one), and the change
-    of the CX ``kpi`` as customers, customers_low, customers_high; empty where nothing was assessed.
+    (as :func:`verdict_on` says, after adjustment for so many initiatives), told (whether it says what became of the
+    intention), and the change of the CX ``kpi`` as customers, customers_low, customers_high; empty where nothing was
+    assessed.
     """
     if isinstance(found, str):
         return pd.DataFrame()
@@ -30,7 +32,7 @@ def perceived(found: Initiatives | str, kpi: str = "") -> pd.DataFrame:
         verdict_on(row.intended, row.estimate, row.conf_low, row.conf_high, clear=row.p_adjusted < 0.05)
         for row in table.itertuples()
     ]
-    table = table.assign(verdict=verdicts, told=[word != OPEN for word in verdicts])
+    table = table.assign(verdict=verdicts, told=[word not in (SOME, OPEN) for word in verdicts])
     rated = found.effects[found.effects["outcome"] == kpi].set_index("initiative_id")
     for column, bound in BESIDE.items():
         table[column] = table["initiative_id"].map(rated[bound]).astype(float)
@@ -46,16 +48,19 @@ def verdict_on(intended: float, estimate: float, low: float, high: float, *, cle
 
     Returns
     -------
-    'kept': a clear change in the intended direction, and the interval reaches what was intended; 'partly': a clear
-    one that stays below it; 'opposite': a clear one the other way; 'not perceived': no clear change, and what was
-    intended is ruled out; 'not told': the interval holds no change as well as the intended one.
+    'kept': a clear change in the intended direction, and the interval lies above `HALF` of what was intended and
+    reaches it; 'partly': a clear one that stays below it; 'something': a clear one that may be all or little of it;
+    'opposite': a clear one the other way; 'not perceived': no clear change, and what was intended is ruled out; 'not
+    told': the interval holds no change as well as the intended one.
     """
     if not np.all(np.isfinite([intended, estimate, low, high])) or intended == 0:
         return OPEN
     if intended < 0:
         intended, estimate, low, high = -intended, -estimate, -high, -low
     if clear and low > 0:
-        return KEPT if high >= intended else PARTLY
+        if high < intended:
+            return PARTLY
+        return KEPT if low >= HALF * intended else SOME
     if clear and high < 0:
         return OPPOSITE
     return UNSEEN if high < intended else OPEN
