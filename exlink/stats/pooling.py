@@ -90,12 +90,12 @@ def partial_pool(
     if not (np.isfinite(v).all() and np.isfinite(y).all() and np.linalg.eigvalsh(v)[0] > 0):
         raise EstimationError(f"pooling: the covariance of {k} estimates is not positive definite.")
     _, _, q = _average(y, v, 0.0)
-    trace = _trace(v)
-    tau2 = max(0.0, (q - (k - 1)) / trace)
+    typical = typical_error(v)
+    tau2 = max(0.0, (q - (k - 1)) * typical**2 / (k - 1))
     mu, error, around = _average(y, v, tau2)
     error *= max(1.0, np.sqrt(around / (k - 1)))
     low, high = (_profile(y, v, p, df) for p in ((1 + level) / 2, (1 - level) / 2))
-    shrunken, doubt, pull = _shrunken(y, v, np.sqrt((k - 1) / trace), df)
+    shrunken, doubt, pull = _shrunken(y, v, typical, df)
     half = t_quantile(0.5 + level / 2, df) * doubt
     table = tidy_frame(list(groups), y, np.sqrt(np.diag(v)), n, level=level).assign(
         shrunken=shrunken, shrunken_low=shrunken - half, shrunken_high=shrunken + half, pull=pull
@@ -104,7 +104,7 @@ def partial_pool(
     return Pooled(
         table=table, average=tidy_frame("average", mu, error, total, df=min(k - 1, df), level=level),
         tau=float(np.sqrt(tau2)), tau_low=float(np.sqrt(low)), tau_high=float(np.sqrt(high)),
-        i2=float(tau2 / (tau2 + (k - 1) / trace)), q=q, df=k - 1, p_value=_tail(q, k - 1, df),
+        i2=float(tau2 / (tau2 + typical**2)), q=q, df=k - 1, p_value=_tail(q, k - 1, df),
     )  # fmt: skip
 
 
@@ -116,10 +116,14 @@ def _average(y: np.ndarray, v: np.ndarray, tau2: float) -> tuple[float, float, f
     return float(mu), float(1 / np.sqrt(total)), float((y - mu) @ weights @ (y - mu))
 
 
-def _trace(v: np.ndarray) -> float:
-    """Return what Q gains per unit of tau²: the trace of ``V⁻¹ - V⁻¹11'V⁻¹ / 1'V⁻¹1``."""
+def typical_error(v: np.ndarray) -> float:
+    """Return the typical error of k estimates (Higgins & Thompson 2002) with covariance ``v``, shape (k, k).
+
+    Its square is k − 1 by what Q gains per unit of tau²: the trace of ``V⁻¹ - V⁻¹11'V⁻¹ / 1'V⁻¹1``.
+    """
     weights = np.linalg.inv(v)
-    return float(np.trace(weights) - (weights.sum(axis=0) ** 2).sum() / weights.sum())
+    trace = np.trace(weights) - (weights.sum(axis=0) ** 2).sum() / weights.sum()
+    return float(np.sqrt((len(v) - 1) / trace))
 
 
 def _shrunken(y: np.ndarray, v: np.ndarray, typical: float, df: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -146,7 +146,7 @@ def test_what_began_too_late_is_asked_the_same(sample):
 
 
 def test_nothing_planned_and_nothing_known(sample, required_only, found):
-    assert gate.gate_cards(sample, found, gate.planned_initiatives(found, [])).startswith("not assessed: no initiative")
+    assert gate.gate_cards(sample, found, gate.planned_initiatives(found, [])) == gate.NOWHERE
     none = assess_initiatives(required_only)
     plans = gate.planned_initiatives(none, [{"name": "A", "kind": "training"}])
     assert gate.gate_cards(required_only, none, plans) == none == friction.friction_removed(required_only, none)
@@ -163,7 +163,8 @@ def test_nothing_planned_and_nothing_known(sample, required_only, found):
 
 @pytest.mark.parametrize(("entry", "words"), [
     ("tooling", "write it as keys and values"), ({"name": "A"}, "has no kind"),
-    ({"name": "A", "kind": "x", "metric_added": 2}, "Did you mean"),
+    ({"name": "A", "kind": "x", "metric_added": 2},
+     r"steps\.07_action_loop\.planned, entry 1: 'metric_added'.*Did you mean 'metrics_added'\? It may have name, kind"),
     ({"name": "A", "kind": "x", "metrics_added": -1}, "a number from 0 up"),
 ])  # fmt: skip
 def test_a_plan_that_cannot_be_read_is_refused(found, entry, words):

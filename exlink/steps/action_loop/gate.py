@@ -13,12 +13,14 @@ from exlink.data.wording import signed
 from exlink.errors import ParameterError, did_you_mean, listed
 from exlink.stats.tidy import t_quantile
 from exlink.steps.action_loop.initiatives import EASE, NEW, Initiatives
-from exlink.steps.action_loop.levers import Levers, assess_levers
+from exlink.steps.action_loop.levers import Levers, assess_levers, one_more_of_each
 
+PLANNED = "steps.07_action_loop.planned"  # where a study's file lists them
 KEYS = ("name", "kind", "aspect", "metrics_added", "frictions_removed", "cost")
 NEEDED = ("name", "kind")
 COUNTS = ("metrics_added", "frictions_removed")
-EASIER, HARDER, OPEN = "easier", "harder", "cannot be told"
+EASIER, HARDER, OPEN, UNASKED = "easier", "harder", "cannot be told", "not asked about"
+NOWHERE = "not assessed: too few initiatives so far to expect anything from"
 
 
 def planned_initiatives(found: Initiatives | str, planned: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -26,7 +28,8 @@ def planned_initiatives(found: Initiatives | str, planned: Sequence[Mapping[str,
 
     Returns
     -------
-    DataFrame: name, kind, aspect ('' where not said), metrics_added, frictions_removed (NaN where not said), cost.
+    DataFrame: name, kind, aspect ('' where not said), metrics_added, frictions_removed (NaN where not said), cost, and
+    tried (False: not one more of what was done, see `gate_tried`).
 
     Raises
     ------
@@ -40,19 +43,22 @@ def planned_initiatives(found: Initiatives | str, planned: Sequence[Mapping[str,
     twice = table["name"].duplicated(keep=False)
     if twice.any():
         raise ParameterError(
-            f"planned: {listed(sorted(set(table.loc[twice, 'name'])))} is there twice. Name them apart."
+            f"{PLANNED}: {listed(sorted(set(table.loc[twice, 'name'])))} is there twice. Name them apart."
         )
-    return table.assign(kind=table["kind"].astype(str).str.replace("_", " "))
+    return table.assign(kind=table["kind"].astype(str).str.replace("_", " "), tried=False)
 
 
 def _checked(entry: Any, place: int) -> dict[str, Any]:
     """Return one planned initiative with every key, or refuse it in a sentence."""
-    where = f"planned, entry {place}"
+    where = f"{PLANNED}, entry {place}"
     if not isinstance(entry, Mapping):
-        raise ParameterError(f"{where} is {entry!r}; write it as keys and values: {', '.join(KEYS)}.")
+        raise ParameterError(f"{where} is {entry!r}; write it as keys and values: {listed(KEYS)}.")
     for key in entry:
         if key not in KEYS:
-            raise ParameterError(f"{where}: '{key}' is no key of a planned initiative.{did_you_mean(str(key), KEYS)}")
+            raise ParameterError(
+                f"{where}: '{key}' is no key of a planned initiative.{did_you_mean(str(key), KEYS)} "
+                f"It may have {listed(KEYS)}."
+            )
     for key in NEEDED:
         if not str(entry.get(key, "")).strip():
             raise ParameterError(f"{where} has no {key}. Every planned initiative needs a name and a kind.")
@@ -66,30 +72,35 @@ def _checked(entry: Any, place: int) -> dict[str, Any]:
 
 
 def gate_cards(data: StudyData, found: Initiatives | str, plans: pd.DataFrame) -> pd.DataFrame | str:
-    """Return what own initiatives let one expect of every planned one.
+    """Return what own initiatives let one expect of every planned one, or of one more of each kind tried.
 
     Returns
     -------
-    DataFrame: name, kind, basis (what it is expected from), net_metrics (added less frictions removed), n_people
-    (behind what is expected), per outcome (`EASE`, every CX KPI) the expected change with ``<outcome>_low`` and
-    ``<outcome>_high``, and effort (`EASIER`, `HARDER` or `OPEN`). A known kind: what it did here, pulled to the average
-    kind; another: the average kind, with the differences between kinds in its interval. Or one line where nothing is
-    planned, or nothing is known.
+    DataFrame: name, kind, tried, basis (what it is expected from), net_metrics (added less frictions removed), cost,
+    n_people (behind what is expected), per outcome (`EASE`, every CX KPI) the expected change with ``<outcome>_low``
+    and ``<outcome>_high``, and effort (`EASIER`, `HARDER`, `OPEN` or `UNASKED`). A known kind: what it did here, pulled
+    to the average kind; another: the average kind, with the differences between kinds in its interval. One more of a
+    kind: what that kind and the others did, with the differences between initiatives in its interval. Or one line where
+    nothing is known.
     """
     if isinstance(found, str):
         return found
-    if plans.empty:
-        return "not assessed: no initiative is planned; list them in this notebook's parameter `planned`"
     known = {outcome: assess_levers(data, found, outcome) for outcome in (EASE, *data.cx_kpis)}
     known = {outcome: levers for outcome, levers in known.items() if not isinstance(levers, str)}
     if not known:
-        return "not assessed: too few initiatives so far to expect anything from"
+        return NOWHERE
+    if plans["tried"].any():
+        known = {outcome: one_more_of_each(levers) for outcome, levers in known.items()}
+        told = frozenset.intersection(*(frozenset(levers.table["kind"]) for levers in known.values()))
+        plans = plans[plans["kind"].isin(told)]
+    if plans.empty:
+        return NOWHERE
     return pd.DataFrame([_card(plan, known) for plan in plans.to_dict("records")])
 
 
 def _card(plan: dict[str, Any], known: dict[str, Levers]) -> dict[str, Any]:
     added, removed = (plan[key] for key in COUNTS)
-    card = {"name": plan["name"], "kind": plan["kind"], "net_metrics": added - removed}
+    card = {key: plan[key] for key in ("name", "kind", "tried", "cost")} | {"net_metrics": added - removed}
     people, bases = [], []
     for outcome, levers in known.items():
         estimate, low, high, behind, basis = expected_of(levers, plan["kind"])
@@ -97,7 +108,7 @@ def _card(plan: dict[str, Any], known: dict[str, Levers]) -> dict[str, Any]:
         people.append(behind)
         bases.append(basis)
     low, high = card.get(f"{EASE}_low", np.nan), card.get(f"{EASE}_high", np.nan)
-    effort = EASIER if low > 0 else HARDER if high < 0 else OPEN
+    effort = UNASKED if EASE not in known else EASIER if low > 0 else HARDER if high < 0 else OPEN
     return card | {"n_people": min(people), "basis": bases[0], "effort": effort}
 
 
@@ -133,10 +144,10 @@ def _told(card: dict[str, Any]) -> str:
         balance = f"better tools, {-net:.0f} more frictions removed than metrics added"
     else:
         balance = "as many frictions removed as metrics added"
-    effort = "not asked about"
+    effort = card["effort"]
     if EASE in card:
         low, high = signed(card[f"{EASE}_low"]), signed(card[f"{EASE}_high"])
-        effort = f"{card['effort']}; “work is easy” {signed(card[EASE])} points (95% interval {low} to {high})"
+        effort = f"{effort}; “work is easy” {signed(card[EASE])} points (95% interval {low} to {high})"
     return (
         f"**{card['name']}** ({card['kind']}). Easier or harder: {effort}. Better tools or more metrics: {balance}. "
         f"Expected from {card['basis']}, {card['n_people']} people."

@@ -8,16 +8,16 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.exposures import slug
 from exlink.data.panel import aspect_columns, panel_cells
-from exlink.errors import EstimationError, ParameterError, did_you_mean
+from exlink.errors import EstimationError, ParameterError, did_you_mean, listed
 from exlink.stats.tidy import t_quantile
 from exlink.stats.within_between import within_slope
-from exlink.steps.action_loop.gate import expected_of
+from exlink.steps.action_loop.gate import PLANNED, expected_of
 from exlink.steps.action_loop.initiatives import OWN, Initiatives
-from exlink.steps.action_loop.levers import assess_levers
+from exlink.steps.action_loop.levers import assess_levers, one_more_of_each
 
 
 def by_way_of(data: StudyData, found: Initiatives | str, plans: pd.DataFrame) -> pd.DataFrame | str:
-    """Return what plans that name their aspect let one expect of customers through it.
+    """Return what plans that name their aspect, or one more of each kind tried, let one expect of customers through it.
 
     The change of the aspect, as for the plan's kind, times how customers' ratings go along with the aspect within
     persons, all aspects in one model: many persons tell that far better than a few teams can tell what an initiative
@@ -25,9 +25,9 @@ def by_way_of(data: StudyData, found: Initiatives | str, plans: pd.DataFrame) ->
 
     Returns
     -------
-    DataFrame: name, aspect, n_people, change with change_low and change_high (of the aspect), and per CX KPI their
-    product with ``<kpi>_low`` and ``<kpi>_high``: the variance of a product of independent estimates (Goodman 1960,
-    JASA 55). Or one line where no plan names an aspect, or nothing is known.
+    DataFrame: name, tried, aspect, n_people, change with change_low and change_high (of the aspect), and per CX KPI
+    their product with ``<kpi>_low`` and ``<kpi>_high``: the variance of a product of independent estimates (Goodman
+    1960, JASA 55). Or one line where no plan names an aspect, or nothing is known.
 
     Raises
     ------
@@ -42,10 +42,16 @@ def by_way_of(data: StudyData, found: Initiatives | str, plans: pd.DataFrame) ->
     for row in named.itertuples():
         if slug(row.aspect) not in data.aspects:
             near = did_you_mean(slug(row.aspect), data.aspects)
-            raise ParameterError(f"planned: nobody was asked about '{row.aspect}', the aspect of '{row.name}'.{near}")
+            raise ParameterError(
+                f"{PLANNED}: nobody was asked about '{row.aspect}', the aspect of '{row.name}'.{near} "
+                f"Asked about were {listed(data.aspects, 20)}."
+            )
     levers = assess_levers(data, found, OWN)
     if isinstance(levers, str):
         return levers
+    if named["tried"].any():
+        levers = one_more_of_each(levers)
+        named = named[named["kind"].isin(levers.table["kind"])]
     try:
         slopes = _slopes(data)
     except EstimationError as error:
@@ -53,8 +59,8 @@ def by_way_of(data: StudyData, found: Initiatives | str, plans: pd.DataFrame) ->
     rows = []
     for row in named.itertuples():
         change, low, high, people, _ = expected_of(levers, row.kind)
-        card = {"name": row.name, "aspect": data.label(slug(row.aspect)), "n_people": people, "change": change,
-                "change_low": low, "change_high": high}  # fmt: skip
+        card = {"name": row.name, "tried": row.tried, "aspect": data.label(slug(row.aspect)),
+                "n_people": people, "change": change, "change_low": low, "change_high": high}  # fmt: skip
         for kpi, table in slopes.items():
             slope = table.loc[f"ex_{slug(row.aspect)}"]
             card |= dict(zip((kpi, f"{kpi}_low", f"{kpi}_high"), _product(change, low, high, slope), strict=True))
@@ -79,7 +85,7 @@ def _product(change: float, low: float, high: float, slope: pd.Series) -> tuple[
 
 
 def way_sentence(table: pd.DataFrame | str, kpi: str, min_group: int) -> str:
-    """Say which plans are expected to reach customers by way of their aspect."""
+    """Say which plans, or kinds of which there is one more, are expected to reach customers by way of their aspect."""
     if isinstance(table, str):
         return ""
     shown = table[table["n_people"] >= min_group]
@@ -87,10 +93,13 @@ def way_sentence(table: pd.DataFrame | str, kpi: str, min_group: int) -> str:
     if shown.empty:
         return ""
     if clear.empty:
-        return f"By way of their aspects no plan can be told to move customers' {kpi} either way."
+        what = "one more initiative of no kind" if shown["tried"].all() else "no plan"
+        return f"By way of their aspects {what} can be told to move customers' {kpi} either way."
     words = "; ".join(
         f"“{row['name']}” {'up' if row[kpi] > 0 else 'down'}, by way of {row['aspect']}" for _, row in clear.iterrows()
     )
+    more = "one more of " if shown["tried"].all() else ""
     return (
-        f"By way of their aspects customers' {kpi} is expected to move with: {words}. 95% intervals are in the table."
+        f"By way of their aspects customers' {kpi} is expected to move with: {more}{words}. "
+        "95% intervals are in the table."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from exlink.data.answers import ex_aspect_scales
 from exlink.data.dataset import StudyData
 from exlink.data.wording import signed
 from exlink.stats.multiplicity import benjamini_hochberg
+from exlink.stats.one_more import one_more
 from exlink.stats.pooling import Pooled, partial_pool
 from exlink.stats.tidy import t_quantile, t_tail
 from exlink.steps.action_loop.initiatives import OWN, Initiatives, people_behind
@@ -27,11 +28,15 @@ class Levers:
                          adjusted for so many kinds); best first
     pooled : Pooled
     small : int          kinds left out, because too few people are behind them
+    effects : DataFrame  the initiatives' own effects that went in, tidy
+    vcov : ndarray       their covariance
     """
 
     table: pd.DataFrame
     pooled: Pooled
     small: int
+    effects: pd.DataFrame
+    vcov: np.ndarray
 
 
 def assess_levers(data: StudyData, found: Initiatives | str, outcome: str = OWN) -> Levers | str:
@@ -67,7 +72,21 @@ def assess_levers(data: StudyData, found: Initiatives | str, outcome: str = OWN)
     table = table.sort_values("shrunken", ascending=False, kind="stable", ignore_index=True)
     columns = ["kind", "initiatives", "n_people", "estimate", "conf_low", "conf_high", "shrunken", "shrunken_low",
                "shrunken_high", "clear"]  # fmt: skip
-    return Levers(table[columns], pooled, int((people < few).sum()))
+    return Levers(table[columns], pooled, int((people < few).sum()), rows, vcov)
+
+
+def one_more_of_each(levers: Levers) -> Levers:
+    """Return the kinds with what one more initiative of each lets one expect in place of what the kind did.
+
+    What the next one does is less certain than what its kind did: initiatives of one kind differ too.
+    """
+    rows = levers.effects
+    ahead = one_more(rows["estimate"], levers.vcov, list(rows["kind"]), df=rows["df"].min()).set_index("group")
+    told = ahead.loc[levers.table["kind"]]
+    return replace(levers, table=levers.table.assign(
+        shrunken=told["estimate"].to_numpy(), shrunken_low=told["pred_low"].to_numpy(),
+        shrunken_high=told["pred_high"].to_numpy(),
+    ))  # fmt: skip
 
 
 def _weights(rows: pd.DataFrame) -> tuple[list[str], np.ndarray]:
