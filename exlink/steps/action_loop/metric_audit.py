@@ -13,7 +13,7 @@ import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.initiatives import initiative_rows, whole_of
-from exlink.data.team_kpis import ENGAGEMENT, ContactKpi, all_measures, team_engagement, unit_quarters
+from exlink.data.team_kpis import ENGAGEMENT, ContactKpi, all_measures, by_team_quarter, said_of_work, unit_quarters
 from exlink.errors import EstimationError
 from exlink.stats.retest import retest
 
@@ -32,7 +32,8 @@ class MetricAudit:
     rows : DataFrame    metric, person, person_low, person_high, team, team_low, team_high (% of the differences that
                         comes back in another quarter, none below 0; NaN where it cannot be told), claimed ('yes', 'no',
                         or '' without claims), advice (`KEEP`, `TEAM`, `DROP`, `OPEN`), results (median contacts or
-                        answers of a person in a quarter), n_people
+                        answers of a person in a quarter), n_people (of whom it is known); none of fewer people than
+                        may be spoken of, nor what comes back of fewer
     added : int or None    metrics that initiatives added, where that is recorded
     people, teams, quarters : int
     """
@@ -52,7 +53,7 @@ def audit_metrics(data: StudyData, *, target_repeats: float, trend_repeats: floa
     target_repeats : % of the differences between people that must come back for sure before one is a target
     trend_repeats : % of the differences between teams that must come back for sure before a team is shown its own
     """
-    cells, said, few = unit_quarters(data), team_engagement(data), data.study.privacy.min_group
+    cells, said, few = unit_quarters(data), said_of_work(data), data.study.privacy.min_group
     people, teams, quarters = (cells[c].nunique() for c in (data.unit, "team_id", "quarter"))
     if quarters < 2 or teams < FEWEST_TEAMS or people < few:
         return (
@@ -62,13 +63,13 @@ def audit_metrics(data: StudyData, *, target_repeats: float, trend_repeats: floa
     claims = set(data.frame("claims", ["metric"])["metric"].str.casefold()) if data.has("claims") else None
     rows = [_row(data, cells, kpi, claims) for kpi in all_measures(data)]
     if len(said):
-        found = _retest(said.rename(columns={"mean": "value"}), "team_id")
+        found = _retest(by_team_quarter(said).rename(columns={"mean": "value"}), "team_id")
         rows.append({"metric": ENGAGEMENT, **_named("person", None), **_named("team", found), "results": np.nan,
-                     "claimed": _claimed(claims, ENGAGED)})  # fmt: skip
+                     "claimed": _claimed(claims, ENGAGED), "n_people": said[data.unit].nunique()})  # fmt: skip
     table = pd.DataFrame(rows)
-    table = table[table[["person", "team"]].notna().any(axis=1)].assign(n_people=people)
+    table = table[table[["person", "team"]].notna().any(axis=1) & (table["n_people"] >= few)]
     if table.empty:
-        return "not assessed: no metric is known for the same people or teams in two quarters"
+        return f"not assessed: no metric is known for the same people or teams in two quarters, and of {few} people"
     persons = (table["metric"] != ENGAGEMENT) & (data.unit != "team_id")
     table["advice"] = [
         _advice(row, target_repeats, trend_repeats, asked)
@@ -93,9 +94,11 @@ def _row(data: StudyData, cells: pd.DataFrame, kpi: ContactKpi, claims: set[str]
     if data.unit != "team_id":
         beside = enough.merge(teams.loc[teams["people"] >= FEWEST_COLLEAGUES, [*key, "value"]], on=key)
         own = _retest(beside.assign(value=beside[total] / beside[n] - beside["value"]), data.unit)
+        own = own if own is not None and own["n_units"] >= data.study.privacy.min_group else None
     return {"metric": kpi.words, **_named("person", own), "results": enough[n].median(),
             **_named("team", _retest(teams, "team_id")),
-            "claimed": _claimed(claims, (kpi.column, *kpi.called))}  # fmt: skip
+            "claimed": _claimed(claims, (kpi.column, *kpi.called)),
+            "n_people": cells.loc[cells[n] > 0, data.unit].nunique()}  # fmt: skip
 
 
 def _retest(rows: pd.DataFrame, unit: str) -> pd.Series | None:
