@@ -233,3 +233,20 @@ def test_effort_that_few_answered_about_is_not_told(sample, found):
     assert table.loc[friction.ALL, EASE] == pytest.approx(left.loc[friction.ALL, EASE])
     assert table.loc[friction.ALL, EASE] != pytest.approx(plain.loc[friction.ALL, EASE])
     assert "(11 looked at together" in friction.friction_sentence(table.reset_index(), 8)
+
+
+def test_an_interval_without_zero_that_is_not_clear_is_told_as_what_it_is(sample, found):
+    rows = found.effects.assign(p_adjusted=0.2)  # as if among many more
+    seen = perceived(replace(found, effects=rows))
+    wide = seen[seen["verdict"] == OPEN]
+    assert (wide["conf_low"] > 0).any()  # its interval alone leaves zero out
+    said = words.perception_sentence(seen, 8)
+    assert "not told: tested together no change is clear" in said and "holds no change" not in said
+
+
+def test_costs_count_the_fewest_people_of_their_row(sample, found):
+    plain = by_initiative(sample, found)
+    rows = found.effects
+    few = rows["n_people"].where(~(rows["initiative_id"].eq("N-01") & rows["outcome"].eq("ease")), 3)
+    told = by_initiative(sample, replace(found, effects=rows.assign(n_people=few)))
+    assert told["n_people"].min() == 3 and plain["n_people"].min() > 3

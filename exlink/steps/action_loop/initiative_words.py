@@ -156,7 +156,7 @@ def perception_sentence(table: pd.DataFrame, min_group: int) -> str:
         KEPT: "perceived about as intended", PARTLY: "perceived, but less than intended",
         SOME: "perceived, with how much of what was intended open",
         UNSEEN: "perceived as no clear change, with what was intended ruled out", OPPOSITE: "perceived as the opposite",
-        OPEN: "not told: the interval holds no change as well as the intended one",
+        OPEN: "not told: tested together no change is clear, and what was intended is not ruled out",
     }  # fmt: skip
     parts = [
         f"{words[word]}: {in_words([f'“{name}”' for name in shown.loc[shown['verdict'] == word, 'name']])}"

@@ -51,7 +51,8 @@ def verdict_on(intended: float, estimate: float, low: float, high: float, *, cle
     'kept': a clear change in the intended direction, and the interval lies above `HALF` of what was intended and
     reaches it; 'partly': a clear one that stays below it; 'something': a clear one that may be all or little of it;
     'opposite': a clear one the other way; 'not perceived': no clear change, and what was intended is ruled out; 'not
-    told': the interval holds no change as well as the intended one.
+    told': no clear change either, and what was intended is not ruled out. Clear is what stays so after adjustment for
+    so many initiatives: a single interval may leave zero out and not be clear.
     """
     if not np.all(np.isfinite([intended, estimate, low, high])) or intended == 0:
         return OPEN
