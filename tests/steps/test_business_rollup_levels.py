@@ -13,6 +13,7 @@ from exlink.data.staff_levels import LEVELS, NOT_RECORDED, staff_levels
 from exlink.publish.disclosure import Policy, release
 from exlink.steps import business_rollup as step
 from exlink.steps.business_rollup import chain, levels, levels_words
+from exlink.steps.misalignment_audit import outcomes, scorecard_words
 
 REPS = 300
 MINIMUM = 8
@@ -252,6 +253,18 @@ def test_wages_of_a_few_are_nobodys_mean(sample, rolled, monkeypatch):
     staff = chain.workforce(sample)
     for mean, who in ((staff.salary, here[:MINIMUM]), (staff.leavers_salary, gone[:MINIMUM])):
         assert mean == pytest.approx(found.loc[found["employee_id"].isin(who), "annual_salary"].mean())
+
+
+def test_the_cost_of_exits_is_what_the_audit_says_of_them(sample, rolled):
+    """Step 06 says in words what exits cost: of the same people, at the same wages, with the same assumption."""
+    left = outcomes.assess_leaving(sample)
+    assert left.exits == rolled.workforce.leavers
+    assert left.salary == pytest.approx(rolled.workforce.leavers_salary)
+    row = levels.leavers(sample, rolled).query("unit == @levels.ALL").iloc[0]
+    said = " ".join(scorecard_words.outcomes_told("", left, "", euros))
+    for share, name in zip(scorecard_words._assumed(), ("cost", "cost_low", "cost_high"), strict=True):
+        assert left.exits * left.salary * share == pytest.approx(row[name], rel=0.005)
+        assert euros(left.exits * left.salary * share) in said
 
 
 def test_a_role_of_whose_leavers_few_wages_are_known_hides_those_of_the_others(sample, rolled, monkeypatch):

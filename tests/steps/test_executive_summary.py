@@ -348,8 +348,25 @@ def test_badges_say_the_verdicts_of_the_audit(effects_only):
     assert badges[3]["meaning"].endswith("told back. Needs voc_feedback.")
     said = step.signs_note(e)
     assert said.startswith("One of the four signs shows")
-    assert "1 to be watched" in said
+    assert "1 to be watched, because a bound is not clearly passed" in said
     assert "1 cannot be assessed, which is no verdict in favour" in said
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "signs", "areas"),
+    [("not assessable", 0, "None of the four signs can be assessed, which is no verdict in favour.",
+      "None of the eight areas can be assessed, which is no verdict in favour."),
+     ("pass", 1, "None of the signs that can be assessed shows, by bounds",
+      "None of the areas that can be assessed is misaligned; 7 cannot be assessed"),
+     ("pass", 9, "None of the four signs shows, by bounds", "None of the eight areas is misaligned. What lies")],
+)  # fmt: skip
+def test_none_is_said_only_of_what_can_be_assessed(effects_only, word, known, signs, areas):
+    verdicts = {
+        key: {name: sign(word if at < known else "not assessable") for at, name in enumerate(names)}
+        for key, names in (("signs", SIGNS), ("areas", AREAS))
+    }
+    e = replace(effects_only, facts={**effects_only.facts, **verdicts})
+    assert step.signs_note(e).startswith(signs) and step.areas_note(e).startswith(areas)
 
 
 def test_without_the_audit_no_sign_has_a_verdict(effects_only):

@@ -24,6 +24,7 @@ INVESTED = "Are employees invested: do they see what happens, and may they act?"
 QUESTIONS = (LEADERSHIP, CULTURE, INVESTED)
 YES, NO, OPEN, NOTHING = "yes", "no", "inconclusive", "not assessed"
 NAMED_MARK, ALIKE_MARK = 90.0, 5.0  # % of people who answer by name, at least; of sheets filled in alike, at most
+CAN_MARK = 75.0  # % of owned feedback whose owner can act, at least: more than a quarter who cannot counts against it
 SHARE = ("estimate", "conf_low", "conf_high")
 
 
@@ -51,7 +52,8 @@ def assess_questions(
 
     Parameters
     ----------
-    share_enough : % of feedback that has to be acted on, told back, owned, and owned by somebody who can act
+    share_enough : % of feedback that has to be acted on, told back and owned; of what is owned `CAN_MARK` has to be
+        with somebody who can act
     scale_enough : % of the scale (0 its worst answer, 100 its best) that safety and empowerment have to reach
     """
     rows: list[dict] = []
@@ -70,7 +72,7 @@ def assess_questions(
         rows.append({"question": question, "evidence": name, **counted, "mark": share_enough, "most": False})
     _add(rows, lacking, INVESTED, "Of what was acted on, told back", _told(funnel), share_enough,
          "`voc_feedback.told_back_on`")  # fmt: skip
-    _add(rows, lacking, INVESTED, "Owned feedback whose owner can act", _authority(funnel), share_enough,
+    _add(rows, lacking, INVESTED, "Owned feedback whose owner can act", _authority(funnel), CAN_MARK,
          "`voc_feedback.owner_can_act`")  # fmt: skip
     for question, aspect in ((CULTURE, "psychological_safety"), (INVESTED, "empowerment")):
         name = f"{aspect.replace('_', ' ').capitalize()}, % of the scale"

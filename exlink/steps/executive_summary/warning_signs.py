@@ -26,7 +26,8 @@ AREAS = (
     "Organisational alignment", "Performance management", "Business outcomes",
 )  # fmt: skip
 COUNTS = ("None", "One", "Two", "Three", "Four", "Five", "Six", "Seven")
-BADGES = {"pass": "aligned", "watch": "watch", "fail": "misaligned", "not assessable": "not assessed"}
+UNKNOWN, NO_FAVOUR = "not assessed", ", which is no verdict in favour"
+BADGES = {"pass": "aligned", "watch": "watch", "fail": "misaligned", "not assessable": UNKNOWN}
 ABSENT = "The misalignment audit (step 06) is not part of this run, so none of the {} has a verdict."
 
 
@@ -62,9 +63,12 @@ def signs_note(e: Evidence) -> str:
         return ABSENT.format("signs")
     words = [badge["verdict"] for badge in badges(e)]
     shown = words.count("misaligned")
-    count = {0: "None of the four signs shows", 1: "One of the four signs shows", 4: "All four signs show"}
+    if words.count(UNKNOWN) == len(SIGNS):
+        return f"None of the four signs can be assessed{NO_FAVOUR}."
+    none = f"None of the {'four signs' if UNKNOWN not in words else 'signs that can be assessed'} shows"
+    count = {0: none, 1: "One of the four signs shows", 4: "All four signs show"}
     said = f"{count.get(shown, f'{shown} of the four signs show')}, by bounds that were fixed beforehand"
-    return f"{said}{_rest(words)}."
+    return f"{said}{_rest(words, 'because a bound is not clearly passed')}."
 
 
 def areas_note(e: Evidence) -> str:
@@ -74,19 +78,23 @@ def areas_note(e: Evidence) -> str:
     found = areas(e)
     words = [area["verdict"] for area in found]
     shown = words.count("misaligned")
+    if words.count(UNKNOWN) == len(AREAS):
+        return f"None of the eight areas can be assessed{NO_FAVOUR}."
     count = COUNTS[shown] if shown < len(AREAS) else "All"
-    said = f"{count} of the eight areas {'is' if shown < 2 else 'are'} misaligned{_rest(words)}."
+    which = "eight areas" if shown or UNKNOWN not in words else "areas that can be assessed"
+    why = "because a bound is not clearly passed or the check does not decide by itself"
+    said = f"{count} of the {which} {'is' if shown < 2 else 'are'} misaligned{_rest(words, why)}."
     return f"{said} What lies behind each, what it costs and what to do stands in step 06, where each name leads."
 
 
-def _rest(words: list[str]) -> str:
-    """Return what is said of those on watch, and of those that cannot be assessed."""
-    watched, unknown = words.count("watch"), words.count("not assessed")
+def _rest(words: list[str], why: str) -> str:
+    """Return what is said of those on watch, and why they are, and of those that cannot be assessed."""
+    watched, unknown = words.count("watch"), words.count(UNKNOWN)
     said = ""
     if watched:
-        said += f"; {watched} to be watched, because chance is not ruled out"
+        said += f"; {watched} to be watched, {why}"
     if unknown:
-        said += f"; {unknown} cannot be assessed, which is no verdict in favour"
+        said += f"; {unknown} cannot be assessed{NO_FAVOUR}"
     return said
 
 

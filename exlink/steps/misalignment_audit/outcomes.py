@@ -11,7 +11,7 @@ from scipy import special
 from exlink.data.dataset import StudyData
 from exlink.data.employee_quarters import leaving
 from exlink.data.kept_revenue import kept_revenue
-from exlink.data.wages import mean_salary
+from exlink.data.wages import mean_of_enough
 from exlink.stats.judgement import judge
 from exlink.stats.tidy import t_quantile
 from exlink.steps.misalignment_audit.check import AREAS, Check, not_assessable
@@ -30,7 +30,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaving:
-    """Exits of people's own accord in the last year: rate a year (estimate, low, high), exits, person-years, salary."""
+    """Exits of people's own accord in the last year: rate a year (estimate, low, high), exits, person-years.
+
+    salary : mean yearly salary of those who left, as step 05 counts their cost; NaN where it is that of a few
+    """
 
     rate: tuple[float, float, float]
     exits: int
@@ -65,14 +68,16 @@ def assess_leaving(data: StudyData) -> Leaving | str:
     begins = people["hired_on"].fillna(since).clip(lower=since)
     ends = people["left_on"].fillna(last).clip(upper=last)
     years = float(((ends - begins).dt.days + 1).clip(lower=0).sum() / 365.25)
-    exits = int((people["voluntary"] & people["left_on"].between(since, last)).sum())
+    gone = people["voluntary"] & people["left_on"].between(since, last)
+    exits = int(gone.sum())
     if years < few:
         return f"not assessed: fewer than {few} people were there over the last year"
     if 0 < exits < few:
         return f"not assessed: fewer than {few} people left in the last year, too few to speak of"
     low = special.gammaincinv(exits, 0.025) / years if exits else 0.0  # exact for a count (Garwood 1936)
     rate = (exits / years, float(low), float(special.gammaincinv(exits + 1, 0.975) / years))
-    return Leaving(rate, exits, years, mean_salary(data))
+    paid = people.loc[gone, "annual_salary"] if "annual_salary" in people else pd.Series(dtype=float)
+    return Leaving(rate, exits, years, mean_of_enough(paid, few))
 
 
 def lost_check(found: Lost | str, *, harmless: float, matters: float) -> Check:

@@ -37,7 +37,7 @@ from exlink.steps.misalignment_audit.shadow import Shadow
 from exlink.steps.misalignment_audit.workflow import Workflow
 
 Money = Callable[[float], str]
-REPLACEMENT = (0.5, 2.0)  # yearly salaries that replacing a leaver costs, as step 05 assumes
+REPLACEMENT = (0.5, 2.0)  # yearly salaries that replacing a leaver costs, any between as likely, as step 05 assumes
 
 
 def investment_told(found: Investment | str, money: Money) -> tuple[str, str]:
@@ -173,10 +173,10 @@ def outcomes_told(
     if not isinstance(left, str) and left.exits:
         cost = f"{left.exits} exits in the last year"
         if np.isfinite(left.salary):
-            low, high = (money(left.exits * left.salary * share) for share in REPLACEMENT)
+            at, low, high = (money(left.exits * left.salary * share) for share in _assumed())
             cost += (
-                f" cost {low} to {high} to replace, at {REPLACEMENT[0]:g} to {REPLACEMENT[1]:g} yearly salaries each "
-                "(an assumption)"
+                f" cost {at} to replace ({low} to {high}), at {REPLACEMENT[0]:g} to {REPLACEMENT[1]:g} yearly salaries "
+                "each (an assumption)"
             )
         parts.append(f"{cost}.")
     causes = ["What experience has to do with it is estimated link by link in step 05."] if parts else []
@@ -186,6 +186,12 @@ def outcomes_told(
             f"performers, who are {flight.top_people} of {flight.people}."
         ))  # fmt: skip
     return " ".join(causes), " ".join(parts)
+
+
+def _assumed() -> tuple[float, float, float]:
+    """Return the middle of what a leaver costs in yearly salaries, and the bounds within which 95 % of it lies."""
+    low, high = REPLACEMENT
+    return (low + high) / 2, low + 0.025 * (high - low), high - 0.025 * (high - low)
 
 
 def _band(row: pd.Series) -> str:
