@@ -102,7 +102,9 @@ class Spread:
         group[panel.unit] = panel.group
         sums = np.bincount(panel.unit, v * self.own, units)
         used = group_sums(self.dummies * v[:, None], panel.unit, units)
-        taken = np.einsum("ui,uij,uj->", used, self.own_inverse[group], used)
+        # a period at a time: a matrix per unit would not fit where units are many
+        back = [(used * self.own_inverse[group, :, at]).sum(axis=1) for at in range(self.times)]
+        taken = float(sum(used[:, at] @ column for at, column in enumerate(back)))
         alone = float((v**2 / panel.weight).sum())
         return float(sums @ sums / (alone - taken)) if alone - taken > FLAT * alone else np.nan
 
