@@ -5,6 +5,10 @@ which takes out the bias of order 1/n and keeps estimates finite where a covaria
 Tests and intervals are those of the profile penalised likelihood (Heinze & Schemper 2002, Stat. Med. 21), since Wald's
 are poor with few events. Predictions would be too near to one half; the intercept is set so that they add up to the
 events (FLIC: Puhr et al. 2017, Stat. Med. 36).
+
+Rows of one cluster may have more in common than the model knows. Where the clusters' sums of the penalised score say
+that a coefficient is less certain by some factor (the sandwich's error over the model's), its profile is flattened by
+the square of that factor; a factor below one is chance and is left out.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import pandas as pd
 from scipy import linalg, optimize, special
 
 from exlink.errors import EstimationError
-from exlink.stats.absorb import refuse_collinear
+from exlink.stats.absorb import encode, group_sums, refuse_collinear
 from exlink.stats.logit import expit
 from exlink.stats.tidy import check_level, need_columns, tidy_frame
 
@@ -35,7 +39,7 @@ class FirthFit:
     table : DataFrame, (p, 7)     tidy rows of the covariates, log odds; std_error from the penalised fit, interval and
                                   p value from the profile (not symmetric around the estimate)
     coef : Series, (p + 1,)       with the intercept, as estimated
-    vcov : ndarray, (p + 1, p + 1)    inverse information at the estimate
+    vcov : ndarray, (p + 1, p + 1)    inverse information at the estimate, with errors as in the table
     flic : float                  the intercept with which predictions add up to the events
     n_rows, n_events : int
     """
@@ -64,8 +68,9 @@ class FirthFit:
 
 
 def fit_firth(
-    frame: pd.DataFrame, event: str, x: Sequence[str], *, tested: Sequence[str] | None = None, level: float = 0.95
-) -> FirthFit:
+    frame: pd.DataFrame, event: str, x: Sequence[str], *, tested: Sequence[str] | None = None,
+    cluster: str | None = None, level: float = 0.95,
+) -> FirthFit:  # fmt: skip
     """Return the penalised logit of ``event`` (0 or 1) on numeric covariates.
 
     Parameters
@@ -74,6 +79,8 @@ def fit_firth(
         One row per unit and period at risk; rows with a missing value are an error, drop and count them before.
     tested : sequence of str, optional
         Covariates whose profile interval and test are wanted, all when left out; the others keep Wald's interval.
+    cluster : str, optional
+        Rows that may have more in common than the covariates; intervals are never shorter for it.
 
     Raises
     ------
@@ -82,7 +89,7 @@ def fit_firth(
     """
     check_level(level)
     names, what = list(x), f"{event} on {len(list(x))} covariates"
-    need_columns(frame, [event, *names], what)
+    need_columns(frame, [event, *names, *([] if cluster is None else [cluster])], what)
     y, raw = frame[event].to_numpy(dtype=float), frame[names].to_numpy(dtype=float)
     if not (np.isfinite(y).all() and np.isfinite(raw).all()):
         raise EstimationError(f"{what}: missing values; drop and count these rows first.")
@@ -101,16 +108,33 @@ def fit_firth(
     back = np.diag(np.concatenate([[1.0], 1 / scale]))
     back[0, 1:] = -mean / scale
     beta, vcov = back @ coef, back @ linalg.inv(information) @ back.T
+    looser = np.ones(len(beta))
+    if cluster is not None:
+        looser = _looser(design, y, coef, encode(frame[cluster])[0], back)
+        vcov = vcov * np.outer(looser, looser)
     error = np.sqrt(np.diag(vcov))
     table = tidy_frame(names, beta[1:], error[1:], len(y), level=level)
     for name in names if tested is None else tested:
         at = names.index(name) + 1
-        low, high, p = _profile(design, y, coef, at, best, level, what)
+        low, high, p = _profile(design, y, coef, at, best, level, what, float(looser[at]))
         table.loc[at - 1, ["conf_low", "conf_high", "p_value"]] = [low / scale[at - 1], high / scale[at - 1], p]
     offset = raw @ beta[1:]
     flic = optimize.brentq(lambda a: expit(a + offset).sum() - y.sum(), beta[0] - 10, beta[0] + 10, xtol=1e-12)
     return FirthFit(table, pd.Series(beta, index=["(Intercept)", *names]), vcov, float(flic), len(y),
                     int(y.sum()))  # fmt: skip
+
+
+def _looser(design: np.ndarray, y: np.ndarray, coef: np.ndarray, codes: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Return by how much the errors of clusters are larger than the model's, coefficient by coefficient; at least 1."""
+    groups = codes.max(initial=-1) + 1
+    if groups < 2:
+        return np.ones(len(coef))
+    p = expit(design @ coef)
+    inverse = linalg.inv(_information(design, p))
+    lever = p * (1 - p) * ((design @ inverse) * design).sum(axis=1)
+    sums = group_sums(design * (y - p + lever * (0.5 - p))[:, None], codes, groups) @ inverse @ back.T
+    wide = groups / (groups - 1) * (sums**2).sum(axis=0)
+    return np.sqrt(np.maximum(wide / np.diag(back @ inverse @ back.T), 1.0))
 
 
 def _information(design: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -169,9 +193,12 @@ def _derivatives(design: np.ndarray, y: np.ndarray, coef: np.ndarray) -> tuple[n
 
 
 def _profile(
-    design: np.ndarray, y: np.ndarray, coef: np.ndarray, at: int, best: float, level: float, what: str
+    design: np.ndarray, y: np.ndarray, coef: np.ndarray, at: int, best: float, level: float, what: str, looser: float
 ) -> tuple[float, float, float]:
-    """Return both ends of the profile interval of one coefficient, and the p value of its being zero."""
+    """Return both ends of the profile interval of one coefficient, and the p value of its being zero.
+
+    ``looser`` is the factor by which the coefficient is less certain than the likelihood says.
+    """
     others = [j for j in range(design.shape[1]) if j != at]
     around = {"coef": coef}
 
@@ -179,7 +206,7 @@ def _profile(
         start = around["coef"].copy()
         start[at] = value
         around["coef"] = _climb(design, y, start, others, what)
-        return 2 * (best - _penalised(design, y, around["coef"]))
+        return 2 * (best - _penalised(design, y, around["coef"])) / looser**2
 
     p_value = float(special.chdtrc(1, max(fall(0.0), 0.0)))
     limit = float(special.chdtri(1, 1 - level))

@@ -14,6 +14,7 @@ from exlink.data.simulate import simulate_study
 from exlink.data.study import load_study
 from exlink.data.two_trends import engagement_cells
 from exlink.data.voice import voice_cells
+from exlink.stats.firth import fit_firth
 from exlink.steps import misalignment_audit as step
 from exlink.steps.misalignment_audit import drift_words, echo_words, flight_words, shadow_words
 
@@ -142,6 +143,13 @@ def test_groups_add_up_to_those_who_were_there_last(found):
         assert groups["n_people"].sum() == len(last)
         mean = np.average(groups["estimate"], weights=groups["n_people"])
         assert mean == pytest.approx(100 * found["flight"].fit.predict(last).mean())
+
+
+def test_what_teams_have_in_common_is_in_the_intervals(found):
+    flight = found["flight"]
+    own = fit_firth(flight.rows, "left", flight.columns, tested=[]).table
+    assert (flight.fit.table["std_error"] >= own["std_error"] - 1e-12).all()
+    assert (flight.fit.table["std_error"] > own["std_error"] + 1e-3).any()
 
 
 def test_hours_that_hardly_differ_tell_nothing_of_an_hour_more(sample, monkeypatch):

@@ -96,7 +96,7 @@ def assess_flight(data: StudyData) -> Flight | str:
     if SIGN not in columns:
         return "not assessed: no escalation of a top performer was still open when a quarter began"
     try:
-        fit = fit_firth(rows, "left", columns, tested=[c for c in columns if c in NAMES])
+        fit = fit_firth(rows, "left", columns, tested=[c for c in columns if c in NAMES], cluster="near")
     except EstimationError as error:
         return f"not assessed: {error}"
     people = int(rows["employee_id"].nunique())
@@ -110,6 +110,8 @@ def assess_flight(data: StudyData) -> Flight | str:
 def _design(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows with the columns of the model: pulls apart for top performers and others, the rest for all."""
     out, top = rows.copy(), rows["top"]
+    # leaving runs in teams, whatever the reason: their errors hang together
+    out["near"] = out["team_id"].astype("string").fillna(out["employee_id"].astype("string"))
     columns = []
     for pull in PULLS:
         if rows[pull].notna().all() and _differs(rows, pull):
@@ -159,7 +161,7 @@ def _settled(rows: pd.DataFrame, columns: list[str], few: int) -> pd.DataFrame |
     said = rows.dropna(subset=["ex_satisfaction"])
     if said.loc[said["top"] == 1, "left"].sum() < few:
         return None
-    return fit_firth(said, "left", [*columns, "ex_satisfaction"], tested=["unresolved_top"]).table
+    return fit_firth(said, "left", [*columns, "ex_satisfaction"], tested=["unresolved_top"], cluster="near").table
 
 
 def _odds(table: pd.DataFrame, data: StudyData, people: int, top_people: int) -> pd.DataFrame:

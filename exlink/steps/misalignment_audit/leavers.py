@@ -65,14 +65,15 @@ def assess_leavers(data: StudyData) -> Leavers | str:
     rows["band"] = np.searchsorted(BANDS, rows["tenure_years"].fillna(np.inf), side="right")
     keys, words = _agree(rows)
     rows["alike"], rows["teams"] = _together(rows, keys), _together(rows, ["team_id", "quarter"])
+    rows["near"] = rows["team_id"].astype("string").fillna(rows["employee_id"].astype("string"))  # or one's own
     columns = [m.column for m in measures]
-    found = matched_differences(rows, [*columns, "load"], "left", "alike", "employee_id")
+    found = matched_differences(rows, [*columns, "load"], "left", "alike", "employee_id", cluster="near")
     if found["n_case_units"].iloc[-1] < few:
         return (
             f"not assessed: fewer than {few} people left of their own accord while somebody alike stayed, too few to "
             "tell what they had in common, and few enough to be recognised"
         )
-    team = matched_differences(rows, ["load"], "left", "teams", "employee_id").iloc[0]
+    team = matched_differences(rows, ["load"], "left", "teams", "employee_id", cluster="near").iloc[0]
     table = _in_words(found.iloc[:-1], measures, few)
     return Leavers(
         table, _in_sd(found.iloc[-1]), _in_sd(team), [m.label.lower() for m in loaded], words,
