@@ -69,6 +69,16 @@ def test_every_pair_is_judged_in_one_family(sample, found):
     assert "in 3 of 20 teams" in planted_conflict(sample, found)
 
 
+def test_each_kpi_is_measured_on_one_half_of_the_contacts_and_its_partner_on_the_other(sample):
+    cells = team_quarters(sample)
+    one, two = conflicts._halves(cells, by_team_quarter(said_of_work(sample)), {"short handle time": -1})
+    for half, values in enumerate((one, two)):
+        own = cells[cells["half"] == half].set_index(["team_id", "quarter"])["short handle time"]
+        pd.testing.assert_series_equal(values["short handle time"], -own.loc[values.index])
+    assert not np.isclose(one["short handle time"], two["short handle time"]).any()
+    pd.testing.assert_series_equal(one[ENGAGEMENT], two[ENGAGEMENT])
+
+
 def test_a_conflict_that_is_put_in_is_found_in_the_right_direction(sample, monkeypatch):
     cells = team_quarters(sample)
     rng = np.random.default_rng(1)

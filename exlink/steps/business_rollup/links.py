@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from exlink.data.changes import CHANGES_EACH
 from exlink.data.choices import chosen_kpi
 from exlink.data.customer_periods import (
     ValueBase,
@@ -31,10 +32,6 @@ from exlink.stats.within_between import SlopeFit, within_slope
 
 OVERALL, REVENUE, KEPT = "contact → overall", "overall → revenue", "overall → customers kept"
 EXITS, STAY, WAIT = "work satisfaction → exits avoided", "stay: ", "waiting time → contact"
-# Nine aspects without an effect, two waves, simulated: intervals from resampling hold zero in 97, 95, 93 and 95 % at
-# 30, 40, 60 and 90 units, those of CR1 in 87, 88, 90 and 93 %. At 20 (2.2 changes an aspect) CR1 has 81 %, and a draw
-# often cannot carry the slopes; 20 units of eight waves (15.6 changes) have 92 %.
-CHANGES_EACH = 3  # waves beyond a unit's first, for each aspect estimated jointly
 ANSWERED_SHARE = 0.5  # an aspect asked in fewer of the cells than this would cost the others their data
 
 

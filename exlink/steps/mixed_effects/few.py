@@ -7,9 +7,10 @@ effects, 72 to 81 % hold zero at 14 to 30 changes between waves (19 studies of 4
 
 from __future__ import annotations
 
+from exlink.data.changes import CHANGES_EACH
+
 FEW = 40  # clusters from which 95 % intervals of clustered errors (CR1, t) hold close to 95 % of truths
-CHANGES_EACH = 3  # changes between waves, for each aspect estimated jointly, below which nothing is told
-CHANGES_MANY = 10  # … from which intervals are close to what they say
+CHANGES_MANY = 10  # changes for each aspect estimated jointly from which intervals are close to what they say
 
 
 def too_few_changes(changes: int, aspects: int, people: str) -> str:
