@@ -67,7 +67,7 @@ def signs_note(e: Evidence) -> str:
         return f"None of the four signs can be assessed{NO_FAVOUR}."
     none = f"None of the {'four signs' if UNKNOWN not in words else 'signs that can be assessed'} shows"
     count = {0: none, 1: "One of the four signs shows", 4: "All four signs show"}
-    said = f"{count.get(shown, f'{shown} of the four signs show')}, by bounds that were fixed beforehand"
+    said = f"{count.get(shown, f'{COUNTS[shown]} of the four signs show')}, by bounds that were fixed beforehand"
     return f"{said}{_rest(words, 'because a bound is not clearly passed')}."
 
 
