@@ -91,19 +91,3 @@ def trend_by(slopes: pd.DataFrame, x: Any, *, level: float = 0.95) -> pd.DataFra
     coef = vcov @ (design.T @ (weight * y))
     scale = max(1.0, float(weight @ (y - design @ coef) ** 2 / (len(y) - 2)))
     return tidy_frame("trend", coef[1], np.sqrt(scale * vcov[1, 1]), len(y), df=len(y) - 2, level=level)
-
-
-def after_against_before(
-    before: float, after: float, other_before: float, other_after: float, *, dispersion: float = 1.0,
-    term: str = "after", level: float = 0.95,
-) -> pd.DataFrame:  # fmt: skip
-    """Return the log of how a count changed after an event, over how others changed in the same periods.
-
-    ``log(after/before) − log(other_after/other_before)``, variance the sum of the inverse counts times ``dispersion``
-    (the delta method on Poisson counts); counts of different numbers of periods compare, since their ratio cancels.
-    Half an event is added to each count (Haldane 1956; Anscombe 1956), so that an empty one has an answer.
-    """
-    counts = np.array([after, before, other_after, other_before], dtype=float) + 0.5
-    change = np.array([1.0, -1.0, -1.0, 1.0]) @ np.log(counts)
-    error = np.sqrt(dispersion * (1 / counts).sum())
-    return tidy_frame(term, change, error, int(counts.sum() - 2), level=level)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from exlink.errors import EstimationError
-from exlink.stats.count_trends import after_against_before, count_trends, trend_by
+from exlink.stats.count_trends import count_trends, trend_by
 
 
 @pytest.fixture
@@ -48,23 +48,6 @@ def test_short_and_empty_groups_are_left_out(counts):
     assert count_trends(both, "n", "group", "at")["term"].tolist() == ["g0", "g1", "g2", "g3"]
     with pytest.raises(EstimationError, match="no value of group"):
         count_trends(pd.concat([empty, short]), "n", "group", "at")
-
-
-def test_after_against_before_by_hand():
-    row = after_against_before(40, 20, 100, 100).iloc[0]
-    assert row["estimate"] == pytest.approx(np.log(20.5 / 40.5))
-    assert row["std_error"] == pytest.approx(np.sqrt(1 / 20.5 + 1 / 40.5 + 2 / 100.5))
-    assert after_against_before(0, 0, 10, 10).iloc[0]["estimate"] == pytest.approx(0.0)
-
-
-def test_no_change_is_no_change():
-    # 400 events in groups that both double: about 5 % of intervals leave out zero
-    rng = np.random.default_rng(9)
-    clear = [
-        not row["conf_low"] <= 0 <= row["conf_high"]
-        for row in (after_against_before(*rng.poisson([30, 60, 80, 160])).iloc[0] for _ in range(400))
-    ]
-    assert 0.02 <= np.mean(clear) <= 0.08
 
 
 def test_groups_alike_share_a_dispersion_but_for_those_that_vary_more(counts):

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from exlink.data.wording import share_in_words
+from exlink.stats.interrupted import MIN_AROUND, MIN_OTHERS
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
 from exlink.steps.misalignment_audit.check import SIGNS, Check, not_assessable, share_numbers, told_share
 from exlink.steps.misalignment_audit.echo import Echo, told_by_few
-from exlink.steps.misalignment_audit.echo_after import AROUND, After
+from exlink.steps.misalignment_audit.echo_after import After
 
 NAME = "Feedback leads to no change"
 
@@ -84,25 +85,26 @@ def trend_sentence(found: Echo | str, min_group: int) -> str:
 def after_sentence(after: After, min_group: int) -> str:
     """Say how much feedback was followed by a change against its own time before, and how large that is on average."""
     if after.themes is None:
-        why = (
-            f"none of the {after.acted} themes that were acted on has {AROUND} quarters before its first action and as "
-            "many after it" if after.compared else "there is no theme that was never acted on to compare with"
-        ) if after.acted else "nothing was ever done about any theme"  # fmt: skip
+        why = "nothing was ever done about any theme"
+        if after.compared < MIN_OTHERS:
+            why = f"it takes {MIN_OTHERS} themes never acted on to compare with; there are {after.compared}"
+        elif after.acted:
+            why = (
+                f"none of the {after.acted} themes that were acted on has {MIN_AROUND} quarters before its first "
+                "action and as many after it"
+            )
         return f"How much feedback was followed by a change cannot be told from a trend: {why}."
     fell = int((after.themes["verdict"] == "lower").sum())
     share = share_in_words(after.fell, after.pieces - after.fell, min_group)
     said = (
         f"{share[0].upper()}{share[1:]} of the feedback is on themes of which clearly less came in after the first "
-        f"action, against themes never acted on in the same quarters: {fell} of {len(after.themes)} that can be judged "
-        f"(Benjamini–Hochberg), of {after.acted} ever acted on."
+        f"action than their own trend and themes never acted on would have it: {fell} of {len(after.themes)} that can "
+        f"be judged (Benjamini–Hochberg), of {after.acted} ever acted on."
     )
     if after.average is not None:
         low, mid, high = (100 * np.expm1(after.average[c]) for c in ("conf_low", "estimate", "conf_high"))
         clear = "clear beyond chance" if high < 0 or low > 0 else "which chance can explain"
-        said += (
-            f" On average their volume changes by {mid:+.0f}% ({low:+.0f} to {high:+.0f}), {clear}; "
-            f"{len(after.themes)} themes."
-        )
+        said += f" On average the step is {mid:+.0f}% ({low:+.0f} to {high:+.0f}), {clear}; {len(after.themes)} themes."
     return (
         f"{said} A theme is often acted on when it is at its largest, so part of a fall can be its way back to what is "
         "usual."
