@@ -167,7 +167,15 @@ def test_missing_and_late_initiatives(sample, required_only, found):
     assert late.listed.set_index("initiative_id").loc["N-06", "why"].startswith("too early")
     assert "“New desktop assistant”: too early" in words.initiatives_sentence(late, 8)
     unasked = assess_initiatives(with_initiatives(sample, aspect="parking"))
-    assert isinstance(unasked, str) and "were not asked about parking" in unasked
+    assert unasked == "not assessed: employees were not asked about parking (all 6 initiatives)"
+    mistyped = assess_initiatives(with_initiatives(sample, started_on=pd.Timestamp("2019-03-01")))
+    assert mistyped == "not assessed: began before the first wave of answers: what was before is not known (all 6 " + (
+        "initiatives)"
+    )
+    ids = sample.frame("initiatives")["initiative_id"]
+    two = pd.Series("tools", ids.index).mask(ids.isin(["N-02", "N-06"]), "parking").to_numpy()
+    said = words.initiatives_sentence(assess_initiatives(with_initiatives(sample, aspect=two)), 8)
+    assert said.endswith(" and “New desktop assistant”: employees were not asked about parking.")
 
 
 def test_without_costs_and_with_names_twice(sample):

@@ -8,7 +8,7 @@ import pandas as pd
 from exlink.data.dataset import StudyData
 from exlink.data.initiatives import planted_changes
 from exlink.data.wording import in_words, signed
-from exlink.steps.action_loop.initiatives import OWN, Initiatives
+from exlink.steps.action_loop.initiatives import OWN, Initiatives, reasons
 from exlink.steps.action_loop.perception import KEPT, OPEN, OPPOSITE, PARTLY, SOME, UNSEEN
 
 RARE = 0.05
@@ -53,8 +53,7 @@ def _span(values: pd.Series) -> str:
 
 
 def _unassessed(found: Initiatives) -> str:
-    left = found.listed[found.listed["why"] != ""]
-    return "" if left.empty else " " + "; ".join(f"“{row.name}”: {row.why}" for row in left.itertuples()) + "."
+    return f" {left}." if (left := reasons(found.listed)) else ""
 
 
 def lot_sentence(found: Initiatives | str, min_group: int) -> str:

@@ -17,6 +17,7 @@ from exlink.data.initiatives import (
     said_by_wave,
     team_times,
 )
+from exlink.data.wording import in_words
 from exlink.errors import EstimationError
 from exlink.stats.adoption import adoption_effect, adoption_profile
 from exlink.stats.multiplicity import judged
@@ -26,6 +27,7 @@ from exlink.stats.tidy import tidy_frame
 OWN = "its aspect"  # the outcome that an initiative was meant for
 EASE, WORKLOAD = "ex_ease", "ex_workload"
 NEW = "too early: no wave of answers lies after its start"
+OLD = "began before the first wave of answers: what was before is not known"
 ALONE = "too few: nobody in its teams answered before and after, or fewer than three teams are left to compare with"
 
 
@@ -67,12 +69,16 @@ def assess_initiatives(data: StudyData) -> Initiatives | str:
         others = rows[rows["initiative_id"] != row.initiative_id]
         about = {"initiative_id": row.initiative_id, "name": row.name, "kind": row.kind}
         if row.column not in said:
-            why.append(f"not assessed: employees were not asked about {row.aspect}")
+            why.append(f"employees were not asked about {row.aspect}")
             continue
         aims = before_and_after(*sides["ex"], own, others[others["column"] == row.column], strict=True)
         frames = {key: before_and_after(*side, own, others, strict=False) for key, side in sides.items()}
         if not (aims["since"] >= 0).any():
             why.append(NEW)
+            continue
+        asked = sides["ex"][1]
+        if not (asked["closes"] <= asked["team_id"].map(own)).any():
+            why.append(OLD)
             continue
         try:
             profile, trend = adoption_profile(aims, row.column, "unit", "team_id", "at", "since")
@@ -123,7 +129,7 @@ def _found(
 ) -> Initiatives | str:
     """Return all that was found, verdicts adjusted within each outcome; or one line when no initiative is assessed."""
     if not effects:
-        return "not assessed: " + "; ".join(f"{row.name}: {row.why}" for row in listed.itertuples())
+        return f"not assessed: {reasons(listed)}"
     table = pd.concat(effects, ignore_index=True).rename(columns={"n_units": "n_people"})
     table = pd.concat([judged(part) for _, part in table.groupby("outcome", sort=True)]).sort_index()
     table["mde"] = minimum_detectable(table["std_error"].to_numpy())
@@ -132,6 +138,15 @@ def _found(
         listed.assign(people=listed["initiative_id"].map(own).fillna(0).astype(int)), table, parts, members,
         _average(pd.concat(profiles, ignore_index=True), behind), judged(pd.concat(trends, ignore_index=True)),
     )  # fmt: skip
+
+
+def reasons(listed: pd.DataFrame) -> str:
+    """Return why initiatives are not assessed: every reason once, with the names it holds for, or that it is all."""
+    left = listed[listed["why"] != ""]
+    if left["why"].nunique() == 1 and 1 < len(left) == len(listed):
+        return f"{left['why'].iloc[0]} (all {len(left)} initiatives)"
+    told = left.groupby("why", sort=False)["name"].apply(list)
+    return "; ".join(f"{in_words([f'“{name}”' for name in names])}: {why}" for why, names in told.items())
 
 
 def _average(profiles: pd.DataFrame, behind: pd.Series) -> pd.DataFrame:
