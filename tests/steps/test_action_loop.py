@@ -1,6 +1,7 @@
 """Step 07: how far feedback comes, how fast, and what waits; planted themes found, silence where data are missing."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,13 @@ def test_planted_themes_are_found(sample, found):
     kinds = found.groups.set_index("label")
     assert kinds.loc[CAN, "acted"] > 10 * kinds.loc[CANNOT, "acted"] and kinds.loc[NOBODY, "acted"] == 0
     said = funnel_words.planted_sentence(sample, found)
-    assert "2 of them are found, beside 0 others; 3 were never to be acted on, and 3 of them are found so" in said
+    assert said == (
+        "In these simulated data 2 themes were made to fade, and 2 of them found so, beside 0 of the others; 3 themes "
+        "were never to be acted on, and 3 of them found so, beside 0 of the others."
+    )
+    other = SimpleNamespace(truth={"themes": {"fixed": planted["fixed"][:1], "recurring": []}})
+    assert "1 theme was made to fade" in funnel_words.planted_sentence(other, found)
+    assert "; none was never to be acted on, and 3 found so." in funnel_words.planted_sentence(other, found)
 
 
 def test_nothing_fades_in_a_twin_where_nothing_does(tmp_path):

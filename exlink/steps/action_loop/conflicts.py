@@ -154,7 +154,8 @@ def conflicts_sentence(found: Conflicts | str) -> str:
     else:
         lead = (
             "**No two KPIs clearly pull against each other within teams**, which is no proof that none do: a "
-            f"correlation of −{pairs['mde'].median():.2f} would have been found four times in five for the middle pair"
+            f"correlation of −{pairs['mde'].median():.2f} would have been found four times in five for the middle "
+            "pair, had it been the only one"
         )
     said = f"{lead}; {base}."
     if len(together):

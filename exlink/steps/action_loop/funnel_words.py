@@ -74,13 +74,19 @@ def planted_sentence(data: StudyData, found: Funnel | str) -> str:
         return ""
     fading = {key.partition("|")[2] for key in found.fading}
     acted = found.cells.groupby("theme")["acted"].sum()
-    never, faded = set(acted.index[acted == 0]), set(planted["fixed"])
-    return (
-        f"In these simulated data {len(faded)} themes were made to fade, and "
-        f"{len(fading & faded)} of them are found, beside {len(fading - faded)} others; "
-        f"{len(planted['recurring'])} were never to be acted on, and {len(never & set(planted['recurring']))} of them "
-        f"are found so, beside {len(never - set(planted['recurring']))} others."
-    )
+    never, faded, ignored = set(acted.index[acted == 0]), set(planted["fixed"]), set(planted["recurring"])
+    parts = [
+        f"{_themes(len(made))} {'was' if len(made) == 1 else 'were'} {how}, and {len(seen & made)} of them found so, "
+        f"beside {len(seen - made)} of the others"
+        if made
+        else f"none was {how}, and {len(seen)} found so"
+        for made, seen, how in ((faded, fading, "made to fade"), (ignored, never, "never to be acted on"))
+    ]
+    return f"In these simulated data {'; '.join(parts)}."
+
+
+def _themes(n: int) -> str:
+    return f"{n} theme{'' if n == 1 else 's'}"
 
 
 def backlog_sentence(table: pd.DataFrame, min_group: int) -> str:
