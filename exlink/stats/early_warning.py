@@ -67,10 +67,7 @@ def lead_times(alarm: pd.Series, event: pd.Series, unit: pd.Series, time: pd.Ser
     rows = pd.DataFrame({"alarm": alarm, "event": event, "unit": unit, "time": time}).sort_values(["unit", "time"])
     on = rows["alarm"].eq(1)
     broken = ~on | rows["unit"].ne(rows["unit"].shift()) | rows["time"].diff().ne(1)
-    # a run begins anew where the alarm is on and the step before it was not
     run = on.groupby(broken.cumsum()).cumsum()
-    starts = on & broken
-    run = run.where(~starts, 1)
     return run[on & rows["event"].eq(1)].astype(int)
 
 

@@ -75,6 +75,35 @@ def period_effects(
     return PeriodEffects(pd.DataFrame({"time": times[1], "estimate": effects - effects.mean(), "n": counts}), slope)
 
 
+def slope_of_changes(y: np.ndarray, x: np.ndarray, name: str, *, level: float = 0.95) -> pd.DataFrame:
+    """Return the slope of changes from period to period on the changes of something else.
+
+    Changes of a level that wanders are independent; those of a level that is drawn anew each period follow each other
+    with the opposite sign (a moving average, correlation −½), on both sides, and least squares then takes its error
+    too small. The larger of the two errors stands, so that either is allowed for.
+
+    Parameters
+    ----------
+    y, x : ndarray, (changes,)
+        In the order of time, without gaps; at least three, and ``x`` varies.
+
+    Returns
+    -------
+    DataFrame, one tidy row (n: changes) with Student's t on changes − 2.
+    """
+    n = len(x)
+    design = np.column_stack([np.ones(n), np.asarray(x, dtype=float)])
+    inverse = linalg.inv(design.T @ design)
+    coef = inverse @ design.T @ y
+    rest = float(((y - design @ coef) ** 2).sum())
+    keeps, errors = np.eye(n) - design @ inverse @ design.T, []
+    for after in (0.0, -0.5):
+        shape = np.eye(n) + after * (np.eye(n, k=1) + np.eye(n, k=-1))
+        around = inverse @ design.T @ shape @ design @ inverse
+        errors.append(float(np.sqrt(rest / np.trace(keeps @ shape) * around[1, 1])))
+    return tidy_frame(name, float(coef[1]), max(errors), n, df=n - 2, level=level)
+
+
 def slope_over_periods(
     effects: pd.DataFrame, z: np.ndarray, name: str, *, trend: bool = False, level: float = 0.95
 ) -> pd.DataFrame:

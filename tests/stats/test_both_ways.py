@@ -127,3 +127,24 @@ def test_ranges_of_onsets_cover():
         _, low, high = onset([(moving(4, 0.3, seed), "y")], "who", "at", "when")
         held += low <= 4 <= high
     assert held >= 88
+
+
+@pytest.mark.parametrize("together", [-0.8, 0.8])
+def test_two_true_slopes_that_go_together_are_drawn_together(together):
+    """P(rise > 0, fall < 0) of groups near zero: below a quarter where true slopes rise together, above where not."""
+    rng = np.random.default_rng(2)
+    true = rng.multivariate_normal([0, 0], 9 * np.array([[1, together], [together, 1]]), 40)
+    seen = true + 1.5 * rng.standard_normal((40, 2))
+    seen[0] = seen[:, 0].mean(), seen[:, 1].mean()  # a group of which only the correlation tells anything
+    found = both_ways(slopes(seen[:, 0], 1.5), slopes(seen[:, 1], 1.5), harmless=0.0, matters=0.5)
+    fit = _posterior([seen[:, 0], seen[:, 1]], [1.5**2 * np.eye(40)] * 2, [3.0, 3.0], together)
+    one, of = 0, 400_000
+    sd, mean = [s[one] for s in fit[2]], [m[one] for m in fit[1]]
+    across = fit[3][one] * sd[0] * sd[1]
+    drawn = rng.multivariate_normal(mean, [[sd[0] ** 2, across], [across, sd[1] ** 2]], of)
+    expected = ((drawn[:, 0] > 0) & (drawn[:, 1] < 0)).mean()
+    alone = stats.norm.sf(0, mean[0], sd[0]) * stats.norm.cdf(0, mean[1], sd[1])
+    got = found.table["p_opposite"].iloc[one]
+    assert abs(expected - alone) > 0.03
+    assert np.sign(got - alone) == np.sign(expected - alone)
+    assert got == pytest.approx(expected, abs=0.05)

@@ -47,6 +47,10 @@ def test_an_alarm_is_what_few_earlier_scores_exceeded():
     alarm = past_alarms(score, at, share=0.2)
     assert alarm[:10].isna().all()  # nothing came before
     assert alarm[10:].fillna(-1).tolist() == [0, 1, -1]
+    alike = pd.Series([0.0] * 10 + [1.0, 2.0, 3.0])
+    assert (
+        past_alarms(alike, at, share=0.2)[10:] == 1
+    ).all()  # what is above all that came before, whatever else is now
     with pytest.raises(EstimationError, match="lies between 0 and 1"):
         past_alarms(score, at, share=1.0)
 

@@ -58,12 +58,12 @@ def test_tells_as_much_as_a_conditional_logit(sets):
 def test_intervals_hold_the_truth_and_nothing_is_found_where_nothing_is():
     rng = np.random.default_rng(11)
     for gap in (0.0, 0.5):
-        rows = pd.DataFrame([one(risk_sets(rng, gap)) for _ in range(300)])
+        rows = pd.DataFrame([one(risk_sets(rng, gap)) for _ in range(150)])
         held = ((rows["conf_low"] <= gap) & (gap <= rows["conf_high"])).mean()
-        assert 0.92 <= held <= 0.98  # 95 % of 300 runs, give or take 2.4 of its standard errors
-        assert rows["estimate"].mean() == pytest.approx(gap, abs=0.03)
+        assert 0.905 <= held <= 0.995  # 95 % of 150 runs, give or take 2.5 of its standard errors
+        assert rows["estimate"].mean() == pytest.approx(gap, abs=0.04)
         # the plain difference of all cases and all others would be off by the strata's levels, not by chance
-        assert rows["estimate"].std() == pytest.approx(rows["std_error"].mean(), rel=0.12)
+        assert rows["estimate"].std() == pytest.approx(rows["std_error"].mean(), rel=0.16)
 
 
 def test_strata_of_one_kind_and_missing_values_do_not_count(sets):

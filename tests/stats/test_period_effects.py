@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 
 from exlink.errors import EstimationError
-from exlink.stats.period_effects import period_effects, slope_over_periods
+from exlink.stats.period_effects import period_effects, slope_of_changes, slope_over_periods
 
 
 def panel(seed, *, people=60, periods=8, load=-1.5, action=3.0, shock=0.0):
@@ -85,3 +86,17 @@ def test_what_cannot_be_told_is_refused():
         slope_over_periods(effects, np.full(8, 0.3), "z")
     with pytest.raises(EstimationError, match="apart from its trend"):
         slope_over_periods(effects, np.arange(8.0), "z", trend=True)
+
+
+@pytest.mark.parametrize("walk", [False, True])
+def test_slopes_of_changes_are_not_too_keen_whether_levels_wander_or_not(walk):
+    rng, false, plain = np.random.default_rng(1), 0, 0
+    for _ in range(2000):
+        y, x = rng.standard_normal((2, 12))
+        dy, dx = (np.diff(v.cumsum() if walk else v) for v in (y, x))
+        row = slope_of_changes(dy, dx, "x").iloc[0]
+        fit = stats.linregress(dx, dy)
+        assert row["estimate"] == pytest.approx(fit.slope) and row["std_error"] >= fit.stderr - 1e-12
+        false, plain = false + (row["p_value"] < 0.05), plain + (fit.pvalue < 0.05)
+    assert false / 2000 <= 0.065  # 5 %, give or take 2.7 of its standard errors
+    assert (plain / 2000 > 0.07) == (not walk)  # which is why

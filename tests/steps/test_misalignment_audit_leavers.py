@@ -140,7 +140,9 @@ def test_nobody_is_silent_who_was_not_asked(sample, required_only):
 def test_odds_of_leaving_are_as_planted_and_decide(wearing):
     assert wearing.odds["conf_low"] < wearing.planted < wearing.odds["conf_high"]
     assert step.states_check(wearing, matters=2.0, min_group=8).verdict == "fail"
-    assert step.states_check(wearing, matters=6.0, min_group=8).verdict == "pass"
+    assert "no area rests on this verdict" in step.states_check(wearing, matters=2.0, min_group=8).sentence
+    aligned = step.states_check(wearing, matters=6.0, min_group=8)
+    assert aligned.verdict == "pass" and "no area rests" not in aligned.sentence
     release_facts(step.facts([step.states_check(wearing, matters=2.0, min_group=8)]), policy=POLICY)
 
 

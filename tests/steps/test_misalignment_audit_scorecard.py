@@ -22,7 +22,7 @@ from exlink.steps.misalignment_audit import drift_words, outcomes, scored, state
 from exlink.steps.misalignment_audit.check import AREAS, Check, not_assessable
 from exlink.steps.misalignment_audit.investment import assess_investment, investment_check
 from exlink.steps.misalignment_audit.scorecard import RULES, area_verdict
-from exlink.steps.misalignment_audit.scorecard_words import action
+from exlink.steps.misalignment_audit.scorecard_words import action, engagement_told
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -81,6 +81,23 @@ def test_what_leaders_do_follows_from_the_check_that_decided():
     for check, start in ((lacking, "Record what is missing"), (few, "Decide nothing from this yet")):
         (area,) = [a for a in step_scorecard([check], told) if a.name == "Business outcomes"]
         assert area.action.startswith(start)
+
+
+def test_the_few_in_small_teams_are_not_the_difference_of_two_numbers(sample):
+    drift = step.assess_drift(sample, kpi="", sure=0.95, harmless=1.0, matters=2.0)
+    own = int(drift.teams["n_people"].sum())
+    for beside, told in ((5, False), (0, True), (8, True)):
+        company = drift.company.assign(n_people=[own + beside, *drift.company["n_people"].iloc[1:]])
+        cause, impact = engagement_told(replace(drift, company=company), 8)
+        assert (f"{own + beside} people)" in cause) == told
+        assert f"of {own} who can be assessed" in impact
+    few = drift.teams.assign(diverging=drift.teams.index == 0, n_people=[7, *drift.teams["n_people"].iloc[1:]])
+    assert engagement_told(replace(drift, teams=few), 8)[1] == ""
+
+
+def test_people_who_leave_are_no_reason_to_leave_it_at_that():
+    said = action(Check(AREAS, outcomes.LEAVE_NAME, "pass", "14% left."))
+    assert "worth stands in step 05" in said and "Leave it" not in said
 
 
 def test_what_healthy_companies_have_too_is_told_and_not_counted():

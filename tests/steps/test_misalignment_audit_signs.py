@@ -152,6 +152,28 @@ def test_what_teams_have_in_common_is_in_the_intervals(found):
     assert (flight.fit.table["std_error"] > own["std_error"] + 1e-3).any()
 
 
+def test_where_few_of_the_best_stayed_nothing_is_told(sample, monkeypatch):
+    risks = exit_risks(sample)
+    gone = set(risks.loc[(risks["top"] == 1) & (risks["left"] == 1), "employee_id"])
+    stayed = [who for who in risks.loc[risks["top"] == 1, "employee_id"].unique() if who not in gone][:7]
+    kept = risks[(risks["top"] == 0) | risks["employee_id"].isin([*gone, *stayed])].reset_index(drop=True)
+    monkeypatch.setattr("exlink.steps.misalignment_audit.flight.exit_risks", lambda data: kept)
+    assert len(gone) >= 8
+    assert step.assess_flight(sample) == "not assessed: fewer than 8 top performers, or fewer than 8 others, stayed"
+
+
+def test_predictions_are_made_from_earlier_quarters_alone(found):
+    flight = found["flight"]
+    quarters = sorted(flight.rows["quarter"].unique())
+    early = flight.rows["quarter"].isin(quarters[: round(0.6 * len(quarters))])
+    seen, later = flight.rows[early], flight.rows[~early]
+    fit = fit_firth(seen, "left", [c for c in flight.columns if np.ptp(seen[c]) > 0], tested=[])
+    ratio = later["left"].sum() / fit.predict(later).sum()
+    assert abs(ratio - later["left"].sum() / flight.fit.predict(later).sum()) > 0.01
+    table = step.came_true(flight, 8).set_index("term")
+    assert table.loc["observed over predicted", "estimate"] == pytest.approx(ratio, rel=1e-6)
+
+
 def test_hours_that_hardly_differ_tell_nothing_of_an_hour_more(sample, monkeypatch):
     risks = exit_risks(sample)
     where = "exlink.steps.misalignment_audit.flight.exit_risks"

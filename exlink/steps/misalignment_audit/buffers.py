@@ -138,10 +138,14 @@ def _table(found: Mediation, rows: pd.DataFrame, comparison: str) -> pd.DataFram
     return table[~((table["path"] == "strain") & one_way)].reset_index(drop=True)
 
 
+def for_few(teams: int) -> float:
+    """Return by how much Student's interval of a mean over so many teams is longer than that of very many."""
+    return float(np.sqrt(teams / (teams - 1)) * t_quantile(0.975, teams - 1) / t_quantile(0.975, np.inf))
+
+
 def _for_few(table: pd.DataFrame, teams: int) -> pd.DataFrame:
     """Return bootstrap intervals as wide as Student's with as many teams, since percentiles take many for granted."""
-    factor = np.sqrt(teams / (teams - 1)) * float(t_quantile(0.975, teams - 1)) / float(t_quantile(0.975, np.inf))
-    ends = {c: table["estimate"] + factor * (table[c] - table["estimate"]) for c in ("conf_low", "conf_high")}
+    ends = {c: table["estimate"] + for_few(teams) * (table[c] - table["estimate"]) for c in ("conf_low", "conf_high")}
     return table.assign(**ends)
 
 

@@ -9,7 +9,7 @@ from exlink.data.wording import in_words, signed
 from exlink.stats.judgement import FAIL, OPEN, PASS, WATCH, judge
 from exlink.stats.mediation import INDIRECT, TOTAL
 from exlink.stats.power import minimum_detectable
-from exlink.steps.misalignment_audit.buffers import SAME, STEP, TEAMS, Buffers
+from exlink.steps.misalignment_audit.buffers import SAME, STEP, TEAMS, Buffers, for_few
 from exlink.steps.misalignment_audit.check import BEHIND, Check, not_assessable
 
 NAME = "Human buffers"
@@ -25,14 +25,14 @@ def buffers_check(found: Buffers | str, *, harmless: float, matters: float) -> C
     cost, low, high = -row["estimate"], -row["conf_high"], -row["conf_low"]
     verdict = judge(cost, low, high, harmless=harmless, matters=matters)
     lead = {
-        FAIL: "Where more goes wrong around people, they are strained and their engagement falls later",
+        FAIL: "Where more goes wrong around people, they are more strained, and engagement is lower later",
         WATCH: "Where more goes wrong around people, strain may cost engagement later, which is not certain",
         PASS: "Where more goes wrong around people, strain costs a little engagement later"
               if low > 0 else
               "What goes wrong around people does not cost engagement by way of strain, as far as would matter",
         OPEN: "Whether what goes wrong around people costs engagement by way of strain cannot be told",
     }[verdict]  # fmt: skip
-    seen = float(minimum_detectable(row["std_error"]))
+    seen = float(minimum_detectable(row["std_error"])) * for_few(int(row["n_teams"]))
     said = (
         f"{lead}: it changes by {_band(row)}% of the scale for {STEP:.0f} more faults in 100 contacts of the others in "
         f"the team (95% interval in brackets; a loss of up to {harmless:g} counts as harmless, from {matters:g} on it "

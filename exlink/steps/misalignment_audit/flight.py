@@ -87,11 +87,16 @@ def assess_flight(data: StudyData) -> Flight | str:
     few = data.study.privacy.min_group
     exits, top_exits = int(rows["left"].sum()), int(rows.loc[rows["top"] == 1, "left"].sum())
     if min(top_exits, exits - top_exits) < few:
-        who = "top performers" if top_exits < few else "others"
+        who, quarters = "top performers" if top_exits < few else "others", rows["quarter"].nunique()
         return (
-            f"not assessed: fewer than {few} {who} left of their own accord in {rows['quarter'].nunique()} quarters, "
+            f"not assessed: fewer than {few} {who} left of their own accord in {quarters} "
+            f"quarter{'s' * (quarters > 1)}, "
             "too few to tell why, and few enough to be recognised; that few left is neither a sign nor its absence"
         )
+    by_top = rows.groupby("top")["employee_id"].nunique()
+    top_people, people = int(by_top.get(1, 0)), int(rows["employee_id"].nunique())
+    if min(top_people - top_exits, people - top_people - (exits - top_exits)) < few:
+        return f"not assessed: fewer than {few} top performers, or fewer than {few} others, stayed"
     rows, columns = _design(rows)
     if SIGN not in columns:
         return "not assessed: no escalation of a top performer was still open when a quarter began"
@@ -99,8 +104,6 @@ def assess_flight(data: StudyData) -> Flight | str:
         fit = fit_firth(rows, "left", columns, tested=[c for c in columns if c in NAMES], cluster="near")
     except EstimationError as error:
         return f"not assessed: {error}"
-    people = int(rows["employee_id"].nunique())
-    top_people = int(rows.loc[rows["top"] == 1, "employee_id"].nunique())
     return Flight(
         rows, columns, fit, _settled(rows, columns, few), _odds(fit.table, data, people, top_people), people,
         top_people, exits, top_exits, _left_out(data, rows),

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from exlink.data.answers import ex_aspect_scales, ex_kpi_scales
 from exlink.data.dataset import StudyData
 from exlink.data.voice import answer_rates
 from exlink.stats.multiplicity import judged
+from exlink.stats.period_effects import slope_of_changes
 from exlink.stats.proportions import group_shares
 from exlink.stats.runs import longest_runs, repeats
-from exlink.stats.tidy import tidy_frame
 from exlink.steps.misalignment_audit.echo import HARDLY, Echo
 
 MIN_THEMES = 3  # a share that varies between themes needs some
@@ -88,8 +87,7 @@ def trust_slopes(data: StudyData, found: Recurrence | str) -> pd.DataFrame | str
         step = both.diff()[np.diff(both.index, prepend=both.index[0] if len(both) else 0) == 1]
         if len(step) < MIN_CHANGES or not step["x"].std() > 0:
             continue
-        fit = stats.linregress(step["x"] / 10, step["y"])
-        row = tidy_frame("repeats", [fit.slope], [fit.stderr], [len(step)], df=len(step) - 2)
+        row = slope_of_changes(step["y"].to_numpy(), step["x"].to_numpy() / 10, "repeats")
         rows.append(row.assign(label=label, n_people=int(level.loc[both.index, "people"].min())))
     if not rows:
         return (

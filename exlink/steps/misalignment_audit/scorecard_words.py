@@ -93,12 +93,14 @@ def engagement_told(found: Drift | str, few: int) -> tuple[str, str]:
     if isinstance(found, str):
         return "", ""
     row = found.company.iloc[0]
-    cause = (
-        f"Over the whole company engagement of the same people moves by {row['estimate']:+.1f}% of the scale a year "
-        f"({row['conf_low']:+.1f} to {row['conf_high']:+.1f}; {int(row['n_people'])} people)."
-    )
     inside = int(found.teams.loc[found.teams["diverging"], "n_people"].sum())
     rest = int(found.teams["n_people"].sum()) - inside
+    # beside the number of those in teams, the number of all would count the few in small teams
+    of_all = "" if 0 < abs(row["n_people"] - inside - rest) < few else f"; {int(row['n_people'])} people"
+    cause = (
+        f"Over the whole company engagement of the same people moves by {row['estimate']:+.1f}% of the scale a year "
+        f"({row['conf_low']:+.1f} to {row['conf_high']:+.1f}{of_all})."
+    )
     if inside < few or rest < few:
         return cause, ""
     return cause, f"{inside} people work in the teams where this is clear, of {inside + rest} who can be assessed."
@@ -205,6 +207,7 @@ _USUAL = {
     OPEN: "Decide nothing from this yet: too little is known, which is no verdict in favour.",
 }
 _BETWEEN = "Nothing at once: it is less than would matter, and more than one would leave unwatched."
+_PASSED = "Nothing is alarming by these bounds; what less of it would be worth stands in step 05."
 _RECORD = "Record what is missing, so that the next audit can tell."
 _ACTIONS = {  # by the check that decided
     investment.NAME: (
@@ -261,5 +264,7 @@ def action(check: Check | None) -> str:
         return _RECORD
     if check.between:
         return _BETWEEN
+    if check.verdict == PASS and check.name in (outcomes.LOST_NAME, outcomes.LEAVE_NAME):
+        return _PASSED
     watch, fail = _ACTIONS.get(check.name, (_USUAL[WATCH], _USUAL[FAIL]))
     return {**_USUAL, WATCH: watch, FAIL: fail}[check.verdict]

@@ -10,6 +10,7 @@ import pandas as pd
 from exlink.data.choices import chosen_kpi
 from exlink.data.dataset import StudyData
 from exlink.data.person_scores import person_scores
+from exlink.data.wording import signed
 from exlink.errors import EstimationError
 from exlink.stats.judgement import FAIL, WATCH, judge
 from exlink.stats.reliability import contacts_needed, icc_from_sums, reliability_of_mean
@@ -108,4 +109,7 @@ def follows_sentence(found: Scored) -> str:
         return "Whether people are judged by it is not recorded (`employees.performance_rating`)."
     r, low, high, people = found.follows
     does = "go along" if low > 0 else "run against" if high < 0 else "are not shown to go along"
-    return f"Performance ratings {does} with these averages (r = {r:.2f}, {low:.2f} to {high:.2f}; {people} employees)."
+    return (
+        f"Performance ratings {does} with these averages (r = {signed(r)}, {signed(low)} to {signed(high)}; "
+        f"{people} employees)."
+    )

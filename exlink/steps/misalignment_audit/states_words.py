@@ -41,6 +41,8 @@ def states_check(found: Wearing | str, *, matters: float, min_group: int) -> Che
     if verdict in (OPEN, WATCH):
         said += f". About {seen:.1f} times would have been seen in four studies of five"
     said += f"; {at_least(found.exits_n, min_group)} exits, {found.people} people, {found.quarters} quarters."
+    if verdict in (FAIL, WATCH):
+        said += " In healthy companies, too, the dissatisfied leave sooner: no area rests on this verdict."
     numbers = {"estimate": odds["estimate"], "conf_low": odds["conf_low"], "conf_high": odds["conf_high"],
                "harmless": 1.0, "matters": matters, "detectable": seen}  # fmt: skip
     brief = (
