@@ -40,7 +40,8 @@ class Funnel:
                           all other feedback), gap_p, gap_adjusted, verdict and differs (both in words)
     trends : DataFrame or None    per theme its volume's trend a quarter (log), adjusted; None where nothing can be told
     fading : list of str  'source|theme' of those whose volume clearly falls
-    cells : DataFrame     as `stage_cells`, with batch (theme and quarter) and moved
+    cells : DataFrame     as `stage_cells`, with topic (theme of a source), batch (its quarter)
+                          and moved
     kept : list of str    the stages the study keeps
     lacking : str         what it does not keep, as a line; or ''
     due, unseen : int     pieces old enough; of those acted on without having been acknowledged
@@ -70,7 +71,7 @@ def assess_funnel(data: StudyData, *, act_days: int) -> Funnel | str:
     key = cells["source"] + "|" + cells["theme"]
     trends = _trends(data, act_days)
     fading = [] if trends is None else list(trends.loc[trends["verdict"] == "lower", "term"])
-    cells = cells.assign(batch=key + "|" + cells["quarter"], moved=cells["told"].where(key.isin(fading), 0))
+    cells = cells.assign(topic=key, batch=key + "|" + cells["quarter"], moved=cells["told"].where(key.isin(fading), 0))
     if "told" in kept and trends is not None:
         kept = [*kept, "moved"]
     lacking = data.missing(*(f"voc_feedback.{column}" for name, column in STAGES.items() if name not in kept))
@@ -108,7 +109,8 @@ def _groups(cells: pd.DataFrame, kept: list[str]) -> pd.DataFrame:
             part[f"n_in_{name}"], part[f"n_out_{name}"] = sums[name], sums["due"] - sums[name]
         part = part.sort_values("n_people", ascending=False, kind="stable").reset_index()
         if kept:
-            part = part.merge(against_others(cells, label, kept[-1]), on="label", validate="one_to_one")
+            one = "batch" if what == "Theme" else "topic"
+            part = part.merge(against_others(cells, label, kept[-1], one), on="label", validate="one_to_one")
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
     return with_words(table) if kept else table

@@ -8,31 +8,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exlink.data.voice_stages import CAN, CANNOT
+from exlink.data.voice_stages import CAN, CANNOT, NOBODY
 from exlink.data.wording import signed
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.one_against_rest import one_against_rest
 from exlink.stats.proportions import wilson_bounds
 from exlink.stats.share_gap import gap_p_value, share_gap
-from exlink.stats.waiting import share_by, waiting_curve
+from exlink.stats.waiting import waiting_curve
 
+CLUSTERS = 3  # on either side, for an interval that says something
 MORE, LESS, OPEN = "more", "less", "open"
 BOUNDS = ("estimate", "conf_low", "conf_high")
 
 
-def against_others(cells: pd.DataFrame, labels: pd.Series, stage: str) -> pd.DataFrame:
+def against_others(cells: pd.DataFrame, labels: pd.Series, stage: str, cluster: str) -> pd.DataFrame:
     """Return how the share that came to a stage differs between each group and all other feedback.
 
-    Feedback on one theme in one quarter is a cluster on either side; where a cluster has pieces on both, which go
-    together, the interval is too wide rather than too narrow.
+    ``cluster`` is what varies while the group stays what it is: quarters of a theme where groups are themes, whole
+    themes where a group is made of themes, since these differ in more than their group. Where a cluster has pieces on
+    both sides, which go together, the interval is too wide rather than too narrow.
 
     Returns
     -------
     DataFrame: label, gap, gap_low, gap_high (percentage points; missing for a group without others), gap_p.
     """
-    found = one_against_rest(cells.assign(label=labels), stage, "due", "label", "batch")
+    found = one_against_rest(cells.assign(label=labels), stage, "due", "label", cluster)
     shares = {name: 100 * found[c] for name, c in zip(("gap", "gap_low", "gap_high"), BOUNDS, strict=True)}
-    return found[["label"]].assign(**shares, gap_p=found["p_value"])
+    rows = found[["label"]].assign(**shares, gap_p=found["p_value"])
+    sides = pd.DataFrame({"label": labels, "one": cells[cluster]})[cells["due"] > 0]
+    few = [min(sides.loc[own, "one"].nunique(), sides.loc[~own, "one"].nunique()) < CLUSTERS
+           for own in (sides["label"] == label for label in rows["label"])]  # fmt: skip
+    untold = np.array(few) | rows["label"].eq(NOBODY)  # an owner is often written down only when a piece is taken up
+    return rows.assign(**{c: rows[c].mask(untold) for c in ("gap", "gap_low", "gap_high", "gap_p")})
 
 
 def hand_over_gaps(spells: Mapping[str, pd.DataFrame], days: int, min_group: int) -> pd.DataFrame:
@@ -41,16 +48,19 @@ def hand_over_gaps(spells: Mapping[str, pd.DataFrame], days: int, min_group: int
     Parameters
     ----------
     spells : mapping of DataFrames
-        Hand-over → its spells, as of `waiting_curve` with columns days, ended, batch, pieces and kind.
+        Hand-over → its spells, as of `waiting_curve` with columns days, ended, topic, pieces and kind. Whole topics are
+        clusters: whether its owner can act belongs to a topic, and topics differ in more than that.
 
     Returns
     -------
     DataFrame: what, gap, gap_low, gap_high (percentage points), gap_p, can, cannot (% handed over by then), and as of
-    `with_words`; hand-overs with few pieces on either side of a share are left out.
+    `with_words`; hand-overs with few topics, or few pieces on either side of a share, are left out.
     """
     rows = []
     for what, part in spells.items():
         kinds = [part[part["kind"] == kind] for kind in (CAN, CANNOT)]
+        if min(kind["topic"].nunique() for kind in kinds) < CLUSTERS:
+            continue
         counts = [(int(k["pieces"].sum()), int(k.loc[k["ended"], "pieces"].sum())) for k in kinds]
         if any(n < min_group or 0 < over < min_group or 0 < n - over < min_group for n, over in counts):
             continue
@@ -61,13 +71,20 @@ def hand_over_gaps(spells: Mapping[str, pd.DataFrame], days: int, min_group: int
 
 
 def _by(spells: pd.DataFrame, days: int) -> dict[str, float]:
-    """Return the share handed over within so many days, with its interval."""
-    curve = waiting_curve(spells, "days", "ended", "batch", n="pieces")
+    """Return the share handed over within so many days (Kaplan–Meier), with its interval.
+
+    Wilson's at the effective sample size of the clustered error, as of `group_shares`: a few topics at 0 or 1 leave
+    log-log bounds without any limit. Where nothing was handed over, topics are the safest number.
+    """
+    curve, topics = waiting_curve(spells, "days", "ended", "topic", n="pieces"), spells["topic"].nunique()
+    share, n = 0.0, float(topics)
     if (curve["time"] <= days).any():
-        return share_by(curve, np.array([days])).iloc[0][list(BOUNDS)].to_dict()
-    clusters = spells["batch"].nunique()  # nothing by then: a curve has no interval, and clusters are the safest number
-    low, high = wilson_bounds(0.0, clusters, df=clusters - 1)
-    return {"estimate": 0.0, "conf_low": float(low), "conf_high": float(high)}
+        at = curve[curve["time"] <= days].iloc[-1]
+        share = at["estimate"]
+        if at["std_error"] > 0:
+            n = min(share * (1 - share) / at["std_error"] ** 2, spells["pieces"].sum())
+    low, high = wilson_bounds(share, n, df=topics - 1)
+    return {"estimate": share, "conf_low": float(low), "conf_high": float(high)}
 
 
 def with_words(table: pd.DataFrame) -> pd.DataFrame:
@@ -120,6 +137,8 @@ def hand_over_gap_sentence(table: pd.DataFrame, days: int) -> str:
         for row in clear.itertuples()
     ]
     return (
-        f"It matters whether the owner can act. Within {days} days is handed over {'; '.join(parts)}. Of {len(table)} "
-        "hand-overs, tested together (Benjamini–Hochberg)."
+        "Feedback goes on more readily or less where the owner can act. Within "
+        f"{days} days is handed over {'; '.join(parts)}. Of {len(table)} "
+        "hand-overs, tested together (Benjamini–Hochberg). Themes differ in more than their owner, so authority alone "
+        "need not be the reason."
     )

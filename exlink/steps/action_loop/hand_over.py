@@ -51,7 +51,8 @@ def assess_hand_overs(data: StudyData) -> HandOvers | str:
         spells = hand_offs(data, start, end)
         early += int(spells.loc[spells["days"] < 0, "pieces"].sum())
         spells = spells[spells["days"] >= 0]
-        spells = spells.assign(batch=spells["source"] + "|" + spells["theme"] + "|" + spells["quarter"])
+        topic = spells["source"] + "|" + spells["theme"]
+        spells = spells.assign(topic=topic, batch=topic + "|" + spells["quarter"])
         handed[what] = spells
         kinds = [(ALL, spells), *spells.groupby("kind", sort=True)]
         rows += [{"what": what, "label": kind, **_median(part)} for kind, part in kinds if len(part)]
