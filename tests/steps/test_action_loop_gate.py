@@ -99,6 +99,13 @@ def test_a_plan_takes_the_place_of_one_more(sample, found):
     assert gate_tried.gate_words(planned, 8) == gate.gate_sentences(planned, 8) != ""
 
 
+def test_a_plan_of_a_tried_kind_lets_one_expect_what_one_more_of_it_does(sample, found, cards):
+    listed = [{"name": kind, "kind": kind} for kind in cards["kind"]]
+    told = ["kind", "basis", "n_people", "effort", *(c for c in cards if c.startswith(("ex_ease", *sample.cx_kpis)))]
+    planned = gate.gate_cards(sample, found, gate.planned_initiatives(found, listed))
+    pd.testing.assert_frame_equal(planned[told], cards[told])
+
+
 def test_one_line_where_nothing_is_known(sample, required_only, found):
     none = assess_initiatives(required_only)
     line = gate.gate_cards(required_only, none, gate_tried.plans_or_tried(required_only, none, []))
@@ -111,8 +118,11 @@ def test_one_more_of_a_kind_is_followed_through_its_aspect(sample, found):
     tried = gate_tried.plans_or_tried(sample, found, [])
     table = gate_way.by_way_of(sample, found, tried)
     assert sorted(table["name"]) == sorted(tried["name"]) and table["tried"].all()
-    did = gate_way.by_way_of(sample, found, tried.assign(tried=False))
-    assert (table["change_high"] - table["change_low"] > did["change_high"] - did["change_low"]).all()
+    planned = gate_way.by_way_of(sample, found, tried.assign(tried=False))
+    pd.testing.assert_frame_equal(table.drop(columns="tried"), planned.drop(columns="tried"))
+    did = levers.assess_levers(sample, found).table.set_index("kind").loc[table["name"]].reset_index()
+    assert (table["change_high"] - table["change_low"] > did["shrunken_high"] - did["shrunken_low"]).all()
+    assert gate_way.by_way_of(sample, found, tried.assign(kind="mentoring")) == gate.NOWHERE
     flat = table.assign(ease_low=-1.0, ease_high=1.0)
     assert "one more initiative of no kind" in gate_way.way_sentence(flat, "ease", 8)
     clear = table.assign(ease_low=np.where(table["name"] == "tooling", 0.1, -1.0), ease_high=1.0)

@@ -124,11 +124,16 @@ def test_gate_speaks_from_own_experience(sample, found):
     ])  # fmt: skip
     cards = gate.gate_cards(sample, found, plans).set_index("name")
     assert cards["net_metrics"].tolist()[:2] == [3, -4] and np.isnan(cards.loc["Buddies", "net_metrics"])
-    known = levers.assess_levers(sample, found, "ease").table.set_index("kind").loc["tooling"]
-    assert cards.loc["Desk", "ease"] == known["shrunken"] and cards.loc["Desk", "n_people"] == 16
-    wide = cards["ex_ease_high"] - cards["ex_ease_low"]
-    assert wide["Buddies"] > wide["Desk"] and "6 other kinds" in cards.loc["Buddies", "basis"]
+    did = levers.assess_levers(sample, found, "ease")
+    known = levers.one_more_of_each(did).table.set_index("kind").loc["tooling"]
+    told = cards.loc["Desk", ["ease", "ease_low", "ease_high", "n_people"]].tolist()
+    assert told == [known["shrunken"], known["shrunken_low"], known["shrunken_high"], 16]
+    own, average = did.table.set_index("kind").loc["tooling"], did.pooled.average.iloc[0]
+    assert known["shrunken_low"] < own["shrunken_low"] and own["shrunken_high"] < known["shrunken_high"]
+    assert cards.loc["Buddies", "ease"] == average["estimate"] and "6 other kinds" in cards.loc["Buddies", "basis"]
     said = gate.gate_sentences(cards.reset_index(), 8)
+    assert said.count("Cost") == 1 and "than metrics added. Cost as planned: 10,000. Expected from 1" in said
+    assert "Cost as planned: 10,000 EUR. " in gate.gate_sentences(cards.reset_index(), 8, "EUR")
     assert "more metrics, 3 more added" in said and "better tools, 4 more frictions removed" in said
     assert "ask before it begins" in said and said.count("Easier or harder: cannot be told") == 3
     assert gate.gate_sentences(cards.reset_index(), 20).count("**") == 4  # the kind with 16 people is not told
@@ -178,23 +183,23 @@ def test_plans_of_the_same_name_are_refused(found):
 
 
 def test_a_plan_is_followed_through_its_aspect(sample, found):
-    """The pooled change of the kind times the slope within persons; the planted product lies inside."""
+    """The change to expect of one more of the kind times the slope within persons; the planted product lies inside."""
     plans = gate.planned_initiatives(found, [
         {"name": "Screen", "kind": "remove_friction", "aspect": "tools"}, {"name": "Other", "kind": "training"},
     ])  # fmt: skip
     table = gate_way.by_way_of(sample, found, plans)
     assert table["name"].tolist() == ["Screen"]
     row = table.iloc[0]
-    kind = levers.assess_levers(sample, found).table.set_index("kind").loc["remove friction"]
+    kind = levers.one_more_of_each(levers.assess_levers(sample, found)).table.set_index("kind").loc["remove friction"]
     assert row["change"] == kind["shrunken"] and row["n_people"] == 20
     slope = next(e["joint"] for e in sample.truth["effects"] if (e["aspect"], e["kpi"]) == ("tools", "ease"))
     assert row["ease_low"] < 0.7 * slope < row["ease_high"]
     # no narrower than either part alone would make it
     assert row["ease_high"] - row["ease_low"] > row["ease"] / row["change"] * (row["change_high"] - row["change_low"])
-    assert "“Screen” up, by way of tools" in gate_way.way_sentence(table, "ease", 8)
     assert gate_way.way_sentence(table, "ease", 21) == ""
-    flat = table.assign(ease_low=-0.1)
-    assert "no plan can be told to move" in gate_way.way_sentence(flat, "ease", 8)
+    assert "no plan can be told to move" in gate_way.way_sentence(table, "ease", 8)  # one screen made work easier once
+    clear = table.assign(ease_low=0.1)
+    assert "“Screen” up, by way of tools" in gate_way.way_sentence(clear, "ease", 8)
 
 
 def test_a_plan_without_an_aspect_or_with_an_unknown_one(sample, required_only, found):

@@ -78,10 +78,9 @@ def gate_cards(data: StudyData, found: Initiatives | str, plans: pd.DataFrame) -
     -------
     DataFrame: name, kind, tried, basis (what it is expected from), net_metrics (added less frictions removed), cost,
     n_people (behind what is expected), per outcome (`EASE`, every CX KPI) the expected change with ``<outcome>_low``
-    and ``<outcome>_high``, and effort (`EASIER`, `HARDER`, `OPEN` or `UNASKED`). A known kind: what it did here, pulled
-    to the average kind; another: the average kind, with the differences between kinds in its interval. One more of a
-    kind: what that kind and the others did, with the differences between initiatives in its interval. Or one line where
-    nothing is known.
+    and ``<outcome>_high``, and effort (`EASIER`, `HARDER`, `OPEN` or `UNASKED`). A kind that was tried: what it and the
+    others did, with the differences between initiatives in its interval; a new kind: the average kind, with the
+    differences between kinds in its interval. Or one line where nothing is known.
     """
     if isinstance(found, str):
         return found
@@ -89,10 +88,9 @@ def gate_cards(data: StudyData, found: Initiatives | str, plans: pd.DataFrame) -
     known = {outcome: levers for outcome, levers in known.items() if not isinstance(levers, str)}
     if not known:
         return NOWHERE
-    if plans["tried"].any():
-        known = {outcome: one_more_of_each(levers) for outcome, levers in known.items()}
-        told = frozenset.intersection(*(frozenset(levers.table["kind"]) for levers in known.values()))
-        plans = plans[plans["kind"].isin(told)]
+    known = {outcome: one_more_of_each(levers) for outcome, levers in known.items()}
+    told = frozenset.intersection(*(frozenset(levers.table["kind"]) for levers in known.values()))
+    plans = plans[plans["kind"].isin(told) | ~plans["tried"].astype(bool)]
     if plans.empty:
         return NOWHERE
     return pd.DataFrame([_card(plan, known) for plan in plans.to_dict("records")])
@@ -113,7 +111,10 @@ def _card(plan: dict[str, Any], known: dict[str, Levers]) -> dict[str, Any]:
 
 
 def expected_of(levers: Levers, kind: str) -> tuple[float, float, float, int, str]:
-    """Return the expected change of a kind with its interval, the people behind it, and what it rests on."""
+    """Return the change to expect of a kind with its interval, the people behind it, and what it rests on.
+
+    levers : of one more of each kind (`one_more_of_each`).
+    """
     row = levers.table[levers.table["kind"] == kind]
     if len(row):
         one = row.iloc[0]
@@ -126,14 +127,14 @@ def expected_of(levers: Levers, kind: str) -> tuple[float, float, float, int, st
     return average["estimate"], average["estimate"] - half, average["estimate"] + half, int(average["n"]), basis
 
 
-def gate_sentences(cards: pd.DataFrame | str, min_group: int) -> str:
-    """Say of every planned initiative whether it makes work easier or harder, and whether it adds tools or metrics."""
+def gate_sentences(cards: pd.DataFrame | str, min_group: int, currency: str = "") -> str:
+    """Say of every plan whether it makes work easier or harder, whether it adds tools or metrics, and what it costs."""
     if isinstance(cards, str):
         return ""
-    return "\n\n".join(_told(card) for card in cards.to_dict("records") if card["n_people"] >= min_group)
+    return "\n\n".join(_told(card, currency) for card in cards.to_dict("records") if card["n_people"] >= min_group)
 
 
-def _told(card: dict[str, Any]) -> str:
+def _told(card: dict[str, Any], currency: str) -> str:
     """Return one gate card in words."""
     net = card["net_metrics"]
     if np.isnan(net):
@@ -148,7 +149,8 @@ def _told(card: dict[str, Any]) -> str:
     if EASE in card:
         low, high = signed(card[f"{EASE}_low"]), signed(card[f"{EASE}_high"])
         effort = f"{effort}; “work is easy” {signed(card[EASE])} points (95% interval {low} to {high})"
+    cost = "" if pd.isna(card["cost"]) else f"Cost as planned: {card['cost']:,.0f} {currency}".rstrip() + ". "
     return (
         f"**{card['name']}** ({card['kind']}). Easier or harder: {effort}. Better tools or more metrics: {balance}. "
-        f"Expected from {card['basis']}, {card['n_people']} people."
+        f"{cost}Expected from {card['basis']}, {card['n_people']} people."
     )

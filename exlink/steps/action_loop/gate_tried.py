@@ -74,7 +74,7 @@ def gate_words(cards: pd.DataFrame | str, min_group: int, currency: str = "") ->
     table = tried_table(cards)
     shown = table[table["n_people"] >= min_group] if len(table) else table
     if shown.empty:
-        return gate_sentences(cards, min_group) if table.empty else ""
+        return gate_sentences(cards, min_group, currency) if table.empty else ""
     people = f"{shown['n_people'].min()} to {shown['n_people'].max()}"
     return (
         f"**Nothing is planned. One more of each kind tried here would let one expect:** {_effort(shown)}. "

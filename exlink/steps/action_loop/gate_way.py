@@ -11,7 +11,7 @@ from exlink.data.panel import aspect_columns, panel_cells
 from exlink.errors import EstimationError, ParameterError, did_you_mean, listed
 from exlink.stats.tidy import t_quantile
 from exlink.stats.within_between import within_slope
-from exlink.steps.action_loop.gate import PLANNED, expected_of
+from exlink.steps.action_loop.gate import NOWHERE, PLANNED, expected_of
 from exlink.steps.action_loop.initiatives import OWN, Initiatives
 from exlink.steps.action_loop.levers import assess_levers, one_more_of_each
 
@@ -19,9 +19,9 @@ from exlink.steps.action_loop.levers import assess_levers, one_more_of_each
 def by_way_of(data: StudyData, found: Initiatives | str, plans: pd.DataFrame) -> pd.DataFrame | str:
     """Return what plans that name their aspect, or one more of each kind tried, let one expect of customers through it.
 
-    The change of the aspect, as for the plan's kind, times how customers' ratings go along with the aspect within
-    persons, all aspects in one model: many persons tell that far better than a few teams can tell what an initiative
-    does to customers. It takes the initiative to reach customers in this way alone.
+    The change of the aspect to expect of one more of the kind, times how customers' ratings go along with the aspect
+    within persons, all aspects in one model: many persons tell that far better than a few teams can tell what an
+    initiative does to customers. It takes the initiative to reach customers in this way alone.
 
     Returns
     -------
@@ -49,9 +49,10 @@ def by_way_of(data: StudyData, found: Initiatives | str, plans: pd.DataFrame) ->
     levers = assess_levers(data, found, OWN)
     if isinstance(levers, str):
         return levers
-    if named["tried"].any():
-        levers = one_more_of_each(levers)
-        named = named[named["kind"].isin(levers.table["kind"])]
+    levers = one_more_of_each(levers)
+    named = named[named["kind"].isin(levers.table["kind"]) | ~named["tried"].astype(bool)]
+    if named.empty:
+        return NOWHERE
     try:
         slopes = _slopes(data)
     except EstimationError as error:
