@@ -182,6 +182,16 @@ def test_slopegraph_draws_both_moments_of_every_released_team(drawn):
     assert "Team J" not in texts(drawn["slopegraph"])
 
 
+def test_slopes_with_colour_differ_however_many_grey_ones_lie_between():
+    frame = pd.DataFrame({"name": list("abcdefg"), "before": range(7), "after": range(1, 8), "n": 50,
+                          "told": [True, False, False, False, False, True, None]})  # fmt: skip
+    shown = release(frame, policy=showcase.POLICY, people="n", by=["name"])
+    lines = charts.slopegraph(shown, label="name", before="before", after="after", headers=("then", "now"),
+                              highlight="told", ylabel="points").axes[0].lines  # fmt: skip
+    assert [line.get_color() for line in lines] == [style.SERIES[0], *[style.MUTED] * 4, style.SERIES[1], style.MUTED]
+    assert lines[0].get_marker() != lines[5].get_marker()
+
+
 def test_profile_draws_lines_bands_and_names(drawn):
     ax = drawn["profile"].axes[0]
     assert len(marks(ax, "o")) == len(marks(ax, "D")) == 14

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
@@ -50,9 +51,11 @@ def slopegraph(
     ends = [spread(list(frame[column]), gap) for column in (before, after)]
     digits = max(len(style.number(v, spec)) for v in frame[[before, after]].to_numpy().ravel())
     leaders: list[list[tuple[float, float]]] = []
+    told = pd.Series(True, frame.index) if highlight is None else frame[highlight].eq(True).fillna(False).astype(bool)
+    tones = (~told).argsort(kind="stable").argsort()  # rows with colour first: two look alike only beyond five
     for k, (_, row) in enumerate(frame.iterrows()):
-        loud = highlight is None or row[highlight] == True  # noqa: E712 - may be None
-        color, marker = style.SERIES[k % 5] if loud else style.MUTED, style.MARKERS[k % 5]
+        loud, tone = bool(told.iloc[k]), int(tones.iloc[k]) % 5
+        color, marker = style.SERIES[tone] if loud else style.MUTED, style.MARKERS[tone]
         ax.plot((0, 1), (row[before], row[after]), color=color, marker=marker, markersize=6.5,
                 mfc=color if loud else style.PAPER, zorder=3 if loud else 2)  # fmt: skip
         side = {"va": "center", "fontsize": style.SMALL_PT, "color": color, "annotation_clip": False,
