@@ -12,7 +12,6 @@ their engagement falls and their customers' ratings rise, by more than most init
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.loop import answered_change
-from benchmarks.studies import SEEDS, WORLDS, simulated
+from benchmarks.studies import WORLDS, every_study, simulated
 from exlink.data.simulate.design import INITIATIVES
 from exlink.stats.proportions import wilson
 from exlink.steps.action_loop.initiatives import EASE, OWN, WORKLOAD, assess_initiatives
@@ -80,15 +79,7 @@ def markdown(found: pd.DataFrame) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all studies and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
-    parser.add_argument("--keep", type=Path, help="folder of prepared studies, used again and added to")
-    given = parser.parse_args(arguments)
-    parts = []
-    for seed in given.seeds:
-        parts += [one(seed, healthy=healthy, keep=given.keep) for healthy in (False, True)]
-        print(f"{len(parts)} of {2 * len(given.seeds)}", file=sys.stderr, flush=True)
-    found = pd.concat(parts, ignore_index=True)
+    found = every_study(one, __doc__.splitlines()[0], arguments)
     found = found.sort_values(["world", "outcome", "initiative_id", "seed"], ignore_index=True).round(5)
     found.to_csv(RESULTS / "initiatives.csv", index=False)
     (RESULTS / "initiatives.md").write_text(markdown(found), encoding="utf-8")

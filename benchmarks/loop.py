@@ -10,7 +10,6 @@ other, but in three teams of the studies with symptoms engagement falls while cu
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from benchmarks.studies import SEEDS, WORLDS, simulated
+from benchmarks.studies import WORLDS, every_study, simulated
 from exlink.data.dataset import StudyData
 from exlink.data.simulate.design import ASPECTS, INITIATIVES, Survey
 from exlink.publish.parameters import declared_parameters
@@ -138,15 +137,9 @@ def markdown(found: pd.DataFrame) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all studies and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
-    parser.add_argument("--keep", type=Path, help="folder of prepared studies, used again and added to")
-    given = parser.parse_args(arguments)
-    parts = []
-    for seed in given.seeds:
-        parts += [one(seed, healthy=healthy, keep=given.keep) for healthy in (False, True)]
-        print(f"{len(parts)} of {2 * len(given.seeds)}", file=sys.stderr, flush=True)
-    found = pd.concat(parts, ignore_index=True).sort_values(["kind", "about", "world", "seed"], ignore_index=True)
+    found = every_study(one, __doc__.splitlines()[0], arguments).sort_values(
+        ["kind", "about", "world", "seed"], ignore_index=True
+    )
     found = found[["kind", "about", "world", "seed", "verdict", *NUMBERS, "planted", "p_permuted"]].round(6)
     found.to_csv(RESULTS / "loop.csv", index=False)
     (RESULTS / "loop.md").write_text(markdown(found), encoding="utf-8")

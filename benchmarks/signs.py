@@ -12,7 +12,6 @@ not planted, such as customers lost.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from unittest import mock
 
 import pandas as pd
 
-from benchmarks.studies import SEEDS, SIZE, WORLDS, simulated
+from benchmarks.studies import SIZE, WORLDS, every_study, simulated
 from exlink.data.dataset import StudyData
 from exlink.publish.disclosure import Policy
 from exlink.publish.parameters import read_notebook, source_of
@@ -95,15 +94,7 @@ def markdown(verdicts: pd.DataFrame) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all studies and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
-    parser.add_argument("--keep", type=Path, help="folder of prepared studies, used again and added to")
-    given = parser.parse_args(arguments)
-    parts = []
-    for seed in given.seeds:
-        parts += [one(seed, healthy=healthy, keep=given.keep) for healthy in (False, True)]
-        print(f"{len(parts)} of {2 * len(given.seeds)}", file=sys.stderr, flush=True)
-    verdicts = pd.concat(parts, ignore_index=True)
+    verdicts = every_study(one, __doc__.splitlines()[0], arguments)
     order = {kind: at for at, kind in enumerate(KINDS)}
     verdicts = verdicts.assign(at=verdicts["kind"].map(order))
     verdicts = verdicts.sort_values(["at", "sign", "world", "seed"], ignore_index=True)

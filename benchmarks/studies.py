@@ -5,11 +5,15 @@ A study takes seconds to simulate and to prepare, so a folder may keep them for 
 
 from __future__ import annotations
 
+import argparse
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import pandas as pd
 
 from exlink.data.dataset import StudyData, open_data, prepare
 from exlink.data.simulate import simulate_study
@@ -40,3 +44,18 @@ def simulated(
             prepare(load_study(study), folder / "prepared")
             (folder / "complete").touch()
         yield open_data(prepared=folder / "prepared", threads=1)
+
+
+def every_study(
+    one: Callable[..., pd.DataFrame], description: str, arguments: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return what ``one(seed, healthy=…, keep=…)`` counts in every study and its twin, as the command line asks."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
+    parser.add_argument("--keep", type=Path, help="folder of prepared studies, used again and added to")
+    given = parser.parse_args(arguments)
+    parts = []
+    for seed in given.seeds:
+        parts += [one(seed, healthy=healthy, keep=given.keep) for healthy in (False, True)]
+        print(f"{len(parts)} of {2 * len(given.seeds)}", file=sys.stderr, flush=True)
+    return pd.concat(parts, ignore_index=True)
