@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from exlink.data.before_leaving import before_leaving
 from exlink.data.symptoms import team_symptoms
@@ -367,3 +368,51 @@ def test_a_site_where_few_left_or_few_stayed_is_not_told_of(sample, rooted):
 )
 def test_hidden_sites_are_none_or_hold_the_minimum_group_between_them(fewest, hidden):
     assert np.flatnonzero(co_occurrence._not_told(pd.Series(fewest), 8)).tolist() == hidden
+
+
+def test_teams_of_few_people_are_left_out_and_roles_are_held_equal(sample, rooted, monkeypatch):
+    rows = team_symptoms(sample)
+    team = rows["team_id"].iloc[0]
+    inside = rows["team_id"] == team
+    first = rows.loc[inside, "employee_id"].drop_duplicates().iloc[:7]
+    fewer = rows[~inside | rows["employee_id"].isin(first)]
+    monkeypatch.setattr(co_occurrence, "team_symptoms", lambda data: fewer)
+    asked, real = [], co_occurrence.parallel_analysis
+    monkeypatch.setattr(
+        co_occurrence, "parallel_analysis", lambda *a, **kw: asked.append(a) or real(*a, **kw)
+    )  # fmt: skip
+    found = step.assess_co_occurrence(sample, seed=1)
+    assert (found.teams.n_units, found.small) == (rooted.teams.n_units - 1, rooted.small + 1)
+    (levels, roles), known = asked[0], co_occurrence._where(sample, fewer)["role"]
+    assert team not in levels.index and list(roles) == list(known.loc[levels.index]) and roles.nunique() > 1
+
+
+def test_few_in_a_state_are_not_told_of(wearing):
+    assert "were engaged" in states_words.now_sentence(wearing, 8)
+    now = wearing.now.copy()
+    now.iloc[-1] = 7
+    assert states_words.now_sentence(replace(wearing, now=now), 8) == ""
+
+
+def test_those_let_go_are_neither_leavers_nor_stayers(sample, gone, monkeypatch):
+    rows, measures = before_leaving(sample)
+    let_go = rows.assign(let_go=1.0, left=0.0, unresolved=90.0, off_system=9.0).iloc[::5]
+    both = pd.concat([rows.assign(let_go=rows["let_go"].where(rows["let_go"] != 1, 0.0)), let_go])
+    whole = rows.assign(let_go=0.0)
+    found = []
+    for table in (both, whole):
+        monkeypatch.setattr(
+            "exlink.steps.misalignment_audit.leavers.before_leaving", lambda data, rows=table: (rows.copy(), measures)
+        )
+        found.append(step.assess_leavers(sample).load)
+    pd.testing.assert_series_equal(*found)
+
+
+def test_intervals_of_few_teams_are_longer_than_those_of_many(sample, buffered, monkeypatch):
+    assert buffers_module.for_few(20) == pytest.approx(np.sqrt(20 / 19) * 2.093024 / 1.959964, rel=1e-6)
+    monkeypatch.setattr(buffers_module, "for_few", lambda teams: 1.0)
+    plain = step.assess_buffers(sample, seed=1).engagement
+    half, own = (t["conf_high"] - t["estimate"] for t in (plain, buffered.engagement))
+    many = buffered.engagement["n_teams"].iloc[0] if "n_teams" in buffered.engagement else 20
+    expected = np.sqrt(many / (many - 1)) * stats.t.ppf(0.975, many - 1) / stats.norm.ppf(0.975)
+    assert (own / half).to_numpy() == pytest.approx(expected, rel=1e-6)

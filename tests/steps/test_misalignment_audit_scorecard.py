@@ -216,6 +216,10 @@ def test_places_alike_are_not_blamed(found):
     alike = found.workflow.places.assign(ratio=1.0, conf_low=0.9, conf_high=1.1)
     even = type(found.workflow)(**{f: getattr(found.workflow, f) for f in found.workflow.__slots__} | {"places": alike})
     assert workflow.place_check(even, harmless=1.15, matters=1.33).verdict == "pass"
+    sure = alike.assign(ratio=[*alike["ratio"].iloc[:-2], 1.4, 1.5], conf_low=[*alike["conf_low"].iloc[:-2], 1.2, 0.9],
+                        conf_high=[*alike["conf_high"].iloc[:-2], 1.6, 2.2])  # fmt: skip
+    one = workflow.place_check(replace(found.workflow, places=sure), harmless=1.15, matters=1.33)
+    assert one.verdict == "fail"  # not only the highest may be the one that is clear
     some = replace(found.workflow, places=alike.assign(ratio=1.22, conf_low=1.18, conf_high=1.28))
     check = workflow.place_check(some, harmless=1.15, matters=1.33)
     assert check.verdict == "pass" and f"{len(alike)} of {len(alike)} sites are clearly above" in check.sentence
@@ -247,7 +251,12 @@ def test_initiatives_are_counted_once_and_few_say_nothing(sample, required_only)
     assert (found.initiatives, found.added, found.removed) == (6, 11, 15)
     assert found.spent == 380_000  # a cost repeated for every team is one cost
     assert found.measuring == 130_000
-    assert investment_check(found, harmless=1 / 3, matters=0.5).verdict == "not assessable"
+    check = investment_check(found, harmless=1 / 3, matters=0.5)
+    assert check.verdict == "not assessable"
+    takes = int(re.search(r"from about (\d+) on", check.sentence)[1])
+    # with so many, an interval as long as the root of their number makes it fits between the two bounds
+    width = (found.share["conf_high"] - found.share["conf_low"]) * np.sqrt(6 / takes)
+    assert takes > 6 and width <= 0.5 - 1 / 3 < width * np.sqrt(takes / (takes - 1))
     assert assess_investment(required_only) == "not assessed: needs `initiatives`"
 
 

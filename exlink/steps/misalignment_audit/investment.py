@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.initiatives import initiative_list, initiative_rows
+from exlink.stats.judgement import OPEN
 from exlink.stats.proportions import group_shares
 from exlink.steps.misalignment_audit.check import AREAS, Check, judged_share, not_assessable
 
@@ -72,6 +74,10 @@ def investment_check(found: Investment | str, *, harmless: float, matters: float
         f"{share['estimate']:.0%} of what they change is more to measure (95% interval {band}; up to {harmless:.0%} "
         f"counts as harmless, from {matters:.0%} on it matters)."
     )
+    width = share["conf_high"] - share["conf_low"]
+    if verdict == OPEN and np.isfinite(width) and matters > harmless:
+        takes = int(np.ceil(found.initiatives * (width / (matters - harmless)) ** 2))
+        said += f" Initiatives as different as these would tell it from about {max(takes, found.initiatives + 1)} on."
     numbers = {"estimate": share["estimate"], "conf_low": share["conf_low"], "conf_high": share["conf_high"],
                "harmless": harmless, "matters": matters}  # fmt: skip
     brief = (
