@@ -174,6 +174,9 @@ def test_the_sentence_tells_which_side_wins_or_that_it_is_open(rolled, plans, ca
     assert "counted as assumed, “raise tools by 0.3 points” brings more than “callback”" in told
     assert "per unit of money" in told
     assert "picked after looking, as the best of 3" in told
+    unpaid = replace(rolled, replacement=np.full(REPS, np.nan))  # no wages to make a cost of leaving of
+    alone = plans.assign(p_beats_customers=np.nan)
+    assert "counted as assumed" not in scenario_words.versus_sentence(unpaid, alone, cases[0])
     half = plans.assign(p_beats=0.5)
     assert "inconclusive" in scenario_words.versus_sentence(rolled, half, cases[0])
     assert "“callback” brings more than “raise tools" in scenario_words.versus_sentence(

@@ -113,7 +113,7 @@ def versus_sentence(rollup: Rollup, frame: pd.DataFrame, case: Case | None) -> s
     others = frame[frame["side"] == "customers"].assign(rate=lambda f: f["benefit"] / f["cost"])
     rival = others.sort_values("rate", ascending=False, kind="stable").iloc[0]
     alone = rows["p_beats_customers"].iloc[0]
-    counted = np.isfinite(alone) or rollup.has(STAY + case.aspect, EXITS)
+    counted = np.isfinite(rollup.replacement).all() and rollup.has(STAY + case.aspect, EXITS)
     scaled = "" if frame["cost"].nunique() == 1 else " per unit of money spent"
     basis = ", with what is saved on replacing leavers counted as assumed," if counted else ""
     if case.months != rival["months"]:  # a longer effect brings more; a rate a month would hide that it does
