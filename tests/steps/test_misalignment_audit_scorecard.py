@@ -88,9 +88,10 @@ def test_the_few_in_small_teams_are_not_the_difference_of_two_numbers(sample):
     own = int(drift.teams["n_people"].sum())
     for beside, told in ((5, False), (0, True), (8, True)):
         company = drift.company.assign(n_people=[own + beside, *drift.company["n_people"].iloc[1:]])
-        cause, impact = engagement_told(replace(drift, company=company), 8)
-        assert (f"{own + beside} people)" in cause) == told
-        assert f"of {own} who can be assessed" in impact
+        cause, impact = engagement_told(replace(drift, company=company, people=own + beside), 8)
+        assert f"{own + beside} people)" in cause and "where this is clear" in impact
+        assert (f"of {own} who can be assessed" in impact) == told
+    assert "assessed" not in engagement_told(replace(drift, people=own + 3), 8)[1]
     few = drift.teams.assign(diverging=drift.teams.index == 0, n_people=[7, *drift.teams["n_people"].iloc[1:]])
     assert engagement_told(replace(drift, teams=few), 8)[1] == ""
 

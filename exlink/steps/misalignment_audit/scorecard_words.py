@@ -95,15 +95,16 @@ def engagement_told(found: Drift | str, few: int) -> tuple[str, str]:
     row = found.company.iloc[0]
     inside = int(found.teams.loc[found.teams["diverging"], "n_people"].sum())
     rest = int(found.teams["n_people"].sum()) - inside
-    # beside the number of those in teams, the number of all would count the few in small teams
-    of_all = "" if 0 < abs(row["n_people"] - inside - rest) < few else f"; {int(row['n_people'])} people"
     cause = (
         f"Over the whole company engagement of the same people moves by {row['estimate']:+.1f}% of the scale a year "
-        f"({row['conf_low']:+.1f} to {row['conf_high']:+.1f}{of_all})."
+        f"({row['conf_low']:+.1f} to {row['conf_high']:+.1f}; {int(row['n_people'])} people)."
     )
     if inside < few or rest < few:
         return cause, ""
-    return cause, f"{inside} people work in the teams where this is clear, of {inside + rest} who can be assessed."
+    # beside the number of all, that of those in large teams would count the few in small ones
+    hidden = any(0 < abs(int(n) - inside - rest) < few for n in (row["n_people"], found.people))
+    of = "" if hidden else f", of {inside + rest} who can be assessed"
+    return cause, f"{inside} people work in the teams where this is clear{of}."
 
 
 def workflow_told(found: Workflow | str, money: Money, hourly: float) -> tuple[str, str]:
