@@ -7,8 +7,8 @@ Every study is judged as notebook 06 does, by its own cells, with its default pa
 verdict is 'fail'. In the twin that is a false alarm; in the study with the symptoms it is what should be found. Not
 everything is planted in one world alone: dissatisfied people leave sooner in both; faults around people make nobody's
 work harder in either, so that 'Human buffers' has nothing to find; and the areas of the scorecard also look at what is
-not planted, such as customers lost. Nobody leaves because a colleague left in either world; where leaving runs in teams,
-intervals that take it into account are needed and not put to the test here.
+not planted, such as customers lost. Leaving runs in no team by itself in either world: intervals that
+allow for it are not put to the test here.
 """
 
 from __future__ import annotations
