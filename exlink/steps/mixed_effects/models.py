@@ -17,6 +17,7 @@ from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.panel import panel_two_way
 from exlink.stats.power import adjusted_verdict, minimum_detectable, p_in_words
 from exlink.stats.tidy import TIDY
+from exlink.steps.mixed_effects.few import too_few_changes
 from exlink.steps.mixed_effects.independent import independent_of
 from exlink.steps.mixed_effects.rows import CUSTOMER, Design
 
@@ -225,6 +226,10 @@ def _fixed(data: StudyData, y: str) -> pd.DataFrame:
     cells = panel_cells(data)
     cells = cells[cells[f"n_{y}"] > 0]
     frame = cells.assign(**{y: cells[f"sum_{y}"] / cells[f"n_{y}"]})
+    known = frame[frame[aspect_columns(data)].notna().all(axis=1)]
+    changes = len(known) - known[data.unit].nunique()
+    if few := too_few_changes(changes, len(aspect_columns(data)), data.people):
+        raise EstimationError(f"fixed effects on {y}: {few.removeprefix('not assessed: ')}")
     fit = panel_two_way(frame, y, aspect_columns(data), data.unit, "wave", weights=f"n_{y}")
     return fit.table.assign(
         outcome=y, effect="within", specification=FIXED, message="",
