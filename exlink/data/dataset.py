@@ -7,6 +7,7 @@ data never enter the reports folder.
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
 import weakref
@@ -130,6 +131,16 @@ class StudyData:
         for name in ("exposures", "customers"):
             file = quoted(str(folder / f"{name}.parquet"))
             self._con.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({file})")
+
+    def aside(self) -> StudyData:
+        """Return the same study with a connection of its own, for questions that another thread asks meanwhile.
+
+        What is kept once made is kept for both; tables written down (:meth:`noted`) are each one's own.
+        """
+        other = copy.copy(self)
+        other._con = self._con.cursor()
+        other._con.execute("SET TimeZone = 'UTC'")  # of what `connect` sets, the one thing that is no other's
+        return other
 
     @cached_property
     def truth(self) -> dict[str, Any] | None:

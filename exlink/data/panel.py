@@ -51,7 +51,7 @@ def answered_rows(data: StudyData, max_rows: int) -> tuple[nw.LazyFrame, float]:
 
 def within_reason(data: StudyData) -> str:
     """Return why effects within units cannot be assessed, or ``""``."""
-    waves = data.query(
+    waves = data.query_once(
         f"SELECT count(DISTINCT wave) AS waves FROM linked WHERE has_cx GROUP BY {data.unit} ORDER BY 1"
     )["waves"]
     moved = int((waves > 1).sum())

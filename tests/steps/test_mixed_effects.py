@@ -161,15 +161,15 @@ def test_no_term_of_a_model_is_left_without_words(sample_fits):
 
 
 def test_what_a_fit_warns_of_reaches_the_page_in_words(planted, monkeypatch):
-    plain = models.fit_lmm
+    plain = models.begin_lmm
 
     def warned(*args, **options):
-        fit = plain(*args, **options)
-        return replace(
-            fit, message="robust errors are the model's for ex_tools_within: clusters alone cannot tell them"
+        search = plain(*args, **options)
+        return lambda: replace(
+            search(), message="robust errors are the model's for ex_tools_within: clusters alone cannot tell them"
         )
 
-    monkeypatch.setattr(models, "fit_lmm", warned)
+    monkeypatch.setattr(models, "begin_lmm", warned)
     _, fits = fitted(planted)
     said = words.errors_sentence(step.checks(fits))
     assert "**Warnings.** ease: robust errors are the model's for tools (within)" in said

@@ -15,6 +15,7 @@ from exlink.stats.lmm import fit_lmm
 from exlink.stats.within_between import within_slope
 from exlink.steps import mixed_effects as step
 from exlink.steps.mixed_effects import advocacy as advocacy_of_step
+from exlink.steps.mixed_effects import ahead
 from exlink.steps.mixed_effects.advocacy import BESIDE, OWN
 from exlink.steps.mixed_effects.alike import BANDS, POOLED
 from exlink.steps.mixed_effects.models import formula_of
@@ -49,9 +50,10 @@ def sample_fits(sample):
 def in_depth(sample, sample_fits):
     """What the notebook asks of the sample's focus outcome: teams, slopes, specifications."""
     given, fits = sample_fits
-    teams = step.with_team(sample, given, Y, fits, reml=True)
+    teams = step.with_team(sample, given, Y, fits, reml=True)()
     slopes = step.random_slopes(given, Y, fits, reml=True)
-    return teams, slopes, step.specifications(given, Y, fits, teams, slopes)
+    bare = step.without_circumstances(given, Y, fits)
+    return teams, slopes, step.specifications(given, Y, fits, teams, slopes, bare)
 
 
 # -- teams -------------------------------------------------------------------------------------------
@@ -70,7 +72,7 @@ def with_teams(data, sd, seed=4):
 
 def team_parts(data, given):
     fits = step.fit_all(data, given, reml=True, smallest_share=0.05)
-    fit = step.with_team(data, given, Y, fits, reml=True)
+    fit = step.with_team(data, given, Y, fits, reml=True)()
     return step.team_variances(data, given, Y, fit), fit
 
 
@@ -102,13 +104,13 @@ def test_teams_that_do_not_differ_are_not_told_from_zero_and_a_singular_fit_is_s
 
 def test_few_teams_and_linked_teams_cost_one_line(planted, team_grain):
     given, fits = fitted(planted, keep="")
-    reason = step.with_team(planted, given, Y, fits, reml=True)
+    reason = step.with_team(planted, given, Y, fits, reml=True)()
     assert reason.startswith("not assessed: teams' own share needs at least 10 teams")
     assert "this study has 6" in reason
     assert step.team_variances(planted, given, Y, reason).empty
     assert step.team_sentence(pd.DataFrame(), reason, "employees") == reason
     given, fits = fitted(team_grain, keep="")
-    assert "teams are the units themselves" in step.with_team(team_grain, given, Y, fits, reml=True)
+    assert "teams are the units themselves" in step.with_team(team_grain, given, Y, fits, reml=True)()
 
 
 def test_the_sample_s_teams_differ_as_planted(sample, sample_fits, in_depth):
@@ -169,6 +171,14 @@ def test_slopes_that_were_switched_off_say_so(sample_fits):
     off = step.random_slopes(given, Y, fits, reml=True, asked=False)
     assert step.slopes_sentence(off, Y, "employees") == "not assessed: switched off by `random_slopes`"
     assert step.first_slope(off) == {}
+
+
+def test_variants_begun_early_are_those_fitted_in_turn(sample, sample_fits, in_depth):
+    given, fits = sample_fits
+    variants = ahead.begin_variants(sample, given, Y, fits, reml=True)
+    bare = step.without_circumstances(given, Y, fits)
+    for begun, asked in ((variants.teams, in_depth[0]), (variants.bare, bare)):
+        pd.testing.assert_frame_equal(begun.result().robust_table, asked.robust_table, check_exact=True)
 
 
 def test_specifications_are_the_fits_they_say_they_are(sample_fits, in_depth):
@@ -448,9 +458,10 @@ def test_every_question_costs_one_line_at_most(tmp_path, plan, silent):
     data = open_study(tmp_path, plan)
     given, fits = fitted(data)
     slopes = step.random_slopes(given, Y, fits, reml=True)
-    teams = step.with_team(data, given, Y, fits, reml=True)
+    teams = step.with_team(data, given, Y, fits, reml=True)()
     parts = step.team_variances(data, given, Y, teams)
-    specs = step.specifications(given, Y, fits, teams, slopes)
+    bare = step.without_circumstances(given, Y, fits)
+    specs = step.specifications(given, Y, fits, teams, slopes, bare)
     alike, scripted = step.acts_alike(data), step.scripts(data, given, fits, reml=True)
     said = [
         step.slopes_sentence(slopes, Y, data.people), step.team_sentence(parts, teams, data.people),

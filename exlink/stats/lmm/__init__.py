@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from exlink.stats.lmm.formula import read_model
 from exlink.stats.lmm.source import compress
 from exlink.stats.lmm.threads import one_thread
 
-__all__ = ["LmmFit", "fit_lmm"]
+__all__ = ["LmmFit", "begin_lmm", "fit_lmm"]
 
 
 def fit_lmm(
@@ -77,8 +77,45 @@ def fit_lmm(
     --------
     >>> fit = fit_lmm("csat ~ tools", frame, random={"employee_id": "1 + tools"})  # doctest: +SKIP
     """
+    return begin_lmm(formula, data, random, reml=reml, weights=weights, frequencies=frequencies, level=level)()
+
+
+def begin_lmm(
+    formula: str,
+    data: Any,
+    random: Mapping[str, str | Sequence[str]],
+    *,
+    reml: bool = True,
+    weights: str | None = None,
+    frequencies: str | None = None,
+    level: float = 0.95,
+) -> Callable[[], LmmFit]:
+    """Read the rows of a model now and return what fits it: a function that may be called in another thread.
+
+    An engine's connection answers one question at a time; the search that follows needs none.
+
+    Parameters
+    ----------
+    formula, data, random, reml, weights, frequencies, level
+        As in ``fit_lmm``.
+
+    Returns
+    -------
+    callable, without arguments; returns the LmmFit
+
+    Raises
+    ------
+    EstimationError
+        As ``fit_lmm``: of columns and rows at once, of a design that no model can be fitted on by the callable.
+    """
     if not isinstance(reml, bool | np.bool_):
         raise EstimationError(f"{formula}: reml is {reml!r}; give True (REML) or False (maximum likelihood).")
     model = read_model(formula, random, weights, frequencies)
     with one_thread():
-        return fit_products(compress(model, data), formula, reml=bool(reml), level=level)
+        products = compress(model, data)
+
+    def search() -> LmmFit:
+        with one_thread():
+            return fit_products(products, formula, reml=bool(reml), level=level)
+
+    return search

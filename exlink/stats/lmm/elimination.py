@@ -119,10 +119,10 @@ def forward(system: System, at: Factored, first: np.ndarray, rest: np.ndarray | 
 
 
 def backward(at: Factored, own: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return L⁻ᵀ of what ``forward`` returned: the spherical solutions."""
+    """Return L⁻ᵀ of what ``forward`` returned, which is overwritten: the spherical solutions."""
     if at.scaled is not None:
         others = _solved(at.lower, others, transposed=True)
-        own = own - (at.scaled @ others).reshape(own.shape)
+        own -= (at.scaled @ others).reshape(own.shape)
     return times(np.swapaxes(at.inverse, 1, 2), own), others
 
 

@@ -35,7 +35,12 @@ from exlink.steps.mixed_effects.rows import Design, design, mediator_lines
 from exlink.steps.mixed_effects.scripts import scripts, scripts_words, turns_planted, turns_sentence
 from exlink.steps.mixed_effects.slopes import first_slope, main_aspects, random_slopes, slopes_sentence
 from exlink.steps.mixed_effects.slopes_truth import slopes_truth
-from exlink.steps.mixed_effects.specifications import specifications, specifications_sentence, specifications_words
+from exlink.steps.mixed_effects.specifications import (
+    specifications,
+    specifications_sentence,
+    specifications_words,
+    without_circumstances,
+)
 from exlink.steps.mixed_effects.struggle import struggle_effects, struggle_notes, struggle_sentence, struggle_words
 from exlink.steps.mixed_effects.struggle_link import (
     chain_sentence,
@@ -62,5 +67,6 @@ __all__ = [
     "specifications_sentence", "specifications_words", "strongest", "struggle_effects", "struggle_links",
     "struggle_notes", "struggle_panel", "struggle_sentence", "struggle_words", "team_luck", "team_luck_facts",
     "team_luck_sentence", "team_sentence", "team_variances", "turns_planted", "turns_sentence", "variance_reason",
-    "variances", "variances_found", "with_team", "within_reason", "work_alt", "work_found", "work_sentence",
+    "variances", "variances_found", "with_team", "within_reason", "without_circumstances", "work_alt", "work_found",
+    "work_sentence",
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import narwhals.stable.v2 as nw
@@ -11,7 +13,7 @@ from exlink.data.dataset import StudyData
 from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, panel_cells, smallest_slopes
 from exlink.data.planted import with_planted
 from exlink.errors import EstimationError
-from exlink.stats.lmm import LmmFit, fit_lmm
+from exlink.stats.lmm import LmmFit, begin_lmm
 from exlink.stats.lmm.variance_intervals import variance_intervals
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.panel import panel_two_way
@@ -71,6 +73,9 @@ class Fitted:
         return int(self.levels[CUSTOMER]) if CUSTOMER in self.levels else None
 
 
+Both = tuple[Fitted, Fitted, LmmFit | None]  # with EX, without it, and the fit with EX where it is kept
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fits:
     """All specifications of all outcomes.
@@ -110,16 +115,13 @@ def fit_all(data: StudyData, given: Design, *, reml: bool, smallest_share: float
     data).
     """
     parts, mixed, without, kept, failures = [], {}, {}, {}, []
-    for y in data.cx_kpis:
-        answering = given.answered(y).select(nw.col(given.unit).n_unique()).collect().item()
-        if answering < MIN_UNITS:  # a variance of nine units says nothing, their slopes little
-            failures.append(f"not assessed: models of {y} need at least {MIN_UNITS} {data.people} with answers")
+    for y, begun in _begun(data, given, reml=reml, keep=keep).items():
+        if isinstance(begun, str):
+            failures.append(begun)
             continue
         try:
-            fit = _fit(given, y, reml=reml)
-            mixed[y], without[y] = _with_and_without(fit, given)
-            kept |= {y: fit} if y == keep else {}
-            del fit
+            mixed[y], without[y], fit = begun.result()
+            kept |= {} if fit is None else {y: fit}
             parts += _of_mixed(mixed[y], given, y)
             parts.append(_naive(given, y))
         except EstimationError as error:
@@ -161,9 +163,39 @@ def lanes(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
     return part.sort_values(["place", "turn"], ignore_index=True)[columns]
 
 
-def _fit(given: Design, y: str, *, reml: bool) -> LmmFit:
-    """Return the model of one outcome with EX."""
-    return fit_lmm(formula_of(y, given.usable(y)), given.source(y), given.random, reml=reml, weights=given.weights)
+def _begun(data: StudyData, given: Design, *, reml: bool, keep: str) -> dict[str, Future[Both] | str]:
+    """Return per KPI its models, or a line on why there are none; while one KPI is fitted the next one's rows are read.
+
+    Never more than two: their cross-products are large.
+    """
+    found: dict[str, Future[Both] | str] = {}
+    under_way: list[Future[Both]] = []
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        for y in data.cx_kpis:
+            answering = given.answered(y).select(nw.col(given.unit).n_unique()).collect().item()
+            if answering < MIN_UNITS:  # a variance of nine units says nothing, their slopes little
+                found[y] = f"not assessed: models of {y} need at least {MIN_UNITS} {data.people} with answers"
+                continue
+            wait(under_way[:-1])
+            try:
+                search = _read(given, y, reml=reml)
+            except EstimationError as error:
+                found[y] = f"not assessed: {given.worded(error)}"
+                continue
+            found[y] = beside.submit(_fitted, search, given, whole=y == keep)
+            under_way.append(found[y])
+    return found
+
+
+def _read(given: Design, y: str, *, reml: bool) -> Callable[[], LmmFit]:
+    """Return what fits the model of one outcome with EX, its rows read."""
+    return begin_lmm(formula_of(y, given.usable(y)), given.source(y), given.random, reml=reml, weights=given.weights)
+
+
+def _fitted(search: Callable[[], LmmFit], given: Design, *, whole: bool) -> Both:
+    """Return what is kept of a model with EX and of the one without, and the fit itself where the whole is asked."""
+    fit = search()
+    return *_with_and_without(fit, given), fit if whole else None
 
 
 def _with_and_without(fit: LmmFit, given: Design) -> tuple[Fitted, Fitted]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,10 +71,9 @@ def scripts(data: StudyData, given: Design, fits: Fits, *, reml: bool) -> Script
     if len(levels) < 2:
         return _none("not assessed: contacts hardly differ in complexity")
     slopes, turns, failures = [], [], []
-    for y in fits.mixed:
-        kept = [t for t in fits.mixed[y].terms if not t.startswith("c_complexity")]
+    for y, begun in _begun(given, fits, rows, reml=reml).items():
         try:
-            fit = fit_lmm(formula_of(y, [*kept, *TERMS]), rows, {given.unit: "1"}, reml=reml)
+            fit = begun.result()
         except EstimationError as error:
             failures.append(given.worded(error))
             continue
@@ -89,6 +89,17 @@ def scripts(data: StudyData, given: Design, fits: Fits, *, reml: bool) -> Script
     where = pd.DataFrame(turns, columns=CROSSING).assign(**ends)
     where = where.assign(p_adjusted=benjamini_hochberg(where["p_interaction"]))
     return Scripts(found, where, "", given.answers > SAMPLE)
+
+
+def _begun(given: Design, fits: Fits, rows: pd.DataFrame, *, reml: bool) -> dict[str, Future[LmmFit]]:
+    """Return the model of every KPI, two of them fitted at a time."""
+    found = {}
+    with ThreadPoolExecutor(max_workers=2) as beside:
+        for y, fit in fits.mixed.items():
+            kept = [t for t in fit.terms if not t.startswith("c_complexity")]
+            formula = formula_of(y, [*kept, *TERMS])
+            found[y] = beside.submit(fit_lmm, formula, rows, {given.unit: "1"}, reml=reml)
+    return found
 
 
 def turns_sentence(found: Scripts, people: str) -> str:

@@ -17,15 +17,25 @@ COLUMNS = ["aspect", "term", "specification", "estimate", "std_error", "conf_low
            "planted"]  # fmt: skip
 
 
-def specifications(given: Design, outcome: str, fits: Fits, teams: LmmFit | str, slopes: Slopes) -> pd.DataFrame:
+def without_circumstances(given: Design, outcome: str, fits: Fits) -> LmmFit | None:
+    """Return the model of ``outcome``, whose whole fit is kept, with the wave alone held equal; None where it is."""
+    if outcome not in fits.kept or not set(given.circumstances) - set(given.waves):
+        return None
+    kept = fits.kept[outcome]
+    return kept.without(*(t for t in given.circumstances if t not in given.waves and t in kept.fixef.index))
+
+
+def specifications(
+    given: Design, outcome: str, fits: Fits, teams: LmmFit | str, slopes: Slopes, bare: LmmFit | None
+) -> pd.DataFrame:
     """Return the effects of the main aspects within units on one outcome under each specification that was fitted.
 
     Parameters
     ----------
-    fits : Fits
-        With the whole fit of ``outcome`` kept.
     teams : LmmFit or str
         The model with teams as a third factor, or why there is none.
+    bare : LmmFit or None
+        Of `without_circumstances`.
 
     Returns
     -------
@@ -41,10 +51,8 @@ def specifications(given: Design, outcome: str, fits: Fits, teams: LmmFit | str,
     ]
     if isinstance(teams, LmmFit):
         parts.append(_of(teams, given, TEAMS))
-    if outcome in fits.kept and set(given.circumstances) - set(given.waves):
-        kept = fits.kept[outcome]
-        gone = [t for t in given.circumstances if t not in given.waves and t in kept.fixef.index]
-        parts.append(_of(kept.without(*gone), given, BARE))
+    if bare is not None:
+        parts.append(_of(bare, given, BARE))
     parts.append(slopes.table.assign(specification=SLOPES))
     order = {name: k for k, name in enumerate(ORDER)}
     places = {term: k for k, term in enumerate(main["term"])}

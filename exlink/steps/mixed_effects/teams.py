@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ from exlink.data.dataset import StudyData
 from exlink.data.panel import MIN_UNITS
 from exlink.data.planted import planted_variances
 from exlink.errors import EstimationError
-from exlink.stats.lmm import LmmFit, fit_lmm
+from exlink.stats.lmm import LmmFit, begin_lmm
 from exlink.stats.lmm.variance_intervals import variance_intervals
 from exlink.steps.mixed_effects.models import Fits, formula_of
 from exlink.steps.mixed_effects.rows import CUSTOMER, TEAM, Design
@@ -36,20 +38,30 @@ def team_reason(data: StudyData, given: Design) -> str:
     )
 
 
-def with_team(data: StudyData, given: Design, outcome: str, fits: Fits, *, reml: bool) -> LmmFit | str:
-    """Return the model of one outcome with EX and with teams, at the time of the contact, as a further factor.
+def with_team(data: StudyData, given: Design, outcome: str, fits: Fits, *, reml: bool) -> Callable[[], LmmFit | str]:
+    """Read the rows and return what fits one outcome with EX and with teams, at the time of the contact, beside people.
 
-    With very many units customers have no effect of their own. A string says why there is no model.
+    It may be called in another thread. With very many units customers have no effect of their own. A string says why
+    there is no model.
     """
     reason = team_reason(data, given)
     if reason or outcome not in fits.mixed:
-        return reason or f"not assessed: no model of {outcome}"
+        return lambda: reason or f"not assessed: no model of {outcome}"
     plain = fits.mixed[outcome]
     formula, random = formula_of(outcome, plain.terms), {**given.random, TEAM: "1"}
     if plain.n_units > MANY:
         random.pop(CUSTOMER, None)
     try:
-        return fit_lmm(formula, given.source(outcome), random, reml=reml, weights=given.weights)
+        search = begin_lmm(formula, given.source(outcome), random, reml=reml, weights=given.weights)
+    except EstimationError as error:
+        told = f"not assessed: {given.worded(error)}"
+        return lambda: told
+    return lambda: _searched(search, given)
+
+
+def _searched(search: Callable[[], LmmFit], given: Design) -> LmmFit | str:
+    try:
+        return search()
     except EstimationError as error:
         return f"not assessed: {given.worded(error)}"
 

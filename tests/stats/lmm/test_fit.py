@@ -1,13 +1,17 @@
 """What a fit answers: properties that hold for any data, weights, shares, refits."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
+from threadpoolctl import ThreadpoolController
 
 from exlink.errors import EstimationError
-from exlink.stats.lmm import fit_lmm
+from exlink.stats.lmm import begin_lmm, fit_lmm
+from exlink.stats.lmm.threads import one_thread
 from exlink.stats.lmm.variance_intervals import variance_intervals
 from exlink.stats.mixed import mixed_model
 from tests.stats.lmm.worlds import crossed, grouped
@@ -146,6 +150,50 @@ def test_without_refits_from_the_same_cross_products():
     assert only.objective == pytest.approx(fit_lmm("y ~ 1", frame, random={"a": "1 + x", "b": "1"}).objective, abs=1e-6)
     with pytest.raises(EstimationError, match=r"'zz' is no fixed effect\. Did you mean 'z'\?"):
         full.without("zz")
+
+
+def test_models_fitted_side_by_side_say_what_each_says_alone():
+    frames = [crossed(seed) for seed in (7, 8, 9)]
+    random = {"a": "1 + x", "b": "1"}
+    with ThreadPoolExecutor(max_workers=3) as beside:
+        found = list(beside.map(lambda search: search(), [begin_lmm("y ~ x + z", f, random) for f in frames]))
+    for frame, fit_beside in zip(frames, found, strict=True):
+        alone = fit_lmm("y ~ x + z", frame, random)
+        pd.testing.assert_frame_equal(fit_beside.robust_table, alone.robust_table)
+        assert fit_beside.objective == alone.objective
+
+
+def test_a_fit_in_any_thread_has_blas_to_itself_in_one_thread():
+    """Asked for in the main thread first, which threadpoolctl then lets nobody else follow."""
+    controller = ThreadpoolController()
+
+    def within() -> set[int]:
+        with one_thread():
+            return {each["num_threads"] for each in controller.info() if each["user_api"] == "blas"}
+
+    def alone(do):  # in a thread that ends: as long as it lives, nobody else may set a limit
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            return beside.submit(do).result()
+
+    two = alone(lambda: controller.limit(limits=2, user_api="blas"))
+    before = [each["num_threads"] for each in controller.info()]
+    assert within() == {1}
+    with ThreadPoolExecutor(max_workers=3) as beside:
+        assert list(beside.map(lambda _: within(), range(6))) == [{1}] * 6
+    assert [each["num_threads"] for each in controller.info()] == before
+    alone(two.restore_original_limits)
+
+
+def test_blas_has_its_threads_back_when_the_last_of_several_fits_is_done():
+    controller = ThreadpoolController()
+    before = [each["num_threads"] for each in controller.info()]
+    first, second = one_thread(), one_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert {each["num_threads"] for each in controller.info() if each["user_api"] == "blas"} == {1}
+    second.__exit__(None, None, None)
+    assert [each["num_threads"] for each in controller.info()] == before
 
 
 def test_without_clustered_errors_the_rest_stays():
