@@ -203,24 +203,22 @@ def _projected(system: System, at: Factored, found: Solution, moved: list[np.nda
     inner = inner - np.einsum("jak,jal->kl", mine, mine, optimize=True) - theirs.T @ theirs
     if system.n_fixed:
         # X'V⁻¹Zc = X'Zc - (Λ'Z'X)'M⁻¹ Λ'Z'Zc, and M⁻¹Λ'Z'X are the loads
-        loads = _stacked(system, found.loads)
-        scaled = _scaled(system, at, own, others)
-        left = linalg.solve_triangular(found.root.T, fixed - loads.T @ scaled, lower=True)
+        spherical = _by_factor(system, times(at.factors[system.first].T, own), _spread(at, others))
+        taken = sum(_flat(loads).T @ _flat(part) for loads, part in zip(found.loads, spherical, strict=True))
+        left = linalg.solve_triangular(found.root.T, fixed - taken, lower=True)
         inner = inner - left.T @ left
     return inner
 
 
-def _scaled(system: System, at: Factored, own: np.ndarray, others: np.ndarray | None) -> np.ndarray:
-    first = times(at.factors[system.first].T, own).reshape(-1, own.shape[2])
-    return first if others is None else np.vstack([first, at.spread.T @ others])
+def _spread(at: Factored, others: np.ndarray | None) -> np.ndarray | None:
+    return None if others is None else at.spread.T @ others
 
 
-def _stacked(system: System, parts: Sequence[np.ndarray]) -> np.ndarray:
-    order = [system.first, *(system.rest.order if system.rest is not None else ())]
-    return np.vstack([parts[f].reshape(-1, parts[f].shape[2]) for f in order])
+def _flat(part: np.ndarray) -> np.ndarray:
+    return part.reshape(-1, part.shape[2])
 
 
-def _by_factor(system: System, first: np.ndarray, rest: np.ndarray) -> list[np.ndarray]:
+def _by_factor(system: System, first: np.ndarray, rest: np.ndarray | None) -> list[np.ndarray]:
     """Return solutions per factor in the order asked for, (J, q, c) each."""
     out: list[np.ndarray] = [first] * len(system.effects)
     for f, where in places(system):

@@ -190,7 +190,8 @@ def fit_products(
     check_weight(text, products)
     products = at_mean_weight(products)
     check_products(text, products)
-    system, entries, units = arrange(products, text), free_of(products), units_of(products)
+    system = arrange(products, text) if like is None else _reduced(like, products)
+    entries, units = free_of(products), units_of(products)
     single = alone(products)
     start = None if like is None else start_like(system, entries, like.best.values, like.system)
     try:
@@ -236,6 +237,13 @@ def fit_products(
         level=level,
         workings=Workings(products, system, entries, best, units, covariance),
     )  # fmt: skip
+
+
+def _reduced(like: Workings, products: Products) -> System:
+    """Return the equations of a fit for what is left of its fixed effects."""
+    before = like.products.names[: like.products.fixed]
+    kept = [before.index(name) for name in products.names[: products.fixed]]
+    return like.system.keeping([*kept, len(before)])
 
 
 def _errors(vcov: np.ndarray, names: list[str]) -> pd.Series:

@@ -7,7 +7,8 @@ and partly crossed factors are all the same to this ordering (Bates et al. 2015,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -70,6 +71,14 @@ class System:
         """Return the number of fixed effects p."""
         return len(self.total) - 1
 
+    def keeping(self, columns: Sequence[int]) -> System:
+        """Return the equations of the same rows with some of the columns of [X y], the response last."""
+        kept = np.asarray(columns)
+        rest = None if self.rest is None else replace(self.rest, data=np.ascontiguousarray(self.rest.data[:, kept]))
+        return replace(
+            self, data=np.ascontiguousarray(self.data[:, :, kept]), rest=rest, total=self.total[np.ix_(kept, kept)]
+        )
+
 
 def arrange(products: Products, text: str = "") -> System:
     """Return the equations of ``products`` with the largest factor in front.
@@ -94,7 +103,7 @@ def arrange(products: Products, text: str = "") -> System:
     bases = bases_of(products)
     square, data = _own(products, first, bases[first])
     return System(
-        first=first, square=square, data=data[:, :, keep],
+        first=first, square=square, data=np.ascontiguousarray(data[:, :, keep]),
         rest=_rest(products, first, left, keep, bases) if left else None,
         total=products.total[np.ix_(keep, keep)], n_rows=products.n_rows,
         effects=tuple(g.effects for g in groupings),
@@ -140,7 +149,7 @@ def _rest(products: Products, first: int, left: list[int], keep: list[int], base
         slices=tuple(slice(int(a), int(b)) for a, b in pairwise(ends)),
         square=sparse.csr_matrix(sparse.block_array(blocks)),
         cross=cross,
-        data=np.vstack([data[:, :, keep].reshape(-1, len(keep)) for _, data in own]),
+        data=np.ascontiguousarray(np.vstack([data[:, :, keep].reshape(-1, len(keep)) for _, data in own])),
         nested=inside,
         pairs=meetings(cross) if intercepts and inside is None else None,
     )
