@@ -26,34 +26,38 @@ def between_answers(data: StudyData, kpis: Sequence[str]) -> pd.DataFrame:
     """
     answers = data.exposures()[[data.unit, "wave", "responded_on"]]
     spans = answer_spans(answers, data.unit, data.study.linkage.lag_days, data.study.linkage.window_days)
-    sums = ", ".join(f"count({k}) AS n_{k}, sum({k}) AS s_{k}" for k in kpis)
-    found = ", ".join(f"sum(n_{k})::BIGINT AS n_{k}, sum(s_{k}) / nullif(sum(n_{k}), 0) AS mean_{k}" for k in kpis)
-    sides = " UNION ALL ".join(
-        f"SELECT '{side}' AS side, s.row, {found} FROM daily d ASOF JOIN "
-        f"(SELECT * FROM spans WHERE side = '{side}') s ON d.{data.unit} = s.{data.unit} AND d.day >= s.from_day "
-        "WHERE d.day < s.to_day GROUP BY s.row"
-        for side in SIDES
-    )
-    cells = (
-        data.lazily(spans)
+    sums = _sums_by_stretch(data, stretches_of(spans, data.unit), kpis)
+    out = answers.assign(order=_order(answers))
+    for side in SIDES:
+        part = sums.groupby(side).sum().reindex(out.index)
+        for kpi in kpis:
+            n = part[f"n_{kpi}"].fillna(0).astype("int64")
+            out[f"{side}_{kpi}"] = part[f"s_{kpi}"] / n.where(n > 0)
+            out[f"n_{side}_{kpi}"] = n
+    return out.drop(columns="responded_on")
+
+
+def _sums_by_stretch(data: StudyData, stretches: pd.DataFrame, kpis: Sequence[str]) -> pd.DataFrame:
+    """Return the stretches in which customers answered, with the count ``n_`` and the sum ``s_`` of every KPI."""
+    daily = ", ".join(f"count({k}) AS n_{k}, sum({k}) AS s_{k}" for k in kpis)
+    added = ", ".join(f"sum(n_{k})::BIGINT AS n_{k}, sum(s_{k}) AS s_{k}" for k in kpis)
+    # units go by their numbers, which the engine groups and sorts faster than ids
+    return (
+        data.lazily(stretches.assign(number=pd.factorize(stretches[data.unit])[0]))
         .to_native()
         .query(
-            "spans",
+            "stretches",
             f"""
         WITH daily AS MATERIALIZED (
-            SELECT {data.unit}, date_diff('day', DATE '1970-01-01', started_at::DATE) AS day, {sums}
-            FROM interactions WHERE coalesce({", ".join(kpis)}) IS NOT NULL GROUP BY ALL)
-        SELECT * FROM ({sides}) ORDER BY side, row""",
+            SELECT number, date_diff('day', DATE '1970-01-01', started_at::DATE) AS day, {daily}
+            FROM interactions JOIN (SELECT DISTINCT {data.unit}, number FROM stretches) USING ({data.unit})
+            WHERE coalesce({", ".join(kpis)}) IS NOT NULL GROUP BY ALL)
+        SELECT {", ".join(SIDES)}, {added}
+        FROM daily d ASOF JOIN stretches s ON d.number = s.number AND d.day >= s.day
+        GROUP BY ALL ORDER BY ALL""",
         )
         .df()
     )
-    out = answers.assign(order=_order(answers))
-    for side in SIDES:
-        part = cells[cells["side"] == side].set_index("row").reindex(out.index)
-        for kpi in kpis:
-            out[f"{side}_{kpi}"] = part[f"mean_{kpi}"]
-            out[f"n_{side}_{kpi}"] = part[f"n_{kpi}"].fillna(0).astype("int64")
-    return out.drop(columns="responded_on")
 
 
 def answer_spans(answers: pd.DataFrame, unit: str, lag_days: int, window_days: int) -> pd.DataFrame:
@@ -75,6 +79,21 @@ def answer_spans(answers: pd.DataFrame, unit: str, lag_days: int, window_days: i
     )  # fmt: skip
     spans = spans[spans["from_day"] < spans["to_day"]].astype({"from_day": "int64", "to_day": "int64"})
     return spans[[unit, "row", "side", "from_day", "to_day"]].reset_index(drop=True)
+
+
+def stretches_of(spans: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """Return the time of each unit cut where a span begins or ends: unit, day (the first), after, before.
+
+    ``after`` and ``before`` are the rows of the answers whose spans the stretch lies in, -1 where it lies in none. A
+    contact lies in one stretch, so one pass tells both sides.
+    """
+    begins = spans.rename(columns={"from_day": "day"})
+    ends = spans.rename(columns={"to_day": "day"}).assign(row=-1)
+    cuts = pd.concat([ends, begins])[[unit, "side", "day", "row"]]
+    cuts = cuts.drop_duplicates([unit, "side", "day"], keep="last")  # where one ends and the next begins
+    wide = cuts.pivot(index=[unit, "day"], columns="side", values="row").sort_index()
+    wide = wide.reindex(columns=list(SIDES)).groupby(level=unit).ffill()
+    return wide.fillna(-1).astype("int64").rename_axis(columns=None).reset_index()
 
 
 def _order(answers: pd.DataFrame) -> pd.Series:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exlink.data.between_answers import answer_spans, between_answers
+from exlink.data.between_answers import answer_spans, between_answers, stretches_of
 from exlink.data.dataset import open_data
 from exlink.data.ex_index import INDEX, ex_index
 from exlink.data.simulate.study import simulate_study
@@ -128,6 +128,34 @@ def test_cells_are_what_counting_by_hand_gives(sample):
             cell = cells[(cells["employee_id"] == person) & (cells["wave"] == own["wave"][at])].iloc[0]
             assert len(before) == cell["n_before_satisfaction"]
             assert len(before) == 0 or before.mean() == pytest.approx(cell["before_satisfaction"])
+
+
+def test_both_sides_are_what_each_answer_sees_by_itself(sample):
+    kpis = sample.cx_kpis
+    cells = between_answers(sample, kpis)
+    answers = sample.exposures()[["employee_id", "wave", "responded_on"]]
+    linkage = sample.study.linkage
+    spans = answer_spans(answers, "employee_id", linkage.lag_days, linkage.window_days)
+    contacts = sample.query(f"SELECT employee_id, started_at, {', '.join(kpis)} FROM interactions ORDER BY ALL")
+    day = contacts["started_at"].to_numpy().astype("datetime64[D]").astype("int64")
+    met = contacts.assign(day=day).merge(spans, on="employee_id")
+    met = met[(met["day"] >= met["from_day"]) & (met["day"] < met["to_day"])]
+    for side, part in met.groupby("side"):
+        for kpi in kpis:
+            told = part.groupby("row")[kpi].agg(["count", "mean"]).reindex(cells.index)
+            assert told["count"].fillna(0).tolist() == cells[f"n_{side}_{kpi}"].tolist()
+            np.testing.assert_allclose(cells[f"{side}_{kpi}"], told["mean"], rtol=1e-12)
+
+
+def test_time_is_cut_where_a_span_begins_or_ends_and_belongs_to_one_answer_a_side():
+    spans = pd.DataFrame(
+        [("a", 0, "after", 5, 10), ("a", 1, "after", 10, 20), ("a", 1, "before", 5, 8), ("b", 2, "before", 7, 9)],
+        columns=["u", "row", "side", "from_day", "to_day"],
+    )
+    cut = stretches_of(spans, "u")
+    assert cut.to_numpy().tolist() == [
+        ["a", 5, 0, 1], ["a", 8, 0, -1], ["a", 10, 1, -1], ["a", 20, -1, -1], ["b", 7, -1, 2], ["b", 9, -1, -1],
+    ]  # fmt: skip
 
 
 def test_the_index_does_not_move_when_an_aspect_is_left_out(sample, monkeypatch):
