@@ -265,7 +265,7 @@ def test_what_is_missing_is_said_area_by_area(required_only):
     found = step.assess_areas(required_only, kpi="", solve_days=30)
     _, areas = areas_of(required_only, found)
     by_name = {area.name: area for area in areas}
-    assert by_name["CX investment strategy"].symptom == "Not assessed: needs `initiatives`."
+    assert by_name["CX investment strategy"].symptom == "Not assessed: needs initiatives."
     assert by_name["Business outcomes"].verdict == "not assessable"
     assert by_name["Operational workflows"].verdict == "fail"  # the faulty site needs the four tables alone
 

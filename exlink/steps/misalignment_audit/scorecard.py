@@ -169,7 +169,8 @@ def _leading(checks: list[Check], verdict: str) -> Check | None:
 
 
 def _plain(sentence: str) -> str:
-    """Return a sentence as it stands by itself: the line of what could not be made as a sentence."""
+    """Return a sentence as it stands by itself on a card: what could not be made as a sentence, names without marks."""
+    sentence = sentence.replace("`", "")
     if not sentence.startswith("not assessed: "):
         return sentence
     rest = sentence.removeprefix("not assessed: ")
