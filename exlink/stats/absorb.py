@@ -28,8 +28,14 @@ def encode(labels: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def group_sums(values: np.ndarray, codes: np.ndarray, levels: int) -> np.ndarray:
-    """Return sums of the columns of ``values`` (n, k) per group: shape (levels, k)."""
-    return np.column_stack([np.bincount(codes, weights=column, minlength=levels) for column in values.T])
+    """Return sums of the columns of ``values`` (n, k) per group: shape (levels, k).
+
+    Raises ValueError where a code is not one of 0 … levels-1.
+    """
+    n = len(codes)
+    picker = sparse.csc_array((np.ones(n), codes, np.arange(n + 1)), shape=(levels, n))
+    picker.check_format()  # the product itself writes wherever a code points to
+    return picker @ values  # all columns in one pass over the rows, which add up in their order
 
 
 def demean(values: np.ndarray, codes: np.ndarray, weights: np.ndarray, levels: int) -> np.ndarray:

@@ -241,9 +241,10 @@ def _hazard(
     k, g = len(coef), len(units)
     information = design.T @ (design * variance[:, None])
     score = group_sums(design * residual[:, None], codes, g)
-    per_unit = group_sums(
-        (design[:, :, None] * (design * variance[:, None])[:, None, :]).reshape(len(n), k * k), codes, g
-    )
+    left, right = np.triu_indices(k)  # products are symmetric
+    sums = group_sums(design[:, left] * (design * variance[:, None])[:, right], codes, g)
+    per_unit = np.empty((g, k, k))
+    per_unit[:, left, right] = per_unit[:, right, left] = sums
     factor = g / (g - 1) * (n.sum() - 1) / (n.sum() - k)
     bread = linalg.inv(information)
     vcov = factor * bread @ (score.T @ score) @ bread
@@ -267,5 +268,5 @@ def _hazard(
         coef=pd.Series(coef, index=labels), vcov=pd.DataFrame(vcov, index=labels, columns=labels),
         units=units, n_rows=rows, n_events=int(events.sum()), n_units=g, dropped=dropped, baseline=shape,
         loglik=loglik,
-        score=score, information=per_unit, gradient=gradient, _recipe=recipe,
+        score=score, information=per_unit.reshape(g, k * k), gradient=gradient, _recipe=recipe,
     )  # fmt: skip

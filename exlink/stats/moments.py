@@ -61,11 +61,8 @@ class UnitMoments:
 
     def merged(self, blocks: np.ndarray, n_blocks: int) -> UnitMoments:
         """Return the moments of blocks of units: ``blocks`` (units,) says which block a unit belongs to."""
-
-        def add(part: np.ndarray) -> np.ndarray:
-            return group_sums(part, blocks, n_blocks) if part.shape[1] else np.zeros((n_blocks, 0))
-
-        return UnitMoments(np.arange(n_blocks), self.names, add(self.zz), add(self.zd), add(self.dd), self.n_rows)
+        sums = (group_sums(part, blocks, n_blocks) for part in (self.zz, self.zd, self.dd))
+        return UnitMoments(np.arange(n_blocks), self.names, *sums, self.n_rows)
 
     def slopes(self, weights: np.ndarray | None = None) -> np.ndarray:
         """Return least-squares slopes of y on the covariates, per draw: shape (B, p).
