@@ -24,6 +24,7 @@ from exlink.data.customers import note_customers
 from exlink.data.engine_errors import readable
 from exlink.data.exposures import exposures, history_notes, timeline
 from exlink.data.linkage import compress, link
+from exlink.data.remarks import remarks
 from exlink.data.scenario_check import refuse_unknown
 from exlink.data.study import Study
 from exlink.data.validation import validate
@@ -63,7 +64,7 @@ def prepare(study: Study, folder: Path) -> Path:
             target = folder / "linked.parquet"
             con.execute(f"COPY ({linked.to_native().sql_query()}) TO {quoted(str(target))} (FORMAT parquet)")
         _refuse_no_overlap(con, target, unit, study)
-        notes += _note_on_period(con, target, study)
+        notes += remarks(con, f"read_parquet({quoted(str(target))})", study, labels)
         note_customers(con, target, folder)
     finally:
         con.close()
@@ -293,17 +294,6 @@ def _history(con: duckdb.DuckDBPyConnection, filled: dict[str, dict[str, int]], 
     if unit == "team_id" or "assignments" not in filled:
         return None
     return con.execute("SELECT * FROM assignments ORDER BY employee_id, valid_from").df()
-
-
-def _note_on_period(con: duckdb.DuckDBPyConnection, linked: Path, study: Study) -> list[str]:
-    """Return a sentence when the data end before the study's period begins."""
-    last = con.execute(f"SELECT max(started_at)::DATE FROM read_parquet({quoted(str(linked))})").fetchall()[0][0]
-    if last >= study.period.first:
-        return []
-    return [
-        f"interactions: the last one is of {last}, before the period {study.period.label} begins. Everything up to it "
-        "is read; check `period`."
-    ]
 
 
 def _refuse_no_overlap(con: duckdb.DuckDBPyConnection, linked: Path, unit: str, study: Study) -> None:
