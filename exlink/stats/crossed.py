@@ -29,8 +29,8 @@ class Crossed:
 
     names : list of str, (k,)             columns: those of ``left``, then those of ``right``
     left, right : ndarray, (n_left, p), (n_right, q)    p + q = k; the intercept, where there is one, is in ``left``
-    start : int ndarray, (n_left + 1,)    cells of left row i are start[i] … start[i + 1]
-    at_right : int ndarray, (cells,)      right row of each cell
+    start : int32 ndarray, (n_left + 1,)  cells of left row i are start[i] … start[i + 1]
+    at_right : int32 ndarray, (cells,)    right row of each cell
     unit : int ndarray, (n_left,)         cluster of each left row
     units : ndarray                       labels of the clusters
     """
@@ -56,7 +56,7 @@ class Crossed:
     def linear(self, coef: np.ndarray) -> np.ndarray:
         """Return the linear predictor of each cell, (cells,)."""
         p = self.left.shape[1]
-        return (self.left @ coef[:p])[self.at_left] + (self.right @ coef[p:])[self.at_right]
+        return np.repeat(self.left @ coef[:p], np.diff(self.start)) + (self.right @ coef[p:])[self.at_right]
 
     def gram(self, weights: np.ndarray) -> np.ndarray:
         """Return the weighted cross-products of the design, (k, k)."""
@@ -96,11 +96,7 @@ class Crossed:
 
     def _sums(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, sparse.csr_array]:
         joint = sparse.csr_array((values, self.at_right, self.start), shape=(len(self.left), len(self.right)))
-        return (
-            joint @ np.ones(len(self.right)),
-            np.bincount(self.at_right, weights=values, minlength=len(self.right)),
-            joint,
-        )
+        return joint @ np.ones(len(self.right)), np.ones(len(self.left)) @ joint, joint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +124,7 @@ class CellTable:
             raise EstimationError(f"{n_units} clusters; at least {MIN_UNITS} are needed.")
         occupied = np.diff(cells) > 0
         codes, units = encode(pd.Series(old.units[old.unit[occupied]]))
-        start = np.concatenate([[0], cells[1:][occupied]])
+        start = np.concatenate([[0], cells[1:][occupied]]).astype(np.int32)
         design = Crossed(old.names, old.left[occupied], old.right, start, old.at_right[there], codes, units)
         return CellTable(design.kept(counts[there]), self.values[there].reset_index(drop=True))
 
@@ -156,11 +152,11 @@ def crossed_cells(
     places = left[keys].assign(_left=np.arange(len(left)))
     found = cells.merge(places, on=keys, how="inner").sort_values(["_left", "right"], kind="stable")
     at_left = found["_left"].to_numpy()
-    start = np.searchsorted(at_left, np.arange(len(left) + 1))
+    start = np.searchsorted(at_left, np.arange(len(left) + 1)).astype(np.int32)
     codes, units = encode(left[unit])
     matrix = np.column_stack([np.ones(len(left)), left[list(left_columns)].to_numpy(dtype=float)])
     design = Crossed(
         names, matrix, right[list(right_columns)].to_numpy(dtype=float).reshape(len(right), -1), start,
-        found["right"].to_numpy(dtype=np.int64), codes, units,
+        found["right"].to_numpy(dtype=np.int32), codes, units,
     )  # fmt: skip
     return CellTable(design, found[list(values)].reset_index(drop=True))

@@ -70,11 +70,11 @@ def fit_ordinal(
     if len(names) < 3:
         raise EstimationError(f"ordinal: answers {listed(names)} only; at least three levels are needed.")
     used = CellTable(cells.design, counted).used(counts.sum(axis=1))
-    answers = used.values[[c for c, there in zip(columns, seen, strict=True) if there]].to_numpy(dtype=float)
-    design = used.design
-    share = np.cumsum(answers.sum(axis=0))[:-1] / answers.sum()
+    answers = np.array([used.values[c] for c, there in zip(columns, seen, strict=True) if there], dtype=float)
+    design, rows = used.design, answers.sum()
+    share = np.cumsum(answers.sum(axis=1))[:-1] / rows
     m, k = len(names) - 1, len(design.names) - 1
-    spread = np.sqrt(np.maximum(np.diag(design.gram(answers.sum(axis=1)))[1:] / answers.sum(), 1e-300))
+    spread = np.sqrt(np.maximum(np.diag(design.gram(answers.sum(axis=0)))[1:] / rows, 1e-300))
     scale = np.concatenate([np.ones(m), spread])
     params = np.concatenate([special.logit(share), np.zeros(k)])
     for _ in range(MAX_STEPS):
@@ -86,19 +86,18 @@ def fit_ordinal(
             break
     else:
         raise EstimationError("ordinal: the search for the best fit did not settle. Use fewer or coarser covariates.")
-    rows, g = answers.sum(), len(design.units)
-    unit = design.unit[design.at_left]
-    of_cuts = np.column_stack([np.bincount(unit, weights=pull, minlength=g) for pull in pulls.T])
-    scores = np.hstack([of_cuts, -design.scores(pulls.sum(axis=1))[:, 1:]])
+    g, unit = len(design.units), design.unit[design.at_left]
+    of_cuts = np.column_stack([np.bincount(unit, weights=pull, minlength=g) for pull in pulls])
+    scores = np.hstack([of_cuts, -design.scores(pulls.sum(axis=0))[:, 1:]])
     influence = np.sqrt(g / (g - 1) * (rows - 1) / (rows - m - k)) * scores @ linalg.inv(information)
     vcov = influence.T @ influence
     terms, about = design.names[1:], {"n": int(rows), "df": g - 1, "level": level}
     table = tidy_frame(terms, params[m:], np.sqrt(np.diag(vcov)[m:]), **about).assign(n_units=g)
     top, bottom = (
-        _share_change(design, answers.sum(axis=1), params, state, vcov, cut, sign, terms, about)
+        _share_change(design, answers.sum(axis=0), params, state, vcov, cut, sign, terms, about)
         for cut, sign in ((max(m - 2, 0), 1.0), (min(1, m - 1), -1.0))
     )
-    loglik = float((answers * np.log(state[2])).sum())
+    loglik = float((answers * np.log(state[1])).sum())
     return OrdinalFit(table, top, bottom, params[:m], vcov, loglik, names)
 
 
@@ -140,31 +139,33 @@ def nominal_effects(
     return pd.DataFrame(rows, columns=["term", "lowest", "highest", "p_value", "n_steps", "n_units"])
 
 
-def _shares(design: Crossed, cuts: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return α − η, its logistic density, and the chance of each level, by cell."""
-    eta = cuts[None, :] - design.linear(np.concatenate([[0.0], beta]))[:, None]
-    below = special.expit(eta)
-    ends = np.hstack([np.zeros((len(eta), 1)), below, np.ones((len(eta), 1))])
-    return eta, below * (1 - below), np.maximum(np.diff(ends, axis=1), 1e-300)
+def _shares(design: Crossed, cuts: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by cell the chance of an answer up to each cut, (m, cells), and of each level, (m + 1, cells)."""
+    below = special.expit(cuts[:, None] - design.linear(np.concatenate([[0.0], beta])))
+    shares = np.empty((len(cuts) + 1, below.shape[1]))
+    shares[0], shares[-1] = below[0], 1 - below[-1]
+    np.subtract(below[1:], below[:-1], out=shares[1:-1])
+    return below, np.maximum(shares, 1e-300, out=shares)
 
 
 def _newton_parts(
-    design: Crossed, answers: np.ndarray, eta: np.ndarray, density: np.ndarray, shares: np.ndarray
+    design: Crossed, answers: np.ndarray, below: np.ndarray, shares: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return gradient, observed information, and derivatives of the log likelihood by α − η, (cells, levels − 1)."""
-    lower, upper = answers[:, :-1] / shares[:, :-1], answers[:, 1:] / shares[:, 1:]
-    pulls = density * (lower - upper)
-    bent = -density * np.tanh(eta / 2)  # derivative of the density
-    diagonal = density**2 * (lower / shares[:, :-1] + upper / shares[:, 1:]) - bent * (lower - upper)
-    beside = -density[:, :-1] * density[:, 1:] * upper[:, :-1] / shares[:, 1:-1]
-    m = eta.shape[1]
-    of_cuts = np.diag(diagonal.sum(axis=0)) + np.diag(beside.sum(axis=0), 1) + np.diag(beside.sum(axis=0), -1)
-    by_cut = diagonal.copy()
-    by_cut[:, :-1] += beside
-    by_cut[:, 1:] += beside
-    across = np.column_stack([-design.cross(by_cut[:, k])[1:] for k in range(m)]).T
-    of_slopes = design.gram(by_cut.sum(axis=1))[1:, 1:]
-    gradient = np.concatenate([pulls.sum(axis=0), -design.cross(pulls.sum(axis=1))[1:]])
+    """Return gradient, observed information, and derivatives of the log likelihood by α − η, (m, cells)."""
+    density = below * (1 - below)
+    pull = answers / shares
+    bent = pull / shares
+    pulls = density * (pull[:-1] - pull[1:])
+    # the density bends by density · (1 − 2 below)
+    diagonal = density**2 * (bent[:-1] + bent[1:]) + pulls * (2 * below - 1)
+    beside = -density[:-1] * density[1:] * bent[1:-1]
+    of_cuts = np.diag(diagonal.sum(axis=1)) + np.diag(beside.sum(axis=1), 1) + np.diag(beside.sum(axis=1), -1)
+    by_cut = diagonal
+    by_cut[:-1] += beside
+    by_cut[1:] += beside
+    across = -np.array([design.cross(values)[1:] for values in by_cut])
+    of_slopes = design.gram(by_cut.sum(axis=0))[1:, 1:]
+    gradient = np.concatenate([pulls.sum(axis=1), -design.cross(pulls.sum(axis=0))[1:]])
     return gradient, np.block([[of_cuts, across], [across.T, of_slopes]]), pulls
 
 
@@ -173,9 +174,9 @@ def _share_change(
     sign: float, terms: list[str], counted: dict,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the average change of the share above ``cut`` (sign 1) or up to it (sign −1) per unit of each term."""
-    m = state[0].shape[1]
-    eta, density, rows = state[0][:, cut], state[1][:, cut], n.sum()
-    average, bent = float(n @ density) / rows, -density * np.tanh(eta / 2)
+    m, below, rows = len(state[0]), state[0][cut], n.sum()
+    density = below * (1 - below)
+    average, bent = float(n @ density) / rows, density * (1 - 2 * below)
     beta = params[m:]
     gradient = np.zeros((len(beta), len(params)))
     gradient[:, cut] = beta * float(n @ bent) / rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,26 +25,21 @@ FAR = 15.0  # a standardised coefficient beyond which events are separated from 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A mean and a variance: ``mean``, its first and second derivative by η, the variance of one observation."""
+    """A mean μ of η, its first and second derivative by η (of η and μ), the variance of one observation (of μ)."""
 
     name: str
     mean: Callable[[np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray], np.ndarray]
-    bend: Callable[[np.ndarray], np.ndarray]
+    slope: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    bend: Callable[[np.ndarray, np.ndarray], np.ndarray]
     variance: Callable[[np.ndarray], np.ndarray]
     link: Callable[[float], float]
-
-
-def _logit_slope(eta: np.ndarray) -> np.ndarray:
-    p = special.expit(eta)
-    return p * (1 - p)
 
 
 def _cloglog(eta: np.ndarray) -> np.ndarray:
     return -np.expm1(-np.exp(np.minimum(eta, 30.0)))
 
 
-def _cloglog_slope(eta: np.ndarray) -> np.ndarray:
+def _cloglog_slope(eta: np.ndarray, _: np.ndarray) -> np.ndarray:
     eta = np.minimum(eta, 30.0)
     return np.exp(eta - np.exp(eta))
 
@@ -53,17 +49,20 @@ def _binomial(mu: np.ndarray) -> np.ndarray:
 
 
 LOGIT = Family(
-    "logit", special.expit, _logit_slope, lambda eta: _logit_slope(eta) * (1 - 2 * special.expit(eta)), _binomial,
+    "logit", special.expit, lambda _, mu: mu * (1 - mu), lambda _, mu: mu * (1 - mu) * (1 - 2 * mu), _binomial,
     lambda mu: float(special.logit(mu)),
 )  # fmt: skip
 CLOGLOG = Family(  # grouped durations: coefficients are those of continuous proportional hazards
     "complementary log-log", _cloglog, _cloglog_slope,
-    lambda eta: _cloglog_slope(eta) * (1 - np.exp(np.minimum(eta, 30.0))), _binomial,
+    lambda eta, mu: _cloglog_slope(eta, mu) * (1 - np.exp(np.minimum(eta, 30.0))), _binomial,
     lambda mu: float(np.log(-np.log1p(-mu))),
 )  # fmt: skip
-LOG = Family("log", np.exp, np.exp, np.exp, lambda mu: mu, lambda mu: float(np.log(mu)))
+LOG = Family(
+    "log", np.exp, lambda _, mu: mu, lambda _, mu: mu, lambda mu: mu, lambda mu: float(np.log(mu))
+)  # fmt: skip
 IDENTITY = Family(
-    "identity", lambda eta: eta, np.ones_like, np.zeros_like, np.ones_like, lambda mu: float(mu)
+    "identity", lambda eta: eta, lambda eta, _: np.ones_like(eta), lambda eta, _: np.zeros_like(eta), np.ones_like,
+    lambda mu: float(mu),
 )  # fmt: skip
 
 
@@ -132,19 +131,16 @@ def fit_quasi(
     columns = [total, counts, *([squares] if squares else [])]
     used = _telling(CellTable(cells.design, cells.values[columns]), total, counts, family)
     y, n = (used.values[c].to_numpy(dtype=float) for c in (total, counts))
-    coef = _solve(used.design, y, n, family, total)
-    eta = used.design.linear(coef)
-    mu, slope = family.mean(eta), family.slope(eta)
-    ratio = slope / family.variance(mu)
-    bread = linalg.inv(used.design.gram(n * slope * ratio))
+    coef, at = _solve(used.design, y, n, family, total)
+    mu, bread = at.mu, linalg.inv(at.gram)
     rows, g, k = n.sum(), len(used.design.units), len(coef)
     factor = g / (g - 1) * (rows - 1) / max(rows - k, 1)
-    influence = np.sqrt(factor) * used.design.scores(ratio * (y - n * mu)) @ bread
+    influence = np.sqrt(factor) * used.design.scores(at.ratio * (y - n * mu)) @ bread
     vcov = influence.T @ influence
     names = used.design.names
     table = tidy_frame(names, coef, np.sqrt(np.diag(vcov)), int(rows), df=g - 1, level=level).assign(n_units=g)
-    average = float(n @ slope) / asked
-    gradient = np.outer(coef, used.design.cross(n * family.bend(eta)) / asked) + average * np.eye(k)
+    average = float(n @ at.slope) / asked
+    gradient = np.outer(coef, used.design.cross(n * family.bend(at.eta, mu)) / asked) + average * np.eye(k)
     errors = np.sqrt(np.einsum("ik,kl,il->i", gradient, vcov, gradient))
     marginal = tidy_frame(names, coef * average, errors, int(rows), df=g - 1, level=level).assign(n_units=g)
     dispersion = np.nan
@@ -164,37 +160,59 @@ def _telling(cells: CellTable, total: str, counts: str, family: Family) -> CellT
         y, n = (used.values[c].to_numpy(dtype=float) for c in (total, counts))
         happened, seen = used.design.cross(y)[1:], used.design.cross(n)[1:]
         silent = (happened <= 0) | ((happened >= seen) & (family.name != "log"))
-        silent &= np.array([np.isin(used.design.column(j), (0.0, 1.0)).all() for j in range(1, len(seen) + 1)])
-        if not silent.any():
+        levels = [j for j in np.flatnonzero(silent) + 1 if np.isin(used.design.column(j), (0.0, 1.0)).all()]
+        if not levels:
             break
-        for j in np.flatnonzero(silent) + 1:
+        for j in levels:
             n = np.where(used.design.linear(np.eye(len(seen) + 1)[j]) == 1, 0.0, n)
         used = used.used(n)
     return used
 
 
-def _solve(design: Crossed, y: np.ndarray, n: np.ndarray, family: Family, what: str) -> np.ndarray:
-    """Return the root of the estimating equation by Fisher scoring, from the overall mean."""
+class _Point(NamedTuple):
+    """What the estimating equation says at one set of coefficients; all but ``gram`` by cell."""
+
+    eta: np.ndarray
+    mu: np.ndarray
+    slope: np.ndarray
+    ratio: np.ndarray  # slope over variance
+    gram: np.ndarray  # expected information, (k, k)
+
+
+def _point(design: Crossed, coef: np.ndarray, n: np.ndarray, family: Family) -> _Point:
+    eta = design.linear(coef)
+    mu = family.mean(eta)
+    slope = family.slope(eta, mu)
+    ratio = slope / family.variance(mu)
+    return _Point(eta, mu, slope, ratio, design.gram(n * slope * ratio))
+
+
+def _solve(design: Crossed, y: np.ndarray, n: np.ndarray, family: Family, what: str) -> tuple[np.ndarray, _Point]:
+    """Return the root of the estimating equation by Fisher scoring, from the overall mean, and what it says there."""
     coef = np.zeros(len(design.names))
     mean = y.sum() / n.sum()
     bounded = family.name not in ("identity", "log")
     if (family.name != "identity" and not mean > 0) or (bounded and not mean < 1):
         raise EstimationError(f"{what}: the outcome does not vary.")
     coef[0] = family.link(mean)
-    scale = np.sqrt(np.maximum(np.diag(design.gram(n)) / n.sum(), 1e-300))
+    counted = design.gram(n)
+    scale = np.sqrt(np.maximum(np.diag(counted) / n.sum(), 1e-300))
+    # where all cells have the overall mean, the information is that of the counts, times one number
+    slope = family.slope(coef[:1], np.array([mean]))
+    ratio = slope / family.variance(np.array([mean]))
+    at, information, pull = None, slope * ratio * counted, design.cross(ratio * (y - n * mean))
     for _ in range(MAX_STEPS):
-        eta = design.linear(coef)
-        mu, slope = family.mean(eta), family.slope(eta)
-        ratio = slope / family.variance(mu)
-        gram = design.gram(n * slope * ratio) / np.outer(scale, scale)
+        gram = information / np.outer(scale, scale)
         if not np.isfinite(gram).all() or np.linalg.cond(gram) > 1e14 or _far(coef, scale, family):
             break
-        step = linalg.solve(gram, design.cross(ratio * (y - n * mu)) / scale, assume_a="pos")
+        step = linalg.solve(gram, pull / scale, assume_a="pos")
         if family.name != "identity":
             step *= min(1.0, 4.0 / max(np.abs(step).max(), 1e-300))
         coef = coef + step / scale
-        if np.abs(step).max() < 1e-11 * (1 + np.abs(coef * scale).max()):
-            return coef
+        if at is not None and np.abs(step).max() < 1e-11 * (1 + np.abs(coef * scale).max()):
+            return coef, at
+        at = _point(design, coef, n, family)
+        information, pull = at.gram, design.cross(at.ratio * (y - n * at.mu))
     raise EstimationError(
         f"{what}: a covariate (nearly) separates events from non-events, so there is no finite estimate. Use fewer or "
         "coarser circumstances."

@@ -225,3 +225,32 @@ def test_waiting_is_counted_period_by_period():
     cut = at_risk(spells, ["who"], last=3)
     assert cut["waiting"].tolist() == [9, 7, 4, 4]
     assert cut["ends"].sum() == 2
+
+
+def test_sums_over_cells_are_those_of_the_design_written_down():
+    """Left rows without a cell, right rows that no cell is of, and a unit of which nothing is known."""
+    rng = np.random.default_rng(8)
+    left = pd.DataFrame({"unit": np.repeat(np.arange(12), 3), "period": np.tile(np.arange(3), 12),
+                         "x": rng.normal(size=36)})  # fmt: skip
+    right = pd.DataFrame({"z1": rng.normal(size=5), "z2": [0.0, 1.0, 0.0, 1.0, 1.0]})
+    pairs = pd.DataFrame(list(np.ndindex(12, 3, 5)), columns=["unit", "period", "right"])
+    cells = pairs.sample(frac=0.4, random_state=1)
+    cells = cells[(cells["unit"] != 4) & (cells["right"] != 3)].assign(value=lambda f: rng.normal(size=len(f)))
+    table = crossed_cells(cells, left, right, key=["unit", "period"], unit="unit", left_columns=["x"],
+                          right_columns=["z1", "z2"], values=["value"])  # fmt: skip
+    design, values = table.design, table.values["value"].to_numpy()
+    rows = cells.merge(left, on=["unit", "period"]).sort_values(["unit", "period", "right"])
+    np.testing.assert_array_equal(values, rows["value"])
+    written = np.column_stack([np.ones(len(rows)), rows["x"], right.iloc[rows["right"]]])
+    np.testing.assert_allclose(design.linear(np.arange(1.0, 5.0)), written @ np.arange(1.0, 5.0), rtol=1e-12)
+    np.testing.assert_allclose(design.gram(values), written.T @ (written * values[:, None]), rtol=1e-12)
+    np.testing.assert_allclose(design.cross(values), written.T @ values, rtol=1e-12)
+    by_unit = [written[rows["unit"] == u].T @ values[rows["unit"] == u] for u in range(12)]
+    np.testing.assert_allclose(design.scores(values), by_unit, rtol=1e-12, atol=1e-14)
+
+
+def test_a_fit_needs_no_step_from_the_overall_mean_where_nothing_differs():
+    frame = pd.concat([rows().assign(event=k) for k in (0, 0, 1)])  # a third of every row: no slope at all
+    fit = fit_quasi(compressed(frame), "event", "n", LOGIT)
+    np.testing.assert_allclose(fit.coef, [special.logit(1 / 3), 0, 0, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(fit.fitted, 1 / 3, rtol=1e-12)
