@@ -51,7 +51,7 @@ What it does not do, so that nobody relies on it:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import date
 from typing import Any
@@ -73,11 +73,11 @@ class Policy:
     """What a study allows to be shown.
 
     min_group : int            the smallest number of people a shown cell may have behind it
-    known_ids : frozenset      ids of the study's people, refused wherever they appear in text
+    known_ids : Container      ids of the study's people, refused wherever they appear in text
     """
 
     min_group: int
-    known_ids: frozenset[str] = field(default=frozenset(), repr=False)
+    known_ids: Container[str] = field(default=frozenset(), repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a minimum that protects nobody by accident."""

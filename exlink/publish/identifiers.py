@@ -7,7 +7,7 @@ Numbers are not compared with ids, because a count may equal one by chance; the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import pandas as pd
 
@@ -38,19 +38,18 @@ def is_person_column(name: str) -> bool:
     return bool(_COLUMN.match(name.strip().casefold().replace(" ", "_").replace("-", "_")))
 
 
-def points_at_person(text: str, known_ids: frozenset[str]) -> str:
+def points_at_person(text: str, known_ids: Container[str]) -> str:
     """Return what in ``text`` points at a person ('an id', 'an e-mail address', …), or ''."""
     stripped = text.strip()
-    if known_ids:
-        words = {stripped, *(w.strip(".:-") for w in _WORD.findall(stripped))}
-        if any(w in known_ids and not _TOO_SHORT.match(w) for w in words):
-            return "the id of a person"
+    words = {stripped, *(w.strip(".:-") for w in _WORD.findall(stripped))}
+    if any(w in known_ids and not _TOO_SHORT.match(w) for w in words):
+        return "the id of a person"
     if _EMAIL.search(stripped):
         return "an e-mail address"
     return "a phone number" if _PHONE.search(stripped) else ""
 
 
-def refuse_columns(names: Iterable[object], known_ids: frozenset[str]) -> None:
+def refuse_columns(names: Iterable[object], known_ids: Container[str]) -> None:
     """Raise when a column would hold identifiers, or is itself called by one."""
     for name in names:
         if not isinstance(name, str):
@@ -68,7 +67,7 @@ def refuse_columns(names: Iterable[object], known_ids: frozenset[str]) -> None:
             )
 
 
-def refuse_cells(frame: pd.DataFrame, known_ids: frozenset[str]) -> None:
+def refuse_cells(frame: pd.DataFrame, known_ids: Container[str]) -> None:
     """Raise when text in any cell points at a person."""
     for name in frame.columns:
         column = frame[name]
