@@ -9,9 +9,10 @@ import pandas as pd
 from formulaic import Formula
 from formulaic.errors import FormulaicError
 from formulaic.parser.types import Term
+from scipy import sparse
 
 from exlink.errors import EstimationError
-from exlink.stats.absorb import encode, group_sums
+from exlink.stats.absorb import encode
 from exlink.stats.lmm.checks import (
     refuse_infinite,
     refuse_infinite_key,
@@ -42,57 +43,82 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
     check_columns(model, frame.columns, frame.index.names)
     if not all(isinstance(c, str) for c in frame.columns):
         frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
-    complete = frame[list(model.variables)].notna().all(axis=1)
-    used = _without_unused_categories(frame.loc[complete, list(model.variables)])
+    used = _without_unused_categories(frame.loc[_complete(frame, model.variables), list(model.variables)])
     if not len(used):
         refuse_no_rows(model.text, len(frame))
     refuse_text_response(model, lambda name: is_number(used[name]))
     used = typed(model, used)
     refuse_odd_categories(model, used)
-    layout, values = _columns(model, used)
+    layout, columns = _columns(model, used)
     weights = _weights(model, used)
-    names = tuple(slot.name for slot in layout.slots)
-    bad = dict(zip(names, (~np.isfinite(values)).sum(axis=0), strict=True))
-    refuse_infinite(model.text, bad, len(used))
-    if np.abs(values).max(initial=0.0) > LARGEST:
-        refuse_vast(model.text)
-    shift, scale = standardise(layout, values)
-    values = (values - shift) / scale
+    shift, scale = _standardise(model, layout, columns)
+    if weights is not None:
+        columns *= np.sqrt(weights)  # every product of two columns is then weighted once
+    values = np.ascontiguousarray(columns.T)  # sums take rows, wherever they stand
+    del columns
     codes, groupings = [], []
     for factor in layout.factors:
         code, levels = _encode(used, factor.keys, model.text)
         codes.append(code)
         groupings.append(factor.grouping(levels))
+    weight = float(len(used)) if weights is None else float(weights.sum())
     return Products(
-        names=names, fixed=layout.fixed, constant=layout.constant, shift=shift, scale=scale, groupings=tuple(groupings),
-        first=_gram(values, weights, codes[0], groupings[0].size),
+        names=tuple(slot.name for slot in layout.slots), fixed=layout.fixed, constant=layout.constant, shift=shift,
+        scale=scale, groupings=tuple(groupings), first=_gram(values, codes[0], groupings[0].size),
         pairs={
-            (a, b): _pair(values, weights, codes, groupings, a, b)
+            (a, b): _pair(values, codes, groupings, a, b)
             for a in range(len(groupings)) for b in range(a + 1, len(groupings))
         },
         triples={
-            (a, b): _triple(values, weights, codes, groupings, a, b)
+            (a, b): _triple(values, codes, groupings, a, b)
             for a in range(1, len(groupings)) for b in range(a + 1, len(groupings))
         },
-        sums=weights @ values, weight=float(weights.sum()),
-        n_rows=float(weights.sum()) if model.frequencies else float(len(used)),
+        sums=values.sum(axis=0) if weights is None else np.sqrt(weights) @ values, weight=weight,
+        n_rows=weight if model.frequencies else float(len(used)),
         n_seen=len(frame), n_incomplete=int(len(frame) - len(used)),
         log_weights=float(np.log(weights).sum()) if model.weights else 0.0,
         uneven=bool(model.weights) and bool(np.ptp(weights) > 0),
     )  # fmt: skip
 
 
-def standardise(layout: Layout, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return shift and scale of each design column, (K,): means where a shift is harmless, standard deviations."""
-    mean = values.mean(axis=0)
-    shift = np.where([slot.centred for slot in layout.slots], mean, 0.0)
-    size = np.sqrt(((values - shift) ** 2).mean(axis=0))
-    scale = np.where(size > 0, size, 1.0)
-    scale = np.where([slot.name == INTERCEPT for slot in layout.slots], 1.0, scale)
+def _complete(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """Return which rows lack none of the columns, (n,)."""
+    complete = np.ones(len(frame), dtype=bool)
+    for name in names:
+        complete &= frame[name].notna().to_numpy()
+    return complete
+
+
+def _standardise(model: Model, layout: Layout, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shift and scale the design columns (K, n) in place; return shifts and scales, (K,).
+
+    The shift is the mean where it is harmless, the scale the standard deviation.
+
+    Raises
+    ------
+    EstimationError
+        Values that are infinite, undefined or too large to be squared.
+    """
+    low, high = columns.min(axis=1), columns.max(axis=1)
+    if not max(-low.min(), high.max()) <= LARGEST:
+        bad = (~np.isfinite(columns)).sum(axis=1)
+        refuse_infinite(model.text, {slot.name: n for slot, n in zip(layout.slots, bad, strict=True)}, columns.shape[1])
+        refuse_vast(model.text)
+    shift, scale = np.zeros(len(columns)), np.ones(len(columns))
+    for k, (slot, column) in enumerate(zip(layout.slots, columns, strict=True)):
+        if slot.centred:
+            # a constant leaves nothing, which its mean with a rounding error would not
+            shift[k] = low[k] if low[k] == high[k] else column.mean()
+            column -= shift[k]
+        size = np.sqrt(column @ column / len(column))
+        if size > 0 and slot.name != INTERCEPT:
+            scale[k] = size
+            column /= size
     return shift, scale
 
 
 def _columns(model: Model, used: pd.DataFrame) -> tuple[Layout, np.ndarray]:
+    """Return the layout and the design columns, (K, n): each is one piece of memory."""
     response, fixed = _matrix(model.response, used, model.text), _matrix(model.fixed, used, model.text)
     random = {id(part): _matrix(part.terms, used, model.text) for part in model.random}
     if len(response[0].names) != 1:
@@ -100,31 +126,43 @@ def _columns(model: Model, used: pd.DataFrame) -> tuple[Layout, np.ndarray]:
     layout = lay_out(model, response[0].names[0], fixed[0], lambda part: random[id(part)][0])
     known = {
         name: column
-        for side, matrix in (*random.values(), fixed, response)
-        for name, column in zip(side.names, matrix.T, strict=True)
+        for side, columns in (*random.values(), fixed, response)
+        for name, column in zip(side.names, columns, strict=True)
     }
-    return layout, np.column_stack([known[slot.name] for slot in layout.slots])
+    return layout, np.array([known[slot.name] for slot in layout.slots])
 
 
-def _matrix(terms: Sequence[Term], used: pd.DataFrame, text: str) -> tuple[Side, np.ndarray]:
-    """Return the columns of a right-hand side and their values, (rows, columns)."""
-    if not terms:
-        return Side(), np.empty((len(used), 0))
+def _matrix(terms: Sequence[Term], used: pd.DataFrame, text: str) -> tuple[Side, list[np.ndarray]]:
+    """Return the columns of a right-hand side and the values of each, (n,)."""
+    plain = [_plain(term, used) for term in terms]
+    if all(plain):
+        return side_of(([name], [column]) for name, column in plain), [column for _, column in plain]
     try:
         # what log makes of zero, and exp of a thousand, is counted and refused below
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             matrix = Formula(list(terms)).get_model_matrix(used, context=FUNCTIONS, na_action="ignore", output="numpy")
-        values = np.asarray(matrix, dtype=float)
+        columns = list(np.asarray(matrix, dtype=float).T)
     except (FormulaicError, TypeError, ValueError) as error:
         raise EstimationError(f"{text}: {_reason(error)}.") from error
-    return side_of(_blocks(values, term_columns(matrix.model_spec, text))), values
+    return side_of(_blocks(columns, term_columns(matrix.model_spec, text))), columns
 
 
-def _blocks(values: np.ndarray, terms: Sequence[list[str]]) -> Iterator[tuple[list[str], np.ndarray]]:
+def _plain(term: Term, used: pd.DataFrame) -> tuple[str, np.ndarray] | None:
+    """Return name and values of the constant, or of a column of numbers as it is; None where formulaic is needed."""
+    factor = term.factors[0]
+    kind = factor.eval_method.value if len(term.factors) == 1 else ""
+    if kind == "literal" and factor.expr == "1":
+        return INTERCEPT, np.ones(len(used))
+    if kind == "lookup" and factor.expr != INTERCEPT and used[factor.expr].dtype == float:
+        return factor.expr, used[factor.expr].to_numpy()
+    return None
+
+
+def _blocks(columns: Sequence[np.ndarray], terms: Sequence[list[str]]) -> Iterator[tuple[list[str], list[np.ndarray]]]:
     """Yield names and values of the columns of each term."""
     at = 0
     for names in terms:
-        yield names, values[:, at : at + len(names)]
+        yield names, list(columns[at : at + len(names)])
         at += len(names)
 
 
@@ -140,10 +178,11 @@ def _without_unused_categories(used: pd.DataFrame) -> pd.DataFrame:
     return used.assign(**{c: used[c].cat.remove_unused_categories() for c in categories})
 
 
-def _weights(model: Model, used: pd.DataFrame) -> np.ndarray:
+def _weights(model: Model, used: pd.DataFrame) -> np.ndarray | None:
+    """Return weights or frequencies, (n,); None where all rows count alike."""
     name = model.weights or model.frequencies
     if name is None:
-        return np.ones(len(used))
+        return None
     if not pd.api.types.is_numeric_dtype(used[name]) and kind_of(used[name]) not in NUMBERS:
         refuse_no_number(model.text, name)
     values = used[name].to_numpy(dtype=float)
@@ -163,41 +202,64 @@ def _encode(used: pd.DataFrame, keys: tuple[str, ...], text: str) -> tuple[np.nd
             raise EstimationError(f"{text}: {key} mixes kinds of values, so its levels have no order. Make it text.")
         if pd.api.types.is_float_dtype(used[key].dtype) and np.isinf(used[key].to_numpy(dtype=float)).any():
             refuse_infinite_key(text, key)
-    if len(keys) == 1:
-        column = used[keys[0]]
-        return encode(whole_keys(column.astype(object) if column.dtype == "category" else column))
-    return encode(joined([pd.factorize(whole_keys(used[k])) for k in keys]))
+    coded = [_coded(used[key]) for key in keys]
+    place, met = coded[0]
+    if len(coded) > 1:
+        place, met = _combined(coded)
+    rank, levels = encode(met)
+    return rank[place], levels
 
 
-def _gram(values: np.ndarray, weights: np.ndarray, code: np.ndarray, levels: int) -> np.ndarray:
-    """Return weighted cross-products of all columns per level: (levels, K, K)."""
-    k = values.shape[1]
-    out = np.empty((levels, k, k))
-    for i in range(k):
-        weighted = weights * values[:, i]
-        for j in range(i, k):
-            out[:, i, j] = out[:, j, i] = np.bincount(code, weights=weighted * values[:, j], minlength=levels)
+def _coded(column: pd.Series) -> tuple[np.ndarray, pd.Series]:
+    """Return codes (n,) and the keys they stand for; what has categories need not be looked through again."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(np.int64), pd.Series(column.cat.categories.astype(object))
+    code, keys = pd.factorize(whole_keys(column))
+    return code, pd.Series(keys)
+
+
+def _combined(coded: Sequence[tuple[np.ndarray, pd.Series]]) -> tuple[np.ndarray, pd.Series]:
+    """Return codes of the combinations that occur (n,), and their labels."""
+    place, met = coded[0][0], [np.arange(len(coded[0][1]))]
+    for code, keys in coded[1:]:
+        combined, place = np.unique(place * len(keys) + code, return_inverse=True)
+        first, last = np.divmod(combined, len(keys))
+        met = [*(codes[first] for codes in met), last]
+    return place, joined([(codes, keys) for codes, (_, keys) in zip(met, coded, strict=True)])
+
+
+def _gram(values: np.ndarray, code: np.ndarray, levels: int) -> np.ndarray:
+    """Return cross-products of all columns per level: (levels, K, K)."""
+    order, ends = np.argsort(code, kind="stable"), np.cumsum(np.bincount(code, minlength=levels))
+    out = np.empty((levels, values.shape[1], values.shape[1]))
+    for level, own in enumerate(np.split(order, ends[:-1])):
+        rows = values[own]
+        np.matmul(rows.T, rows, out=out[level])
     return out
 
 
-def _pair(
-    values: np.ndarray, weights: np.ndarray, codes: list[np.ndarray], groupings: list[Grouping], a: int, b: int
-) -> Pair:
-    key = codes[a].astype(np.int64) * groupings[b].size + codes[b]
-    met, place = np.unique(key, return_inverse=True)
+def _pair(values: np.ndarray, codes: list[np.ndarray], groupings: list[Grouping], a: int, b: int) -> Pair:
+    size = groupings[b].size
     left = values if a == 0 else values[:, groupings[a].columns]
-    right = values[:, groupings[b].columns] * weights[:, None]
-    products = [group_sums(left * column[:, None], place, len(met)) for column in right.T]
-    return Pair(met // groupings[b].size, met % groupings[b].size, np.stack(products, axis=2))
+    met, products = _sums(codes[a] * size + codes[b], left, values[:, groupings[b].columns])
+    return Pair(met // size, met % size, products)
 
 
-def _triple(
-    values: np.ndarray, weights: np.ndarray, codes: list[np.ndarray], groupings: list[Grouping], a: int, b: int
-) -> Triple:
+def _triple(values: np.ndarray, codes: list[np.ndarray], groupings: list[Grouping], a: int, b: int) -> Triple:
     sizes = groupings[a].size, groupings[b].size
-    key = (codes[0].astype(np.int64) * sizes[0] + codes[a]) * sizes[1] + codes[b]
-    met, place = np.unique(key, return_inverse=True)
-    right = values[:, groupings[b].columns] * weights[:, None]
-    sums = [group_sums(values[:, groupings[a].columns] * column[:, None], place, len(met)) for column in right.T]
+    key = (codes[0] * sizes[0] + codes[a]) * sizes[1] + codes[b]
+    met, products = _sums(key, values[:, groupings[a].columns], values[:, groupings[b].columns])
     both, last = np.divmod(met, sizes[1])
-    return Triple(both // sizes[0], both % sizes[0], last, np.stack(sums, axis=2))
+    return Triple(both // sizes[0], both % sizes[0], last, products)
+
+
+def _sums(key: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the keys there are, sorted, and for each the sum of left · right' over its rows: (P,), (P, a, b).
+
+    Where most keys have one row, a sparse product with the rows in order of their keys costs as much as copying them.
+    """
+    order = np.argsort(key, kind="stable")
+    start = np.flatnonzero(np.diff(key[order], prepend=-1))
+    shape, ends = (len(start), len(key)), np.append(start, len(key))
+    sums = [sparse.csr_array((column[order], order, ends), shape=shape) @ left for column in right.T]
+    return key[order[start]], np.stack(sums, axis=2) if len(sums) > 1 else sums[0][:, :, None]

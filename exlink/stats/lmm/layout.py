@@ -83,8 +83,8 @@ class Layout:
     factors: tuple[FactorLayout, ...]
 
 
-def side_of(blocks: Iterable[tuple[Sequence[str], np.ndarray | None]]) -> Side:
-    """Return a side from its terms: names of a term's columns, and values (rows, columns).
+def side_of(blocks: Iterable[tuple[Sequence[str], Sequence[np.ndarray] | None]]) -> Side:
+    """Return a side from its terms: names of a term's columns, and the values of each, (rows,).
 
     Values are None where the rows at hand do not tell whether the columns always sum to 1.
     """
@@ -92,7 +92,7 @@ def side_of(blocks: Iterable[tuple[Sequence[str], np.ndarray | None]]) -> Side:
     constant: tuple[str, ...] = ()
     for columns, values in blocks:
         names += columns
-        if not constant and values is not None and (values.sum(axis=1) == 1).all():
+        if not constant and values and (sum(values) == 1).all():
             constant = tuple(columns)
     return Side(tuple(names), constant)
 

@@ -89,6 +89,22 @@ def test_other_kinds_of_keys(engine, rows, kind):
     both(engine, rows.assign(k=kind(rows["g"].to_numpy())), "y ~ x", {"k:h": "1"})
 
 
+@pytest.mark.parametrize("kind", ["text", "numbers"])
+def test_a_key_of_categories_has_the_levels_of_its_values(engine, rows, kind):
+    """Sorted, whatever the order of the categories, and without those that no row is of."""
+    values = rows["g"].map("k{}".format) if kind == "text" else rows["g"]
+    order = ["unseen", *sorted(values.unique(), reverse=True)] if kind == "text" else [9, *range(5, -1, -1)]
+    plain, coded = (rows.assign(k=k) for k in (values, pd.Categorical(values, categories=order)))
+    coded.loc[4, "k"] = plain.loc[4, "k"] = None
+    for random in ({"k": "1 + x", "h": "1"}, {"h": "1", "k:how": "1"}):
+        model = read_model("y ~ x", random)
+        one, other = from_frame(model, coded), from_frame(model, plain)
+        assert [g.levels.tolist() for g in one.groupings] == [g.levels.tolist() for g in other.groupings]
+        assert np.array_equal(one.first, other.first)
+        assert np.array_equal(one.pairs[0, 1].right, other.pairs[0, 1].right)
+        assert np.array_equal(one.pairs[0, 1].products, other.pairs[0, 1].products)
+
+
 def test_a_column_called_intercept_is_itself(engine, rows):
     frame = rows.assign(Intercept=rows["x"])
     for formula in ("y ~ Intercept", "y ~ 0 + Intercept"):

@@ -79,3 +79,25 @@ def test_both_zeros_are_one_key(rows):
     one, other = from_frame(model, frame), from_engine(model, duckdb.from_df(frame))
     assert_same(one, other)
     assert one.groupings[1].size == rows["b"].nunique()
+
+
+@pytest.mark.parametrize("more", [{}, {"weights": "w"}])
+def test_plain_columns_are_what_formulaic_makes_of_them(rows, more):
+    """Columns of numbers go by formulaic, which would copy each of them thrice; I() sends them through it."""
+    one, other = (
+        from_frame(read_model(formula, {"a": effects, "b": "1"}, **more), rows)
+        for formula, effects in (("y ~ x + z + f", "1 + x"), ("I(y) ~ I(x) + {z} + I(f)", "1 + I(x)"))
+    )
+    assert one.names == ("(Intercept)", "x", "z", "f", "y")
+    assert other.names == ("(Intercept)", "I(x)", "z", "I(f)", "I(y)")
+    for part in ("first", "sums", "shift", "scale", "constant"):
+        assert np.array_equal(getattr(one, part), getattr(other, part)), part
+    assert np.array_equal(one.pairs[0, 1].products, other.pairs[0, 1].products)
+    assert np.array_equal(one.first, one.first.transpose(0, 2, 1)), "not symmetric to the last digit"
+
+
+def test_a_constant_leaves_nothing_once_it_is_shifted(rows):
+    frame = rows.assign(always=0.3)
+    assert np.mean(frame["always"].to_numpy()) != 0.3, "no rounding error to be felt"
+    found = from_frame(read_model("y ~ x + always", RANDOM), frame)
+    assert found.shift[2] == 0.3 and found.total[2, 2] == 0.0

@@ -135,7 +135,7 @@ def _columns(
         found += [Column(name, parts, times) for name, (parts, times) in zip(names, made, strict=True)]
         # the specimen shows every category, but not every number
         told = all(part.weights is not None for parts, _ in made for part in parts)
-        blocks.append((names, values if told else None))
+        blocks.append((names, list(values.T) if told else None))
     _refuse_differences(found, matrix, rows, text)
     return side_of(blocks), found
 
