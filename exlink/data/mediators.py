@@ -8,7 +8,7 @@ from itertools import combinations_with_replacement
 import pandas as pd
 
 from exlink.data.dataset import StudyData
-from exlink.data.outcomes import MOST_CELLS
+from exlink.data.outcomes import MOST_CELLS, placed
 from exlink.data.panel import DRAWS
 from exlink.data.warehouse import name_of
 
@@ -48,7 +48,7 @@ def answered_cells(
 
     Returns
     -------
-    cells : DataFrame with unit, wave, ``circumstances``, n, sums and products
+    cells : DataFrame with left, right (see `placed`), n, sums and products
     sums : dict            mediator or ``ANSWER`` → its column of sums
     products : dict        pair of them, in order → its column of products
     Handle time is taken as its logarithm. Beyond three million answers it is a fixed sample of contacts.
@@ -68,7 +68,7 @@ def answered_cells(
     answered = int(data.query("SELECT count_if(has_cx) AS n FROM linked ORDER BY n")["n"].iloc[0])
     share = min(1.0, MOST_CELLS / max(answered, 1))
     drawn = "" if share == 1 else f" AND hash(interaction_id) % {DRAWS} < {int(share * DRAWS)}"
-    cells = data.query(f"""
+    sql = f"""
         WITH r AS (SELECT {keys}, {made} FROM linked WHERE has_cx{drawn})
-        SELECT {keys}, count(*) AS n, {", ".join(parts)} FROM r WHERE {known} GROUP BY ALL ORDER BY ALL""")
-    return cells, sums, products
+        SELECT {keys}, count(*) AS n, {", ".join(parts)} FROM r WHERE {known} GROUP BY ALL"""
+    return data.query(placed(data, circumstances, sql)), sums, products

@@ -7,7 +7,7 @@ written down: sums over millions of cells cost what counting them costs, whateve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,25 +138,45 @@ def crossed_cells(
     Parameters
     ----------
     cells : DataFrame
-        One row per cell: ``key`` (which names a row of ``left``), ``right`` (position of a row of ``right``), values.
-        Cells whose key is not in ``left`` do not enter.
+        One row per cell: ``key`` (which names a row of ``left``), ``right`` (label of a row of ``right``), values.
+        Cells whose key is not in ``left``, or whose label is not in ``right``, do not enter.
     left : DataFrame
         One row per ``key``, with ``unit`` (the cluster) and ``left_columns``; an intercept is put before them.
     right : DataFrame
-        One row per combination of circumstances: ``right_columns``.
+        One row per combination of circumstances, each with its label as index: ``right_columns``.
     """
     keys, names = list(key), ["(Intercept)", *left_columns, *right_columns]
     need_columns(cells, [*keys, "right", *values], "crossed cells")
     if left.duplicated(keys).any():
         raise EstimationError(f"crossed cells: {listed(keys)} repeats in the left table.")
     places = left[keys].assign(_left=np.arange(len(left)))
-    found = cells.merge(places, on=keys, how="inner").sort_values(["_left", "right"], kind="stable")
-    at_left = found["_left"].to_numpy()
-    start = np.searchsorted(at_left, np.arange(len(left) + 1)).astype(np.int32)
+    at_left = cells[keys].merge(places, on=keys, how="left")["_left"].fillna(-1).to_numpy(dtype=np.int32)
+    at_right = right.index.get_indexer(cells["right"]).astype(np.int32)
+    at_left[at_right < 0] = -1
+    order = np.lexsort((at_right, at_left))
+    order = order[np.searchsorted(at_left[order], 0) :]  # cells without a row in both tables come first
+    start = np.searchsorted(at_left[order], np.arange(len(left) + 1)).astype(np.int32)
     codes, units = encode(left[unit])
     matrix = np.column_stack([np.ones(len(left)), left[list(left_columns)].to_numpy(dtype=float)])
     design = Crossed(
         names, matrix, right[list(right_columns)].to_numpy(dtype=float).reshape(len(right), -1), start,
-        found["right"].to_numpy(dtype=np.int32), codes, units,
+        at_right[order], codes, units,
     )  # fmt: skip
-    return CellTable(design, found[list(values)].reset_index(drop=True))
+    return CellTable(design, cells[list(values)].take(order).reset_index(drop=True))
+
+
+def divided(table: CellTable, by: str, off: Mapping[str, pd.Series], on: Mapping[str, pd.Series]) -> CellTable:
+    """Return the table with every cell in two, by one more circumstance that is 0 or 1.
+
+    Parameters
+    ----------
+    by : str
+        Name of the circumstance.
+    off, on : mapping
+        The values of the cells where it is 0, and where it is 1, in the order of the cells.
+    """
+    old = table.design
+    right = np.column_stack([np.repeat(old.right, 2, axis=0), np.tile([0.0, 1.0], len(old.right))])
+    at_right = (2 * old.at_right[:, None] + np.arange(2, dtype=np.int32)).ravel()
+    design = Crossed([*old.names, by], old.left, right, 2 * old.start, at_right, old.unit, old.units)
+    return CellTable(design, pd.DataFrame({name: np.column_stack([off[name], on[name]]).ravel() for name in off}))

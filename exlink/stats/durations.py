@@ -49,11 +49,16 @@ def at_risk(
     seen = spells[period].to_numpy() + happened  # periods at risk
     if last is not None:
         seen = np.minimum(seen, last + 1)
-    rows = np.repeat(np.arange(len(spells)), seen)
-    at = np.arange(len(rows)) - np.repeat(np.cumsum(seen) - seen, seen)
-    counts = spells[n].to_numpy(dtype=float)
-    out = spells[list(by)].iloc[rows].assign(
-        period=at, waiting=counts[rows],
-        ends=counts[rows] * (happened[rows] & (at == np.repeat(seen - 1, seen))),
-    )  # fmt: skip
-    return out.groupby([*by, "period"], as_index=False, dropna=False, sort=True)[["waiting", "ends"]].sum()
+    code = spells.groupby(list(by), dropna=False, sort=True).ngroup().to_numpy() if by else np.zeros(len(spells), int)
+    first = np.unique(code, return_index=True)[1]
+    counts, shape = spells[n].to_numpy(dtype=float), (len(first), int(seen.max(initial=0)) + 1)
+    # column t: spells that were at risk in t periods, in all and those that ended in the last of them
+    of, size = code * shape[1] + seen, shape[0] * shape[1]
+    through = np.bincount(of, weights=counts, minlength=size).reshape(shape)
+    ends = np.bincount(of, weights=counts * happened, minlength=size).reshape(shape)[:, 1:]
+    waiting = through[:, ::-1].cumsum(axis=1)[:, -2::-1]
+    longest = np.zeros(len(first), dtype=np.int64)
+    np.maximum.at(longest, code, seen)
+    there = np.arange(shape[1] - 1) < longest[:, None]
+    out = spells[list(by)].iloc[np.repeat(first, longest)].reset_index(drop=True)
+    return out.assign(period=np.nonzero(there)[1], waiting=waiting[there], ends=ends[there])

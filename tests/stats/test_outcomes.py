@@ -6,7 +6,7 @@ import pytest
 from scipy import special
 
 from exlink.errors import EstimationError
-from exlink.stats.crossed import crossed_cells
+from exlink.stats.crossed import crossed_cells, divided
 from exlink.stats.durations import at_risk
 from exlink.stats.ordinal import fit_ordinal, nominal_effects
 from exlink.stats.quasi import CLOGLOG, IDENTITY, LOG, LOGIT, fit_quasi
@@ -254,3 +254,54 @@ def test_a_fit_needs_no_step_from_the_overall_mean_where_nothing_differs():
     fit = fit_quasi(compressed(frame), "event", "n", LOGIT)
     np.testing.assert_allclose(fit.coef, [special.logit(1 / 3), 0, 0, 0, 0], atol=1e-12)
     np.testing.assert_allclose(fit.fitted, 1 / 3, rtol=1e-12)
+
+
+def test_waiting_is_the_number_of_spells_that_had_not_ended_before():
+    """Counted spell by spell: groups with a missing key, spells that are never at risk, cut off or not."""
+    rng = np.random.default_rng(9)
+    spells = pd.DataFrame({
+        "a": rng.choice([1.0, 2.0, np.nan], 200), "b": rng.choice(["x", "y"], 200), "period": rng.integers(7, size=200),
+        "ended": rng.random(200) < 0.5, "n": rng.integers(1, 4, 200),
+    })  # fmt: skip
+    spells = pd.concat([spells, pd.DataFrame({"a": [3.0], "b": "x", "period": 0, "ended": False, "n": 5})])
+    for last in (None, 3):
+        seen = {}
+        for row in spells.itertuples():
+            through = min(row.period + row.ended, 99 if last is None else last + 1)
+            for period in range(through):
+                cell = seen.setdefault((-1 if np.isnan(row.a) else row.a, row.b, period), [0, 0])
+                cell[0] += row.n
+                cell[1] += row.n * (row.ended and period == row.period)
+        told = at_risk(spells, ["a", "b"], last=last).fillna({"a": -1})
+        assert {(r.a, r.b, r.period): [r.waiting, r.ends] for r in told.itertuples()} == seen
+        assert len(told) == len(seen)
+
+
+def test_cells_in_two_are_the_cells_of_one_more_circumstance():
+    frame, left, right = tables(rows())
+    frame["solved"] = np.random.default_rng(10).integers(2, size=len(frame))
+    frame = frame.assign(n_on=frame["solved"], event_on=frame["event"] * frame["solved"])
+    labels = {"key": ["unit", "period"], "unit": "unit", "left_columns": ["x1", "x2"]}
+    values = ["n", "event", "n_on", "event_on"]
+    counted = frame.groupby(["unit", "period", "right"], as_index=False)[values].sum()
+    table = crossed_cells(counted, left, right, right_columns=["z1", "z2"], values=values, **labels)
+    on = {name: table.values[f"{name}_on"] for name in ("n", "event")}
+    halves = divided(table, "solved", {name: table.values[name] - on[name] for name in on}, on)
+    frame["right"] = 2 * frame["right"] + frame["solved"]
+    counted = frame.groupby(["unit", "period", "right"], as_index=False)[["n", "event"]].sum()
+    both = right.loc[np.repeat(np.arange(len(right)), 2)].reset_index(drop=True)
+    both["solved"] = np.tile([0.0, 1.0], len(right))
+    plain = crossed_cells(counted, left, both, right_columns=list(both), values=["n", "event"], **labels)
+    ours, theirs = (fit_quasi(cells, "event", "n", LOGIT).table for cells in (halves, plain))
+    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9)
+
+
+def test_cells_without_a_row_in_both_tables_do_not_enter():
+    frame, left, right = tables(rows())
+    counted = frame.groupby(["unit", "period", "right"], as_index=False)[VALUES].sum()
+    labels = {"key": ["unit", "period"], "unit": "unit", "left_columns": ["x1", "x2"], "right_columns": ["z1", "z2"]}
+    few = crossed_cells(counted, left[left["unit"] > 2].iloc[::-1], right.drop(index=0), values=VALUES, **labels)
+    kept = counted[(counted["unit"] > 2) & (counted["right"] != 0)]
+    assert few.values.sum().equals(kept[VALUES].sum())
+    whole = fit_quasi(crossed_cells(kept, left, right, values=VALUES, **labels), "event", "n", LOGIT).table
+    pd.testing.assert_frame_equal(fit_quasi(few, "event", "n", LOGIT).table, whole, rtol=1e-9)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from exlink.data.outcomes import WEEKS, escalation_spells, outcome_cells
+from exlink.data.outcomes import WEEKS, combinations, escalation_spells, outcome_cells, units_by_wave
 from exlink.data.struggle import everyday_touchpoint, struggle_panel
 from exlink.stats.predetermined import predetermined_slopes
 from exlink.steps import mixed_effects as step
@@ -38,7 +38,23 @@ def test_cells_hold_every_linked_contact_and_what_came_of_it(sample):
     for column, value in told.items():
         assert cells[column].sum() == pytest.approx(value, rel=1e-12), column
     assert levels == [1, 2, 3, 4, 5]
-    assert not cells.duplicated(["employee_id", "wave", *CONTROLS]).any()
+    assert not cells.duplicated(["left", "right"]).any()
+
+
+def test_positions_of_cells_name_units_waves_and_circumstances(sample):
+    cells, _ = outcome_cells(sample, CONTROLS)
+    named = units_by_wave(sample).loc[cells["left"], ["employee_id", "wave"]].reset_index(drop=True)
+    named = named.join(combinations(sample, CONTROLS).loc[cells["right"]].reset_index(drop=True))
+    told = sample.query(f"""
+        SELECT employee_id, wave, {", ".join(CONTROLS)}, count(*) AS n, count_if(escalated) AS sum_escalated
+        FROM linked GROUP BY ALL ORDER BY ALL""")
+    counts = ["n", "sum_escalated"]
+    ours = named.join(cells[counts]).sort_values(["employee_id", "wave", *CONTROLS], ignore_index=True)
+    pd.testing.assert_frame_equal(ours, told, check_dtype=False)
+    alone, _ = outcome_cells(sample, [])
+    assert (alone["right"] == 0).all()
+    assert len(combinations(sample, [])) == 1
+    assert alone["n"].sum() == told["n"].sum()
 
 
 def test_beyond_the_most_cells_it_is_a_fixed_sample_and_says_so(sample, monkeypatch):

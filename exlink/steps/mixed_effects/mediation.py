@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from exlink.data.dataset import StudyData
 from exlink.data.mediators import ANSWER, answered_cells, known_mediators
-from exlink.data.outcomes import combinations
+from exlink.data.outcomes import combinations, units_by_wave
 from exlink.data.panel import aspect_columns, column_label
 from exlink.data.planted import planted_effects, planted_operations
 from exlink.errors import EstimationError
@@ -19,7 +20,7 @@ from exlink.stats.mediation import DIRECT, INDIRECT, TOTAL, Mediation, mediate
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.repeated import repeated_columns
 from exlink.stats.tidy import TIDY
-from exlink.steps.mixed_effects.outcome_rows import circumstance_columns
+from exlink.steps.mixed_effects.outcome_rows import circumstance_columns, wave_columns
 from exlink.steps.mixed_effects.outcomes import WorkFits
 from exlink.steps.mixed_effects.rows import MEDIATORS
 
@@ -99,17 +100,14 @@ def mediation_paths(
 
 def _fit(data: StudyData, outcome: str, mediators: list[str], wanted: list[str]) -> Mediation:
     cells, sums, products = answered_cells(data, outcome, mediators, wanted)
-    combos, cells["right"] = combinations(cells, wanted)
-    key, xs = [data.unit, "wave"], aspect_columns(data)
-    exposures = data.exposures()[[*key, *xs]]
-    left = cells[key].drop_duplicates().merge(exposures, on=key, how="inner", validate="one_to_one")
-    left = left[left[xs].notna().all(axis=1)].reset_index(drop=True)
-    waves = {f"wave_{k}": (left["wave"] == w).astype(float) for k, w in enumerate(sorted(left["wave"].unique())[1:], 1)}
-    left = left.assign(**waves)
-    right = circumstance_columns(data, combos, wanted)
+    xs = aspect_columns(data)
+    left = units_by_wave(data)[["left", data.unit, "wave", *xs]]
+    left = left[left["left"].isin(cells["left"]) & left[xs].notna().all(axis=1)].reset_index(drop=True)
+    waves = wave_columns(left)
+    right = circumstance_columns(data, combinations(data, wanted).loc[np.unique(cells["right"])], wanted)
     table = crossed_cells(
-        cells, left, right, key=key, unit=data.unit, left_columns=[*xs, *waves], right_columns=list(right),
-        values=["n", *sums.values(), *products.values()],
+        cells, left.assign(**waves), right, key=["left"], unit=data.unit, left_columns=[*xs, *waves],
+        right_columns=list(right), values=["n", *sums.values(), *products.values()],
     )  # fmt: skip
     free = [*mediators, ANSWER]
     moments = moments_of_cells(table, xs, free, counts="n", sums=sums, products=products)

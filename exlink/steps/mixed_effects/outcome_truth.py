@@ -8,6 +8,7 @@ from exlink.data.dataset import StudyData
 from exlink.data.panel import column_label
 from exlink.data.planted import planted_operations
 from exlink.stats.quasi import LOGIT, fit_quasi
+from exlink.steps.mixed_effects.outcome_rows import given_solved
 from exlink.steps.mixed_effects.outcomes import OUTCOMES, WorkFits
 
 
@@ -31,7 +32,7 @@ def work_found(data: StudyData, work: WorkFits) -> pd.DataFrame | None:
             continue
         fit = work.fits[outcome.column]
         if (of["given"] != "").any():
-            fit = fit_quasi(work.rows.given_solved[outcome.column], "sum", "n", LOGIT)
+            fit = fit_quasi(given_solved(work.rows, outcome.column), "sum", "n", LOGIT)
         table = fit.table[fit.table["term"].isin(work.rows.within)]
         table = table.assign(outcome=outcome.name, term=table["term"].str.removesuffix("_within"))
         parts.append(table.merge(of[["term", "planted"]], on="term", how="left"))
