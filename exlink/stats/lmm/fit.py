@@ -267,9 +267,8 @@ def _robust(
     if clustered is None:
         return np.full_like(vcov, np.nan), np.full_like(df, np.nan), []
     found = units.vcov(clustered.vcov)
-    asked = [clustered.read(c, model) for c, model in zip(units.fixed, df, strict=True)]
-    degrees = np.array([each for each, _ in asked])
-    held = [k for k, (_, trusted) in enumerate(asked) if not (trusted or found[k, k] >= vcov[k, k])]
+    degrees, trusted = clustered.read(units.fixed, df)
+    held = np.flatnonzero(~trusted & ~(np.diag(found) >= np.diag(vcov))).tolist()
     for k in held:
         found[k, :], found[:, k], degrees[k] = vcov[k, :], vcov[:, k], df[k]
     return found, degrees, held

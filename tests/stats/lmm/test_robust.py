@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import linalg
 
-from exlink.stats.lmm import fit_lmm
+from exlink.stats.lmm import fit_lmm, robust
 from tests.stats.lmm.worlds import crossed, grouped, indicator
 from tests.stats.reference import r_numbers, real
 
@@ -189,3 +189,64 @@ def test_what_one_cluster_alone_knows_has_the_model_s_error():
     fit = fit_lmm("y ~ x + t", frame, random={"g": "1"})
     assert fit.robust_std_error["t"] == fit.std_error["t"]
     assert "robust errors are the model's for t" in fit.message
+
+
+def by_definition(expected: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Return φ = E^{1/2} (I − E^{+1/2} G G' E^{+1/2})^{+1/2} E^{+1/2} of one cluster, by axes, cut off at ``SPENT``."""
+    sizes, axes = np.linalg.eigh(expected)
+    kept = sizes > robust.SPENT * sizes[-1]
+    root, back = [(axes[:, kept] * sizes[kept] ** power) @ axes[:, kept].T for power in (0.5, -0.5)]
+    left, turned = np.linalg.eigh(np.eye(len(expected)) - back @ taken @ taken.T @ back)
+    powers = np.where(left > robust.SPENT, np.maximum(left, robust.SPENT) ** -0.5, 0.0)
+    return root @ (turned * powers) @ turned.T @ back
+
+
+def clusters(p: int, size: float) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return E and G of clusters of all kinds, p effects each; the largest share that β takes is about ``size``."""
+    draw = np.random.default_rng(p)
+
+    def cluster(lengths: np.ndarray, *, lost: float = size) -> tuple[np.ndarray, np.ndarray]:
+        axes = np.linalg.qr(draw.normal(size=(p, p)))[0]
+        inside = np.linalg.qr(draw.normal(size=(p, p)))[0] * np.sqrt(lost * np.linspace(1, 0.2, p))
+        return (axes * lengths) @ axes.T, (axes * np.sqrt(lengths)) @ inside
+
+    some = draw.uniform(0.1, 1, size=p)
+    rank = np.arange(p) < p // 2
+    return {
+        "whole": cluster(some), "thin": cluster(np.where(rank, some, 0.0)), "one": cluster(np.arange(p) == 1),
+        "empty": cluster(np.zeros(p)), "weak but seen": cluster(np.where(rank, some, 1e-8)),
+        "weaker than is seen": cluster(np.where(rank, some, 3e-10)), "alone": cluster(some, lost=1.0),
+        "alone and thin": cluster(np.where(rank, some, 0.0), lost=1.0), "nothing taken": cluster(some, lost=0.0),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.02, 0.099, 0.101, 0.5])
+@pytest.mark.parametrize("p", [2, 7, 30])
+def test_corrections_of_all_clusters_at_once_are_those_of_each_by_definition(p, size):
+    """Whether the rank is told by pivots or by axes, and the root taken by its series or by axes."""
+    kinds = clusters(p, size)
+    expected, taken = (np.array([pair[i] for pair in kinds.values()]) for i in (0, 1))
+    scores = (expected @ np.random.default_rng(0).normal(size=(len(kinds), p, 1)))[:, :, 0]
+    influence, own, known = robust._mended(expected, taken, scores)
+    for g, kind in enumerate(kinds):
+        phi = by_definition(expected[g], taken[g])
+        near = 1e-6 if "alone" in kind or "weak" in kind else 1e-11  # what is left of 1, or weak axes, lose digits
+        assert influence[g] == pytest.approx(phi @ scores[g], rel=near, abs=near), kind
+        assert own[g] == pytest.approx(phi @ expected[g] @ phi.T, rel=near, abs=near), kind
+        assert known[g] == pytest.approx(phi @ taken[g], rel=near, abs=near), kind
+
+
+def test_contrasts_read_together_are_those_read_alone():
+    fit = fit_lmm("y ~ x + z", crossed(3, rows=300), random={"a": "1", "b": "1"})
+    found = robust.robust(fit.workings.products, fit.workings.best.at, fit.workings.best.found)
+    contrasts, model = np.random.default_rng(1).normal(size=(5, 3)), np.array([3.0, 9.0, 40.0, 1e3, np.inf])
+    degrees, trusted = found.read(contrasts, model)
+    for k in range(5):
+        z = found.bread.T @ contrasts[k]
+        loads = np.array([known.T @ z for known in found.known])
+        inner = np.diag([z @ own @ z for own in found.own]) - loads @ loads.T
+        added = z @ found.between @ z / found.variance
+        wanted = (np.trace(inner) + added) ** 2 / (np.trace(inner @ inner) + added**2 / model[k])
+        assert degrees[k] == pytest.approx(wanted, rel=ALGEBRA)
+        kept = added > -robust.MOST_DEDUCTED * z @ z and np.trace(inner) + added > (1 - robust.MOST_LOST) * z @ z
+        assert trusted[k] == kept
