@@ -55,7 +55,7 @@ def period_months(data: StudyData) -> int:
     """Return the length of a value period in months; a quarter where no value is recorded."""
     if not data.has("customer_value"):
         return 3
-    return int(data.query(f"SELECT mode({_MONTHS}) AS m FROM customer_value ORDER BY m")["m"].iloc[0])
+    return int(data.query_once(f"SELECT mode({_MONTHS}) AS m FROM customer_value ORDER BY m")["m"].iloc[0])
 
 
 def overall_after_contact(data: StudyData, kpi: str, max_rows: int = MAX_ROWS, lag: int = 1) -> pd.DataFrame:
@@ -66,27 +66,12 @@ def overall_after_contact(data: StudyData, kpi: str, max_rows: int = MAX_ROWS, l
     DataFrame: customer_id, period (running number), overall, contact (mean score), worst, last, n_contacts (those
     with a score), n_all (with or without).
     """
-    share, keep = _sampled(data, "customer_relationship", max_rows)
-    at = _number(period_months(data))
-    overall, contact = f"overall_{kpi}_{max_rows}", f"contact_{kpi}_{max_rows}"  # once for all lags that are asked for
-    data.noted(
-        overall,
-        f"""
-        SELECT customer_id, {at.format("responded_on")} AS period, arg_max({kpi}, responded_on) AS overall
-        FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL""",
-    )
-    data.noted(
-        contact,
-        f"""
-        SELECT customer_id, {at.format("started_at")} AS period, avg({kpi}) AS contact, min({kpi}) AS worst,
-               arg_max({kpi}, (started_at, interaction_id)) FILTER ({kpi} IS NOT NULL) AS last,
-               count({kpi}) AS n_contacts, count(*) AS n_all
-        FROM interactions
-        WHERE customer_id IN (SELECT customer_id FROM {overall}) GROUP BY ALL HAVING count({kpi}) > 0""",
-    )
+    overall, share = _overall_opinions(data, kpi, max_rows)
+    contacts = _contacts(data, kpi, max_rows)
     frame = data.query_once(f"""
         SELECT o.customer_id, o.period, overall, contact, worst, last, n_contacts, n_all
-        FROM {overall} o JOIN {contact} c ON c.customer_id = o.customer_id AND c.period = o.period - {int(lag)}
+        FROM {overall} o JOIN {contacts} c ON c.customer_id = o.customer_id AND c.period = o.period - {int(lag)}
+        WHERE n_contacts > 0
         ORDER BY o.customer_id, o.period""")
     frame.attrs["share"] = share
     return frame
@@ -99,17 +84,13 @@ def value_after_overall(data: StudyData, kpi: str, max_rows: int = MAX_ROWS) -> 
     -------
     DataFrame: customer_id, period (running number), overall, revenue, margin, churned (0/1); NaN where not recorded.
     """
-    share, keep = _sampled(data, "customer_relationship", max_rows)
-    at = _number(period_months(data))
+    opinions, share = _overall_opinions(data, kpi, max_rows)
     churned = "churned::INT" if data.has("customer_value", "churned") else "NULL::INT"
     margin = "margin" if data.has("customer_value", "margin") else "NULL::DOUBLE AS margin"
     frame = data.query_once(f"""
-        WITH overall AS (
-            SELECT customer_id, {at.format("responded_on")} AS period, arg_max({kpi}, responded_on) AS overall
-            FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL)
         SELECT v.customer_id, o.period + 1 AS period, overall, revenue, {margin}, {churned} AS churned
-        FROM overall o JOIN customer_value v
-          ON v.customer_id = o.customer_id AND {at.format("v.period_start")} = o.period + 1
+        FROM {opinions} o JOIN customer_value v
+          ON v.customer_id = o.customer_id AND {_number(period_months(data)).format("v.period_start")} = o.period + 1
         ORDER BY v.customer_id, period""")
     frame.attrs["share"] = share
     return frame
@@ -130,8 +111,12 @@ def contacts_of_customers(data: StudyData, kpi: str, max_rows: int = 60_000) -> 
         ORDER BY customer_id, interaction_id""")
 
 
-def value_base(data: StudyData) -> ValueBase | None:
-    """Return the last year of revenue that contacts can have moved; None where no such revenue is recorded."""
+def value_base(data: StudyData, kpi: str, max_rows: int = MAX_ROWS) -> ValueBase | None:
+    """Return the last year of revenue that contacts can have moved; None where no such revenue is recorded.
+
+    ``kpi`` and ``max_rows`` are those that :func:`overall_after_contact` will be asked with: one pass over the contacts
+    serves both.
+    """
     months = period_months(data)
     at = _number(months)
     margin = "sum(margin)" if data.has("customer_value", "margin") else "NULL::DOUBLE"
@@ -141,8 +126,8 @@ def value_base(data: StudyData) -> ValueBase | None:
                {margin} AS margin, count(*) AS customers
         FROM customer_value v
         WHERE {at.format("v.period_start")} >= (SELECT first FROM span)
-          AND EXISTS (SELECT 1 FROM interactions i WHERE i.customer_id = v.customer_id
-                      AND {at.format("i.started_at")} = {at.format("v.period_start")} - 2)
+          AND (customer_id, {at.format("v.period_start")} - 2)
+              IN (SELECT customer_id, period FROM {_contacts(data, kpi, max_rows)})
         GROUP BY number ORDER BY number""").tail(12 // months)
     if not rows["revenue"].sum() > 0:
         return None
@@ -162,6 +147,45 @@ def value_base(data: StudyData) -> ValueBase | None:
         customers=int(people["recorded"]),
         recorded=float(people["recorded"] / max(people["met"], 1)),
     )
+
+
+def _overall_opinions(data: StudyData, kpi: str, max_rows: int) -> tuple[str, float]:
+    """Return the name of a table of customers' overall CX by period, and the share of the customers in it.
+
+    It has customer_id, period (running number), overall (the last answer in it).
+    """
+    share, keep = _sampled(data, "customer_relationship", max_rows)
+    name = f"overall_{kpi}_{max_rows}"
+    data.noted(
+        name,
+        f"""
+        SELECT customer_id, {_number(period_months(data)).format("responded_on")} AS period,
+               arg_max({kpi}, responded_on) AS overall
+        FROM customer_relationship WHERE {kpi} IS NOT NULL {keep} GROUP BY ALL""",
+    )
+    return name, share
+
+
+def _contacts(data: StudyData, kpi: str, max_rows: int) -> str:
+    """Return the name of a table of contacts by customer and period, of customers whose opinion or value is known.
+
+    Its columns are those of :func:`overall_after_contact`, of periods without a score too.
+    """
+    known = ["customer_value"] if data.has("customer_value") else []
+    if data.has("customer_relationship", kpi):
+        known.append(_overall_opinions(data, kpi, max_rows)[0])
+    name = f"contact_{kpi}_{max_rows}"
+    data.noted(
+        name,
+        f"""
+        SELECT customer_id, {_number(period_months(data)).format("started_at")} AS period, avg({kpi}) AS contact,
+               min({kpi}) AS worst, arg_max({kpi}, (started_at, interaction_id)) FILTER ({kpi} IS NOT NULL) AS last,
+               count({kpi}) AS n_contacts, count(*) AS n_all
+        FROM interactions
+        WHERE customer_id IN ({" UNION ".join(f"SELECT customer_id FROM {table}" for table in known)})
+        GROUP BY ALL""",
+    )
+    return name
 
 
 def _number(months: int) -> str:

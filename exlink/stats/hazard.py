@@ -241,10 +241,7 @@ def _hazard(
     k, g = len(coef), len(units)
     information = design.T @ (design * variance[:, None])
     score = group_sums(design * residual[:, None], codes, g)
-    left, right = np.triu_indices(k)  # products are symmetric
-    sums = group_sums(design[:, left] * (design * variance[:, None])[:, right], codes, g)
-    per_unit = np.empty((g, k, k))
-    per_unit[:, left, right] = per_unit[:, right, left] = sums
+    per_unit = _products(design, variance, codes, g).reshape(g, k * k)
     factor = g / (g - 1) * (n.sum() - 1) / (n.sum() - k)
     bread = linalg.inv(information)
     vcov = factor * bread @ (score.T @ score) @ bread
@@ -268,5 +265,16 @@ def _hazard(
         coef=pd.Series(coef, index=labels), vcov=pd.DataFrame(vcov, index=labels, columns=labels),
         units=units, n_rows=rows, n_events=int(events.sum()), n_units=g, dropped=dropped, baseline=shape,
         loglik=loglik,
-        score=score, information=per_unit.reshape(g, k * k), gradient=gradient, _recipe=recipe,
+        score=score, information=per_unit, gradient=gradient, _recipe=recipe,
     )  # fmt: skip
+
+
+def _products(design: np.ndarray, weights: np.ndarray, codes: np.ndarray, units: int) -> np.ndarray:
+    """Return each unit's weighted cross-products of the columns of ``design``, (units, k, k)."""
+    k = design.shape[1]
+    out = np.empty((units, k, k))
+    for i in range(k):
+        met = np.flatnonzero(design[:, i])  # few, where the column is a flag
+        sums = group_sums(design[met, i:] * (design[met, i] * weights[met])[:, None], codes[met], units)
+        out[:, i, i:] = out[:, i:, i] = sums
+    return out

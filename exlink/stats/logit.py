@@ -63,7 +63,7 @@ def marginal_effects(design: np.ndarray, coef: np.ndarray, n: np.ndarray, first:
     effects, gradients = [], []
     for j in range(first, design.shape[1]):
         column = design[:, j]
-        if np.isin(column, (0.0, 1.0)).all():
+        if ((column == 0) | (column == 1)).all():
             on, off = eta + coef[j] * (1 - column), eta - coef[j] * column
             p_on, p_off = expit(on), expit(off)
             d_on, d_off = design.copy(), design.copy()

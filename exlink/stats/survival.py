@@ -133,6 +133,7 @@ def _design(used: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, list[
 class _RiskSets:
     """Who is at risk when: (start, stop] of every row, and for every event its time and its place among ties.
 
+    begun, ended : rows by when they begin and end, latest first, and for every time how many come at it or later
     times : ndarray, (T,)         the times with events, ascending
     at : ndarray, (events,)       time of each event, as an index; rows : (events,) the row that had it
     tied : ndarray, (events,)     share of the events of that time that Efron takes out of its risk set
@@ -140,6 +141,8 @@ class _RiskSets:
 
     start: np.ndarray
     stop: np.ndarray
+    begun: tuple[np.ndarray, np.ndarray]
+    ended: tuple[np.ndarray, np.ndarray]
     times: np.ndarray
     at: np.ndarray
     rows: np.ndarray
@@ -150,11 +153,12 @@ class _RiskSets:
         rows = np.flatnonzero(status > 0)
         rows = rows[np.argsort(stop[rows], kind="stable")]
         times, first, at, many = np.unique(stop[rows], return_index=True, return_inverse=True, return_counts=True)
-        return cls(start, stop, times, at, rows, (np.arange(len(rows)) - first[at]) / many[at])
+        tied = (np.arange(len(rows)) - first[at]) / many[at]
+        return cls(start, stop, _latest(start, times), _latest(stop, times), times, at, rows, tied)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Return sums of values (rows, c) over the risk set of every event, net of Efron's share of the tied."""
-        total = _later(values, self.stop, self.times) - _later(values, self.start, self.times)
+        total = _later(values, *self.ended) - _later(values, *self.begun)
         among = group_sums(values[self.rows], self.at, len(self.times))
         return total[self.at] - self.tied[:, None] * among[self.at]
 
@@ -175,11 +179,16 @@ class _RiskSets:
         return out
 
 
-def _later(values: np.ndarray, when: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return sums of values (rows, c) over the rows whose ``when`` is a time or later, for every time."""
+def _latest(when: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows by ``when``, latest first, and for every time how many come at it or later."""
     order = np.argsort(-when, kind="stable")
+    return order, np.searchsorted(-when[order], -times, side="right")
+
+
+def _later(values: np.ndarray, order: np.ndarray, many: np.ndarray) -> np.ndarray:
+    """Return sums of values (rows, c) over the first rows of ``order``, as ``many`` as each time has."""
     sums = np.vstack([np.zeros(values.shape[1]), np.cumsum(values[order], axis=0)])
-    return sums[np.searchsorted(-when[order], -times, side="right")]
+    return sums[many]
 
 
 def _maximum(design: np.ndarray, risk_sets: _RiskSets, what: str) -> tuple[np.ndarray, np.ndarray]:

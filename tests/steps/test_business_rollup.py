@@ -133,12 +133,20 @@ def test_large_tables_are_sampled_by_customer_and_say_so(sample):
 
 
 def test_base_is_a_year_of_customers_with_a_contact_two_quarters_before(sample):
-    base = value_base(sample)
+    base = value_base(sample, "satisfaction")
     assert (base.first, base.last, base.periods) == ("2025Q4", "2026Q3", 4)
     year = sample.query("SELECT sum(revenue) AS r FROM customer_value WHERE period BETWEEN '2025Q4' AND '2026Q3' "
                         "ORDER BY r")["r"].iloc[0]  # fmt: skip
     assert 0 < base.revenue < year
     assert base.recorded == 1
+    number = "(year({0}) * 12 + month({0}) - 1) // 3"
+    met = sample.query(f"""
+        SELECT sum(revenue) AS revenue, sum(margin) AS margin, count(*) AS n FROM customer_value v
+        WHERE period BETWEEN '2025Q4' AND '2026Q3' AND EXISTS (
+            SELECT 1 FROM interactions i WHERE i.customer_id = v.customer_id
+            AND {number.format("i.started_at")} = {number.format("v.period_start")} - 2)
+        ORDER BY n""").iloc[0]
+    assert (base.revenue, base.margin, base.customer_periods) == pytest.approx(tuple(met), rel=1e-12)
 
 
 # -- scenarios -------------------------------------------------------------------------------------------

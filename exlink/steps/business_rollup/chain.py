@@ -111,7 +111,7 @@ def roll_up(
     reps, seed : of the bootstrap over employees (or units) and customers.
     """
     kpi = links.contact_kpi(data, kpi)
-    base = value_base(data) if data.has("customer_value") and data.has("interactions", "customer_id") else None
+    base = value_base(data, kpi) if data.has("customer_value") and data.has("interactions", "customer_id") else None
     staff = workforce(data)
     kept = max(1, round(kept_years * 12 / base.period_months)) if base is not None else 0
     parts = {
