@@ -30,6 +30,7 @@ def fit_lmm(
     weights: str | None = None,
     frequencies: str | None = None,
     level: float = 0.95,
+    clustered: bool = True,
 ) -> LmmFit:
     """Fit a linear mixed model with any number of grouping factors, nested or crossed.
 
@@ -63,6 +64,8 @@ def fit_lmm(
         Column of counts: the row stands for so many identical rows.
     level : float
         Of the intervals.
+    clustered : bool
+        False leaves robust errors out (missing): for questions to variances or the criterion, which need none.
 
     Returns
     -------
@@ -77,7 +80,9 @@ def fit_lmm(
     --------
     >>> fit = fit_lmm("csat ~ tools", frame, random={"employee_id": "1 + tools"})  # doctest: +SKIP
     """
-    return begin_lmm(formula, data, random, reml=reml, weights=weights, frequencies=frequencies, level=level)()
+    return begin_lmm(
+        formula, data, random, reml=reml, weights=weights, frequencies=frequencies, level=level, clustered=clustered
+    )()
 
 
 def begin_lmm(
@@ -89,6 +94,7 @@ def begin_lmm(
     weights: str | None = None,
     frequencies: str | None = None,
     level: float = 0.95,
+    clustered: bool = True,
 ) -> Callable[[], LmmFit]:
     """Read the rows of a model now and return what fits it: a function that may be called in another thread.
 
@@ -96,7 +102,7 @@ def begin_lmm(
 
     Parameters
     ----------
-    formula, data, random, reml, weights, frequencies, level
+    formula, data, random, reml, weights, frequencies, level, clustered
         As in ``fit_lmm``.
 
     Returns
@@ -116,6 +122,6 @@ def begin_lmm(
 
     def search() -> LmmFit:
         with one_thread():
-            return fit_products(products, formula, reml=bool(reml), level=level)
+            return fit_products(products, formula, reml=bool(reml), level=level, clustered=clustered)
 
     return search

@@ -53,7 +53,7 @@ class LmmFit:
     fixef, std_error : Series, (p,)       fixed effects and model-based errors, in units of the response per unit
     robust_std_error : Series, (p,)       clustered by the first grouping factor; ``robust_kind`` says how
     robust_kind : str                     'CR2', or 'CR2, crossed' where clusters share levels of another factor; empty
-                                          where ``without`` left robust errors out, which are missing then
+                                          where robust errors were not asked for, which are missing then
     vcov, robust_vcov : DataFrame, (p, p)
     table, robust_table : DataFrame       tidy rows with a column ``df``: t intervals, Satterthwaite's df
     varcorr : DataFrame                   group, term1, term2, value: variances (term1 == term2) and covariances
@@ -149,7 +149,7 @@ class LmmFit:
             Fixed effects as ``fixef`` calls them, or terms with all their columns: ``channel`` for each of its
             categories.
         clustered : bool
-            False leaves robust errors out (missing), which take a quarter of the time: for questions to variances.
+            False leaves robust errors out (missing): for questions to variances, which need none.
 
         Raises
         ------

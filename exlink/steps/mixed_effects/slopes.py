@@ -82,7 +82,8 @@ def random_slopes(given: Design, outcome: str, fits: Fits, *, reml: bool, asked:
     waves = {} if given.answers == len(given.cells) else {f"{given.unit}:wave": "1"}
     found, lines = [], []
     try:
-        before = fit_lmm(formula, rows, {given.unit: "1", **waves}, reml=reml, weights=given.weights).loglik
+        alike = {given.unit: "1", **waves}
+        before = fit_lmm(formula, rows, alike, reml=reml, weights=given.weights, clustered=False).loglik
         for r in main.itertuples():
             random = {given.unit: f"1 + {r.term}_within", **waves}
             fit = fit_lmm(formula, rows, random, reml=reml, weights=given.weights)

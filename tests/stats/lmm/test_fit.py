@@ -204,6 +204,9 @@ def test_without_clustered_errors_the_rest_stays():
     pd.testing.assert_frame_equal(bare.varcorr, plain.varcorr)
     assert bare.message == plain.message
     assert "x" in str(bare)
+    at_once = fit_lmm("y ~ x", crossed(7), {"a": "1"}, clustered=False)
+    assert at_once.robust_kind == "" and at_once.robust_vcov.isna().all(axis=None)
+    pd.testing.assert_frame_equal(at_once.table, fit_lmm("y ~ x", crossed(7), {"a": "1"}).table)
 
 
 def test_without_takes_lists_and_whole_terms():
