@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from exlink.publish.disclosure import Facts, Released
 
 MANIFEST = "manifest.json"
-SEAL = ("fingerprint", "pages")  # what the runner adds to a step's manifest when its page is there
+SEAL = ("fingerprint", "late", "pages")  # what the runner adds to a manifest when its page is there
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_]*$")
 
 

@@ -2,12 +2,15 @@
 
 A step's manifest is its commit: the runner adds to it the fingerprint of all the step depends on and the
 hashes of its pages, last of all. A run killed anywhere therefore finds complete steps and repeats the others.
+
+A late need is waited for where the notebook loads from it, and at the latest before the seal: the two run side by
+side, and all ends as if one had come first. Only a result that may still hold waits for it before it is run again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,10 +21,10 @@ from exlink.data.study import Study
 from exlink.errors import ExlinkError, StepError
 from exlink.publish import pages
 from exlink.publish.artifacts import SEAL, Artifacts
-from exlink.publish.fingerprint import code_hash, effective_study, step_fingerprint
+from exlink.publish.fingerprint import code_hash, effective_study, sha256_of, step_fingerprint
 from exlink.publish.places import shown
 from exlink.publish.progress import Progress
-from exlink.publish.rundir import private_folder
+from exlink.publish.rundir import LATE, LateNeeds, private_folder
 from exlink.publish.steps_table import Step, longest_chain_first, step_named
 
 if TYPE_CHECKING:
@@ -95,6 +98,7 @@ class Execution:
         self.code, self.effective = code_hash(), effective_study(plan.study)
         self.kernels: Kernels | None = None
         self.work: Path | None = None
+        self.late: LateNeeds | None = None
         self.ran: list[str] = []
         self.unchanged: list[str] = []
         self.failed: dict[str, str] = {}
@@ -116,6 +120,7 @@ class Execution:
             except BaseException:  # an interrupt, or an error of exlink's own: kernels must not outlive the run
                 if self.kernels is not None:
                     self.kernels.stop()
+                    self.late.settle()  # what would have settled them has ended
                 raise
         if self.ran or self.failed or self.skipped:
             pages.settle_links(self.run_dir, self.suite)
@@ -151,24 +156,33 @@ class Execution:
     def _start_what_can(
         self, waiting: list[Step], running: dict[Future, Step], pool: ThreadPoolExecutor, jobs: int
     ) -> None:
-        """Settle or start each waiting step whose needs are settled, while there is room."""
+        """Settle or start each waiting step whose needs are settled, or under way if late, while there is room."""
         for step in list(waiting):
-            open_stems = {s.stem for s in waiting} | {s.stem for s in running.values()}
-            if open_stems & set(step.needs):
+            under_way = {s.stem for s in running.values()} & set(step.needs)
+            if under_way - set(step.late) or {s.stem for s in waiting} & set(step.needs):
                 continue
-            lost = next((n for n in step.needs if n in self.failed or n in self.skipped), None)
+            lost, holds = self._lost_need(step), not self.plan.force and self._still_holds(step, but_for=under_way)
             if lost is not None:
                 self._skip(step, lost)
-            elif not self.plan.force and self._still_holds(step):
+            elif holds and not under_way:
                 self.unchanged.append(step.stem)
                 self.tell.step(step.stem, "unchanged")
-            elif len(running) < jobs:
-                self._prepare()
-                self.tell.step(step.stem, "run")
-                running[pool.submit(self._run_step, step, self._fingerprint(step))] = step
-            else:
+            elif not holds and len(running) < jobs:
+                running[self._start(step, under_way, pool)] = step
+            else:  # no room, or a result that may turn out to hold when what it needs is there
                 continue
             waiting.remove(step)
+
+    def _start(self, step: Step, under_way: Iterable[str], pool: ThreadPoolExecutor) -> Future:
+        self._prepare()
+        self.tell.step(step.stem, "run")
+        for need in under_way:
+            self.late.open(step.stem, need)
+        return pool.submit(self._run_step, step, self._fingerprint(step), self._late_hashes(step, under_way))
+
+    def _lost_need(self, step: Step) -> str | None:
+        """Return the first need of a step that failed or was left out."""
+        return next((n for n in step.needs if n in self.failed or n in self.skipped), None)
 
     def _fingerprint(self, step: Step) -> str:
         return step_fingerprint(
@@ -177,13 +191,27 @@ class Execution:
             parameters=self.plan.parameters[step.stem],
             study=self.effective,
             inputs=self.plan.inputs,
-            needs={n: self.artifacts.output_hashes(n) for n in step.needs if step_named(n, self.suite)},
+            needs={n: self.artifacts.output_hashes(n) for n in self._of_suite(step) if n not in step.late},
         )
 
-    def _still_holds(self, step: Step) -> bool:
-        """Return True when nothing the step depends on changed and all it wrote is there, unharmed."""
+    def _late_hashes(self, step: Step, but_for: Iterable[str] = ()) -> dict[str, str]:
+        """Return one hash of the artefacts of each late need but those under way: what the fingerprint leaves open."""
+        late = [n for n in self._of_suite(step) if n in step.late and n not in but_for]
+        return {n: sha256_of(self.artifacts.output_hashes(n)) for n in late}
+
+    def _of_suite(self, step: Step) -> list[str]:
+        """Return the needs of a step that have a notebook."""
+        return [need for need in step.needs if step_named(need, self.suite)]
+
+    def _still_holds(self, step: Step, but_for: Iterable[str] = ()) -> bool:
+        """Return True when nothing the step depends on changed and all it wrote is there, unharmed.
+
+        but_for : late needs under way, of which nobody knows yet whether they change
+        """
         manifest = self.artifacts.read_manifest(step.stem)
         if manifest is None or manifest.get("fingerprint") != self._fingerprint(step):
+            return False
+        if not self._late_hashes(step, but_for).items() <= manifest.get("late", {}).items():
             return False
         made = manifest.get("pages", {})
         whole = all(made.get(name) == pages.page_hash(self.run_dir / name) for name in pages.page_files(step))
@@ -199,45 +227,61 @@ class Execution:
         self.work = self.stack.enter_context(private_folder())
         prepared = self.work / "prepared"
         prepared.mkdir()
-        self.kernels = Kernels(self.work, kernel_environment(self.work, {PREPARED_ENV: str(prepared)}))
+        self.late = LateNeeds(self.work / "late")
+        told = {PREPARED_ENV: str(prepared), LATE: str(self.late.folder)}
+        self.kernels = Kernels(self.work, kernel_environment(self.work, told))
         self.stack.callback(self.kernels.end)
         self.kernels.warm(self.plan.notebooks / f"{step.stem}.ipynb" for step in self.plan.chosen)
         self.tell.note("Reading and checking the study's tables …")
         prepare(self.study, prepared)
         (prepared / INPUTS_JSON).write_text(json.dumps(self.plan.inputs, sort_keys=True), encoding="utf-8")
 
-    def _run_step(self, step: Step, fingerprint: str) -> list[str]:
-        """Run one notebook, publish its page and seal its manifest; return what it warned of."""
+    def _run_step(self, step: Step, fingerprint: str, late: Mapping[str, str]) -> list[str]:
+        """Run one notebook, publish its page and seal its manifest; return what it warned of.
+
+        late : hashes of the late needs that were settled before
+        """
+        self._clear(step)
+        executed = self.work / f"{step.stem}.ipynb"
+        try:
+            self._execute(step, executed)
+            manifest = self.artifacts.read_manifest(step.stem)
+            if manifest is None:
+                raise StepError(f"Step {step.stem} wrote no manifest. Its last cell must call s.finish().")
+            try:
+                made = pages.publish_page(executed, self.run_dir, step, self.suite, self.study.heading)
+            except ExlinkError as error:
+                raise StepError(f"Step {step.stem} ran, but its page cannot be published: {error}") from error
+        except StepError:
+            self._clear(step)
+            raise
+        pages.forget_failed(self.run_dir, step)
+        seal = zip(SEAL, (fingerprint, self._late_hashes(step) | late, made), strict=True)
+        self.artifacts.write_manifest(step.stem, manifest | dict(seal))
+        return pages.warnings_in(executed)
+
+    def _execute(self, step: Step, executed: Path) -> None:
+        """Run a notebook into ``executed``; how it ended counts only once all it needs has ended well."""
         from exlink.publish.kernel import CellFailure, run_notebook
 
-        self.artifacts.clear(step.stem)
-        pages.remove_pages(self.run_dir, step)
-        executed = self.work / f"{step.stem}.ipynb"
         given = {**self.plan.parameters[step.stem], "study": str(self.plan.study_path), "run_dir": str(self.run_dir)}
+        failure = None
         try:
             run_notebook(
                 self.plan.notebooks / executed.name, executed, given, self.kernels,
                 lambda done, of: self.tell.cell(step.stem, done, of),
             )  # fmt: skip
-        except CellFailure as failure:
-            self.artifacts.clear(step.stem)
-            if self.kernels.stopped:
-                raise StepError(f"Step {step.stem} was stopped.") from failure
+        except CellFailure as ended:
+            failure = ended
+        self.late.wait(step.stem)
+        if self.kernels.stopped:
+            raise StepError(f"Step {step.stem} was stopped.") from failure
+        if lost := self._lost_need(step):
+            raise StepError(f"Step {step.stem} needs {lost}.") from failure
+        if failure is not None:
             if failure.users:
                 self.users.add(step.stem)
             raise StepError(self._told(step, failure, executed)) from failure
-        manifest = self.artifacts.read_manifest(step.stem)
-        if manifest is None:
-            raise StepError(f"Step {step.stem} wrote no manifest. Its last cell must call s.finish().")
-        try:
-            made = pages.publish_page(executed, self.run_dir, step, self.suite, self.study.heading)
-        except ExlinkError as error:
-            self.artifacts.clear(step.stem)
-            pages.remove_pages(self.run_dir, step)
-            raise StepError(f"Step {step.stem} ran, but its page cannot be published: {error}") from error
-        pages.forget_failed(self.run_dir, step)
-        self.artifacts.write_manifest(step.stem, manifest | dict(zip(SEAL, (fingerprint, made), strict=True)))
-        return pages.warnings_in(executed)
 
     def _told(self, step: Step, failure: Exception, executed: Path) -> str:
         message = f"Step {step.stem} failed in {str(failure).rstrip('.')}."
@@ -251,17 +295,25 @@ class Execution:
         try:
             warned = future.result()
         except StepError as error:
-            self.failed[step.stem] = str(error)
-            self.tell.step(step.stem, "failed")
-            return
-        self.ran.append(step.stem)
-        self.tell.step(step.stem, "done")
-        for text in warned:
-            self.tell.note(f"{step.stem} warned: {text[:200]}")
+            if lost := self._lost_need(step):
+                self._skip(step, lost)
+            else:
+                self.failed[step.stem] = str(error)
+                self.tell.step(step.stem, "failed")
+        else:
+            self.ran.append(step.stem)
+            self.tell.step(step.stem, "done")
+            for text in warned:
+                self.tell.note(f"{step.stem} warned: {text[:200]}")
+        self.late.settle(step.stem)
 
     def _skip(self, step: Step, lost: str) -> None:
         """Leave out a step whose need failed, and take its old pages away."""
         self.skipped[step.stem] = lost
+        self._clear(step)
+        self.tell.step(step.stem, "skipped", f"it needs {lost}")
+
+    def _clear(self, step: Step) -> None:
+        """Remove all a step left, so that nobody takes it for its result."""
         self.artifacts.clear(step.stem)
         pages.remove_pages(self.run_dir, step)
-        self.tell.step(step.stem, "skipped", f"it needs {lost}")

@@ -1,4 +1,7 @@
-"""The folder a run writes to: writable, held by one run at a time, free of what a killed run left."""
+"""The folder a run writes to: writable, held by one run at a time, free of what a killed run left.
+
+Beside it stands the run's private folder, where the tables of persons are and kernels see what they must wait for.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,18 @@ import errno
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from exlink.errors import OutputError
 from exlink.publish.artifacts import touching
 
+LATE = "EXLINK_LATE"  # the folder of a run's ``LateNeeds``, as its kernels know it
 _PREFIX = "exlink-"
+_POLL = 0.1  # seconds between two looks at what is waited for
 
 
 @contextmanager
@@ -97,3 +104,28 @@ def _is_orphan(folder: Path) -> bool:
     except (OSError, AttributeError):  # somebody else's process, or gone already, or Windows
         return False
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class LateNeeds:
+    """Which steps of a run still wait for which: a file ``<step>/<need>`` each, which kernels can see as well.
+
+    folder : Path     part of the run's private folder; without it nothing is waited for
+    """
+
+    folder: Path
+
+    def open(self, step: str, need: str) -> None:
+        """Let ``step`` wait where it loads from ``need``."""
+        (self.folder / step).mkdir(parents=True, exist_ok=True)
+        (self.folder / step / need).touch()
+
+    def settle(self, need: str = "*") -> None:
+        """Let nobody wait for ``need`` any longer; for nothing at all when none is named."""
+        for waiting in self.folder.glob(f"*/{need}"):
+            waiting.unlink()
+
+    def wait(self, step: str, need: str = "*") -> None:
+        """Return when ``need`` is settled, or all that ``step`` waits for."""
+        while any(self.folder.glob(f"{step}/{need}")):
+            time.sleep(_POLL)

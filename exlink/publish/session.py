@@ -29,7 +29,7 @@ from exlink.publish.parameters import SET_BY_THE_RUN, declared_parameters
 from exlink.publish.people import known_people
 from exlink.publish.places import as_typed, notebooks_folder, reports_folder, resolve_study
 from exlink.publish.prose import escaping, words_of
-from exlink.publish.rundir import new_private_folder
+from exlink.publish.rundir import LATE, LateNeeds, new_private_folder
 from exlink.publish.steps_table import STEPS, step_named
 from exlink.publish.style import money
 
@@ -55,6 +55,7 @@ class Session:
         self._artifacts = Artifacts(run_dir)
         self._written: dict[str, dict[str, Any]] = {}
         self._read: dict[str, str] = {}
+        self._places: set[str] = set()
 
     def __repr__(self) -> str:
         """Return what is open, without paths."""
@@ -92,18 +93,29 @@ class Session:
                 "Use table(s.release(frame, people=…, by=[…])) or a chart."
             )
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, place: str = "") -> None:
         """Display Markdown whose numbers come from the data; a blank text not at all.
 
-        HTML, and labels of the data that look like markup, are shown as they were typed.
+        HTML, and labels of the data that look like markup, are shown as they were typed. What a later cell is to
+        replace (``say_at``) gets the name of a ``place``.
         """
-        from IPython.display import Markdown, display
+        from IPython.display import display
 
         if not text.strip():
             return
-        self._refuse_persons({"text": text})
-        text = _NEGATIVE.sub("−", self._labels_as_typed(text))
-        display(Markdown(text.replace("![", "!\\[")))  # nothing said may fetch a picture
+        if place:
+            self._places.add(place)
+            display(self._markdown(text), display_id=self._display_id(place))
+        else:
+            display(self._markdown(text))
+
+    def say_at(self, place: str, text: str) -> None:
+        """Display Markdown where an earlier cell said something at ``place``, instead of that."""
+        from IPython.display import update_display
+
+        if place not in self._places:
+            raise ParameterError(f"There is no place '{place}' on this page. s.say(…, place='{place}') makes it.")
+        update_display(self._markdown(text), display_id=self._display_id(place))
 
     def money(self, value: float | None) -> str:
         """Return an amount in the study's currency, ready to be read."""
@@ -120,26 +132,26 @@ class Session:
 
     def load(self, step: str, name: str) -> pd.DataFrame:
         """Return a table that an earlier step saved."""
-        self._may_load(step)
+        self._reach(step)
         frame = self._artifacts.read_table(step, name, study=self._study_path)
         self._read |= {f"{step}/{name}.parquet": self._artifacts.output_hashes(step).get(f"{name}.parquet", "")}
         return frame
 
     def load_facts(self, step: str, name: str) -> dict[str, Any]:
         """Return facts that an earlier step saved."""
-        self._may_load(step)
+        self._reach(step)
         facts = self._artifacts.read_facts(step, name, study=self._study_path)
         self._read |= {f"{step}/{name}.json": self._artifacts.output_hashes(step).get(f"{name}.json", "")}
         return facts
 
     def available(self, step: str) -> bool:
         """Return True when an earlier step is complete, so that its artefacts can be loaded."""
-        self._may_load(step)
+        self._reach(step)
         return self._artifacts.is_complete(step)
 
     def manifest(self, step: str) -> dict[str, Any]:
         """Return what an earlier step says of itself: parameters, inputs, rows, version."""
-        self._may_load(step)
+        self._reach(step)
         manifest = self._artifacts.read_manifest(step)
         if manifest is None:
             raise ArtifactError(f"{step} is not there. Run `exlink run {self._study_path} --only {step}` first.")
@@ -184,7 +196,18 @@ class Session:
     def _note(self, name: str, written: dict[str, Any]) -> None:
         self._written[written.pop("file")] = written
 
-    def _may_load(self, step: str) -> None:
+    def _markdown(self, text: str) -> Any:
+        from IPython.display import Markdown
+
+        self._refuse_persons({"text": text})
+        text = _NEGATIVE.sub("−", self._labels_as_typed(text))
+        return Markdown(text.replace("![", "!\\["))  # nothing said may fetch a picture
+
+    def _display_id(self, place: str) -> str:
+        return f"{self.stem}/{place}"
+
+    def _reach(self, step: str) -> None:
+        """Refuse a step that this one does not declare to need; wait for one that the run still works at."""
         own, other = step_named(self.stem), step_named(step)
         if other is None and own is not None:
             raise ArtifactError(f"There is no step '{step}'.{did_you_mean(step, [s.stem for s in STEPS])}")
@@ -193,6 +216,8 @@ class Session:
                 f"{self.stem} loads from {step}, which is not among its needs. Add it to `needs` in "
                 "exlink/publish/steps_table.py, so that it always runs first."
             )
+        if LATE in os.environ:
+            LateNeeds(Path(os.environ[LATE])).wait(self.stem, step)
 
 
 def open_session(stem: str, study: str, run_dir: str = "") -> Session:

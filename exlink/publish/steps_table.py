@@ -20,6 +20,7 @@ class Step:
     stem : str             file name of the notebook without its suffix
     title : str            what navigation and page titles call it
     needs : tuple of str   stems of the steps whose artefacts it loads
+    late : tuple of str    those of its needs that it waits for where it loads them, not before it starts
     gives : str            what it leaves behind, in words
     index : bool           True for the step whose page is also index.html
     """
@@ -27,6 +28,7 @@ class Step:
     stem: str
     title: str
     needs: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
     gives: str = ""
     index: bool = False
 
@@ -41,6 +43,7 @@ STEPS: tuple[Step, ...] = (
         "05_business_rollup",
         "Business roll-up",
         ("04_mixed_effects",),
+        late=("04_mixed_effects",),  # one sentence, said last
         gives="the chain to money, and what it is worth",
     ),
     Step("06_misalignment_audit", "Misalignment audit", gives="warning signs and eight areas, each with a verdict"),
@@ -73,13 +76,13 @@ def longest_chain_first(steps: Sequence[Step]) -> list[Step]:
     """Return the steps with those first that the longest chain of other steps waits for, else in reading order.
 
     What is left when all else is done then runs beside something, not after it (Hu's rule for tasks with
-    precedence: Operations Research 9, 1961).
+    precedence: Operations Research 9, 1961). Of equal chains, those come last that may have to wait half-way.
     """
 
     def behind(stem: str) -> int:
         return 1 + max((behind(other.stem) for other in steps if stem in other.needs), default=0)
 
-    return sorted(steps, key=lambda step: -behind(step.stem))
+    return sorted(steps, key=lambda step: (-behind(step.stem), bool(step.late)))
 
 
 def chosen_steps(names: Sequence[str], steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:

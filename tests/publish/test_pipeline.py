@@ -16,81 +16,20 @@ from threading import Barrier
 import papermill
 import pytest
 import tiny
+from tiny import contents, run, run_dir, sealed
 
 from exlink.data.study import load_study
 from exlink.errors import ArtifactError, OutputError, ParameterError, SourceError, StepError, StudyError
 from exlink.publish import execution, fingerprint
-from exlink.publish.artifacts import Artifacts, to_json, write_atomically
+from exlink.publish.artifacts import write_atomically
 from exlink.publish.kernel import Kernels
 from exlink.publish.parameters import declared_parameters, read_notebook, source_of
-from exlink.publish.pipeline import run_study
 from exlink.publish.places import package_folder
 from exlink.publish.progress import Silent
 from exlink.publish.rundir import held
 from exlink.publish.steps_table import STEPS, Step, chosen_steps, longest_chain_first
 
 ALL = ("00_first", "01_other", "09_last")
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """Give a folder with the tiny study and suite, and a temporary folder of its own to look into."""
-    scratch = Path(tempfile.mkdtemp(prefix="t", dir="/tmp" if Path("/tmp").is_dir() else None))
-    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    monkeypatch.setattr(execution, "code_hash", lambda: "this version")  # somebody may be editing it just now
-    tiny.tiny_study(tmp_path / "study")
-    tiny.tiny_suite(tmp_path / "notebooks")
-    yield tmp_path
-    shutil.rmtree(scratch)
-
-
-def run(place, **options):
-    options = {"out": place / "out", "notebooks": place / "notebooks", "steps": tiny.STEPS} | options
-    return run_study(place / "study", **options)
-
-
-def run_dir(place, out="out"):
-    return place / out / "tiny" / "2026Q3"
-
-
-def contents(folder):
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def sealed(place, stem):
-    return "fingerprint" in (Artifacts(run_dir(place)).read_manifest(stem) or {})
-
-
-class StandIn:
-    """Takes the place of kernels: each step writes one artefact that depends on its parameters."""
-
-    def __init__(self):
-        self.order, self.breaks, self.before, self.users = [], {}, {}, set()
-
-    def __call__(self, notebook, target, parameters, kernels, on_cell):
-        from exlink.publish.kernel import CellFailure
-
-        stem = notebook.stem
-        self.order.append(stem)
-        self.before.get(stem, lambda: None)()
-        shutil.copy(notebook, target)
-        artifacts = Artifacts(Path(parameters["run_dir"]))
-        if stem in self.breaks:
-            raise CellFailure("cell `x` (1 of 1)", self.breaks[stem], users=stem in self.users)
-        own = {k: v for k, v in parameters.items() if k not in ("study", "run_dir", "unused")}
-        sha = write_atomically(artifacts.folder(stem) / "headline.json", to_json(own))
-        artifacts.write_manifest(stem, {"step": stem, "outputs": {"headline.json": {"sha256": sha}}})
-
-
-@pytest.fixture
-def stand_in(monkeypatch):
-    import exlink.data.dataset
-    import exlink.publish.kernel
-
-    made = StandIn()
-    monkeypatch.setattr(exlink.publish.kernel, "run_notebook", made)
-    monkeypatch.setattr(exlink.data.dataset, "prepare", lambda study, folder: folder)
-    return made
 
 
 # --- with real kernels ---------------------------------------------------------------------------------------

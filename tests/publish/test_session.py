@@ -167,6 +167,19 @@ def test_said_markdown_cannot_fetch_a_picture(opened, displayed):
     assert "![" not in displayed[0][0]
 
 
+def test_what_is_said_at_a_place_passes_the_same_gate(opened, monkeypatch):
+    said = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **options: said.append((data.data, options)))
+    monkeypatch.setattr("IPython.display.update_display", lambda data, **options: said.append((data.data, options)))
+    with pytest.raises(ParameterError, match=r"There is no place 'sum' on this page. s.say\(…, place='sum'\) makes it"):
+        opened.say_at("sum", "-3")
+    opened.say("To come.", place="sum")
+    opened.say_at("sum", "It is -3.")
+    with pytest.raises(DisclosureError, match=r"^The text holds the id of a person"):
+        opened.say_at("sum", "The best agent is emp-003.")
+    assert said == [(text, {"display_id": "04_mixed_effects/sum"}) for text in ("To come.", "It is −3.")]
+
+
 def test_nothing_is_displayed_when_there_is_nothing_to_say(opened, displayed):
     opened.say(" ")
     assert displayed == []

@@ -1,10 +1,13 @@
-"""A study of a dozen people and a suite of three short notebooks, for tests of the runner."""
+"""A study of a dozen people, a suite of three short notebooks and a stand-in for kernels, for tests of the runner."""
 
 import csv
 import json
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
+from exlink.publish.artifacts import Artifacts, to_json, write_atomically
+from exlink.publish.pipeline import run_study
 from exlink.publish.steps_table import Step
 
 STEPS = (
@@ -93,3 +96,43 @@ facts = s.load_facts("01_other", "headline")
 s.say(f"**{teams['double'].sum():.1f}** doubled, from {facts['label']}.")"""
     write_notebook(folder, "09_last", ("load", load))
     return folder
+
+
+def run(place, **options):
+    """Run the suite in a place with a study and notebooks, to ``out`` beside them."""
+    options = {"out": place / "out", "notebooks": place / "notebooks", "steps": STEPS} | options
+    return run_study(place / "study", **options)
+
+
+def run_dir(place, out="out"):
+    return place / out / "tiny" / "2026Q3"
+
+
+def contents(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def sealed(place, stem):
+    """Return whether a run called the step's result complete."""
+    return "fingerprint" in (Artifacts(run_dir(place)).read_manifest(stem) or {})
+
+
+class StandIn:
+    """Takes the place of kernels: each step writes one artefact that depends on its parameters."""
+
+    def __init__(self):
+        self.order, self.breaks, self.before, self.users = [], {}, {}, set()
+
+    def __call__(self, notebook, target, parameters, kernels, on_cell):
+        from exlink.publish.kernel import CellFailure
+
+        stem = notebook.stem
+        self.order.append(stem)
+        self.before.get(stem, lambda: None)()
+        shutil.copy(notebook, target)
+        artifacts = Artifacts(Path(parameters["run_dir"]))
+        if stem in self.breaks:
+            raise CellFailure("cell `x` (1 of 1)", self.breaks[stem], users=stem in self.users)
+        own = {k: v for k, v in parameters.items() if k not in ("study", "run_dir", "unused")}
+        sha = write_atomically(artifacts.folder(stem) / "headline.json", to_json(own))
+        artifacts.write_manifest(stem, {"step": stem, "outputs": {"headline.json": {"sha256": sha}}})
