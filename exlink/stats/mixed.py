@@ -219,18 +219,20 @@ def _conditional(fit: object, cov: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     together, which differs by some tenths of a percent and does not exist at the boundary. The clustered one is the
     sandwich of the groups' scores ``X'V⁻¹(y - Xβ)``, times G/(G − 1) (Liang & Zeger 1986).
     """
-    model, beta = fit.model, np.asarray(fit.fe_params)
-    gram, modes, scores = np.zeros((len(beta), len(beta))), [], []
-    for x, z, y in zip(model.exog_li, model.exog_re_li, model.endog_li, strict=True):
-        # V⁻¹ a = (a - Z (σ²I + ΨZ'Z)⁻¹ Ψ Z'a) / σ², which also holds when Ψ is singular
-        inner = np.linalg.solve(fit.scale * np.eye(len(cov)) + cov @ z.T @ z, cov @ z.T)
-        gram += (x.T @ x - (x.T @ z) @ (inner @ x)) / fit.scale
-        residuals = y - x @ beta
-        modes.append(inner @ residuals)
-        scores.append((x.T @ residuals - (x.T @ z) @ modes[-1]) / fit.scale)
-    bread, scores = np.linalg.inv(gram), np.array(scores)
+    model, beta, q = fit.model, np.asarray(fit.fe_params), len(cov)
+    x, z, y = (np.concatenate(part) for part in (model.exog_li, model.exog_re_li, model.endog_li))
+    starts = np.cumsum([0, *(len(part) for part in model.endog_li[:-1])])
+    residuals = y - x @ beta
+    sums = np.add.reduceat(z[:, :, None] * np.column_stack([z, x, residuals])[:, None, :], starts, axis=0)
+    # V⁻¹ a = (a - Z (σ²I + ΨZ'Z)⁻¹ Ψ Z'a) / σ², which also holds when Ψ is singular
+    inner = np.linalg.solve(fit.scale * np.eye(q) + cov @ sums[:, :, :q], cov @ sums[:, :, q:])
+    met, modes = sums[:, :, q:-1], inner[:, :, -1]
+    gram = (x.T @ x - np.tensordot(met, inner[:, :, :-1], axes=([0, 1], [0, 1]))) / fit.scale
+    own = np.add.reduceat(x * residuals[:, None], starts, axis=0)
+    scores = (own - np.einsum("gqp,gq->gp", met, modes)) / fit.scale
+    bread = np.linalg.inv(gram)
     influence = scores @ bread * np.sqrt(len(scores) / (len(scores) - 1))
-    return bread, influence.T @ influence, np.array(modes)
+    return bread, influence.T @ influence, modes
 
 
 def _first_line(error: Exception) -> str:

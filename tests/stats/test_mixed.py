@@ -103,6 +103,32 @@ def test_clustered_errors_hold_where_slopes_differ_by_group():
     assert robust == pytest.approx(true, rel=0.15)
 
 
+@pytest.mark.parametrize(("slopes", "spread"), [(None, 0.7), ("x", 0.7), (None, 0.0)])
+def test_errors_and_modes_are_the_formulas_in_rows(slopes, spread):
+    """Groups of one row and of many, in any order of the rows; also where their variance is zero."""
+    rng = np.random.default_rng(3)
+    g = rng.permutation(np.repeat(np.arange(12), [1, 1, 2, 3, 5, 8, 13, 21, 4, 6, 9, 7]))
+    frame = pd.DataFrame({"g": g, "x": rng.normal(size=len(g))})
+    frame["y"] = 2 + frame["x"] * (1 + 0.5 * rng.normal(size=12)[g]) + spread * rng.normal(size=12)[g]
+    frame["y"] += rng.normal(size=len(g)) - (0 if spread else pd.Series(frame["y"]).groupby(g).transform("mean"))
+    fit = mixed_model(frame, "y ~ x", "g", slopes=slopes)
+    x = np.column_stack([np.ones(len(g)), frame["x"]])
+    effects = x if slopes else x[:, :1]
+    values = fit.varcorr["value"].to_numpy()[:-1]
+    cov = values[[0, 1, 1, 2]].reshape(2, 2) if slopes else values[:, None]
+    z = np.hstack([effects * (g == k)[:, None] for k in range(12)])
+    reach = np.kron(np.eye(12), cov) @ z.T
+    weighted = np.linalg.solve(z @ reach + fit.sigma**2 * np.eye(len(g)), x)
+    bread = np.linalg.inv(x.T @ weighted)
+    residuals = frame["y"].to_numpy() - x @ fit.fixef.to_numpy()
+    scores = np.array([(weighted * residuals[:, None])[g == k].sum(axis=0) for k in range(12)])
+    assert fit.vcov.to_numpy() == pytest.approx(bread, rel=1e-9)
+    clustered = np.sqrt(12 / 11 * np.diag(bread @ scores.T @ scores @ bread))
+    assert fit.robust_table["std_error"].to_numpy() == pytest.approx(clustered, rel=1e-9)
+    modes = reach @ np.linalg.solve(z @ reach + fit.sigma**2 * np.eye(len(g)), residuals)
+    assert fit.ranef.to_numpy().ravel() == pytest.approx(modes, abs=1e-9)
+
+
 def test_few_groups_get_lme4s_warning():
     rng = np.random.default_rng(2)
     frame = pd.DataFrame({"g": np.repeat(np.arange(4), 50)})
