@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 
 import narwhals.stable.v2 as nw
@@ -10,6 +11,7 @@ import pandas as pd
 from exlink.data.choices import chosen_kpi
 from exlink.data.dataset import StudyData
 from exlink.data.exposures import EX_KPIS
+from exlink.data.warehouse import name_of
 
 MIN_UNITS = 10  # units with two waves; fewer cannot carry a within-unit analysis
 DRAWS = 1_000_000  # a row or a customer falls on one of so many numbers, by a hash of its id
@@ -32,21 +34,24 @@ def panel_cells(data: StudyData, by: Sequence[str] = ()) -> pd.DataFrame:
     )
 
 
-def answered_rows(data: StudyData, max_rows: int) -> tuple[nw.LazyFrame, float]:
+def answered_rows(data: StudyData, max_rows: int, columns: Sequence[str]) -> tuple[nw.LazyFrame, float]:
     """Return linked interactions with a customer's answer, lazily, and the share of them that is kept.
 
     Beyond ``max_rows`` it is a fixed sample of customers, drawn by a hash of their ids, each with all of their answers.
-    A column ``draw`` (0 … 999,999, by interaction) is the same in every run: rows below a bound are a fixed sample of
-    single answers.
+    Beside ``columns``, of which those that the study lacks are left out, there is ``draw`` (0 … 999,999, by
+    interaction), the same in every run: rows below a bound are a fixed sample of single answers.
     """
     answered = int(data.query("SELECT count_if(has_cx) AS n FROM linked ORDER BY 1")["n"].iloc[0])
     share = min(1.0, max_rows / max(answered, 1))
-    draw = f"*, hash(interaction_id) % {DRAWS} AS draw"
+    there = data.linked().collect_schema()
+    kept = ", ".join(name_of(c) for c in dict.fromkeys(columns) if c in there)
+    chosen = f"{kept}, hash(interaction_id) % {DRAWS} AS draw"
     if share == 1:
-        return nw.from_native(data.linked().to_native().filter("has_cx").project(draw)), share
+        return nw.from_native(data.linked().to_native().filter("has_cx").project(chosen)), share
     # a model asks for its rows dozens of times: written down once, they are not looked for among all others each time
     drawn = f"has_cx AND hash(customer_id) % {DRAWS} < {int(share * DRAWS)}"
-    return data.noted(f"answered_{int(max_rows)}", f"SELECT {draw} FROM linked WHERE {drawn}"), share
+    name = f"answered_{int(max_rows)}_{zlib.crc32(kept.encode()):08x}"  # one table for each set of columns
+    return data.noted(name, f"SELECT {chosen} FROM linked WHERE {drawn}"), share
 
 
 def within_reason(data: StudyData) -> str:

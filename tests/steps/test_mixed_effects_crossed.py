@@ -13,10 +13,14 @@ from scipy import stats
 from exlink.data.dataset import open_data
 from exlink.data.study import load_study
 from exlink.stats.lmm import fit_lmm
+from exlink.stats.lmm.formula import read_model
+from exlink.stats.lmm.source import compress
 from exlink.steps import mixed_effects as step
 from exlink.steps.mixed_effects import rows as rows_module
 from exlink.steps.mixed_effects import slopes, words
 from exlink.steps.mixed_effects.controls import FEW, read_controls
+from exlink.steps.mixed_effects.models import formula_of
+from tests.stats.lmm.products import assert_same
 
 CONTROLS = ["touchpoint", "channel", "complexity"]
 LEANING = 0.4 * np.random.default_rng(7).standard_normal(300)  # of customers, in points
@@ -125,9 +129,9 @@ def by_hand(data):
     return rows
 
 
-@pytest.mark.parametrize("most", [60_000, 0], ids=["fetched", "in the engine"])
+@pytest.mark.parametrize("most", [60_000, 0], ids=["in memory", "in the engine"])
 def test_the_step_is_a_direct_fit(planted, monkeypatch, most):
-    monkeypatch.setattr(rows_module, "SAMPLE", most)
+    monkeypatch.setattr(rows_module, "IN_MEMORY", most)
     given = step.design(planted, CONTROLS, max_rows=60_000)
     monkeypatch.setattr(step.Design, "fetched", lambda self, y: rows_of(self))
     fit = step.fit_all(planted, given, reml=True, smallest_share=0.05).mixed["satisfaction"]
@@ -182,6 +186,26 @@ def test_what_is_fetched_is_bounded_and_repeats(sample):
     assert first.equals(second)
     assert 1_500 < len(first) < 2_500
     assert first["ease"].notna().all()
+
+
+def test_rows_in_memory_are_those_of_the_engine(sample, monkeypatch):
+    """The same sample to the letter, the same terms, the same sums: whichever path a study's size leads to."""
+    inside = step.design(sample, CONTROLS, max_rows=60_000)
+    holed = rows_of(inside)
+    holed["ease"] = holed["ease"].mask(holed["c_channel_1"] == 1)  # its column is constant where ease was asked
+    inside = replace(inside, rows=sample.lazily(holed))
+    monkeypatch.setattr(rows_module, "IN_MEMORY", 0)
+    beyond = replace(inside)
+    assert beyond.frame is None
+    monkeypatch.undo()
+    assert inside.frame is inside.frame is inside.source
+    for outcome in ("ease", "recommend"):
+        for most in (2_000, 60_000):
+            pd.testing.assert_frame_equal(inside.fetched(outcome, most), beyond.fetched(outcome, most))
+        assert inside.usable(outcome) == beyond.usable(outcome)
+        assert ("c_channel_1" in inside.usable(outcome)) == (outcome != "ease")
+        model = read_model(formula_of(outcome, inside.usable(outcome)), {**inside.random, "team_id": "1"})
+        assert_same(*(compress(model, given.source) for given in (inside, beyond)))
 
 
 # -- circumstances -----------------------------------------------------------------------------------
@@ -300,7 +324,7 @@ def test_slopes_are_tested_beside_levels_of_waves_and_of_many_units_in_a_fixed_s
     gain = 2 * (varied.loglik - plain.loglik)
     expected = (stats.chi2.sf(gain, 1) + stats.chi2.sf(gain, 2)) / 2
     assert step.first_slope(found)["p_value"] == pytest.approx(expected, abs=1e-6)
-    in_engine = step.random_slopes(replace(given, answers=10**6), "satisfaction", fits, reml=True)
+    in_engine = step.random_slopes(replace(given, answers=10**7), "satisfaction", fits, reml=True)
     assert in_engine.table["p_value"].to_numpy() == pytest.approx(found.table["p_value"].to_numpy(), abs=1e-6)
     monkeypatch.setattr(slopes, "MANY", 20)
     few = step.random_slopes(given, "satisfaction", fits, reml=True)

@@ -37,8 +37,8 @@ def shares(data: StudyData, *, max_rows: int = 60_000) -> pd.DataFrame | str:
         return "not assessed: a row of `interactions` is the average of several customers (column `weight`)"
     reason = "reason" if data.has("interactions", "reason") else "touchpoint"
     wanted = list(dict.fromkeys([data.unit, "customer_id", "team_id", reason]))
-    answers, share = answered_rows(data, max_rows)
-    rows = answers.select(*wanted, "interaction_id", *data.cx_kpis).sort("interaction_id").collect().to_pandas()
+    answers, share = answered_rows(data, max_rows, [*wanted, "interaction_id", *data.cx_kpis])
+    rows = answers.sort("interaction_id").drop("draw").collect().to_pandas()
     parts, reasons = [], []
     for y in data.cx_kpis:
         try:

@@ -58,8 +58,10 @@ def kept_of(gram: np.ndarray, names: Sequence[str]) -> list[str]:
 
 def independent_of(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """Return the same for rows in memory."""
-    values = np.column_stack([np.ones(len(frame)), frame[list(names)].to_numpy(dtype=float)])
-    return kept_of(values.T @ values, names)
+    values = frame[list(names)].to_numpy(dtype=float)
+    sums = values.sum(axis=0)
+    gram = np.block([[np.array([[float(len(frame))]]), sums[None, :]], [sums[:, None], values.T @ values]])
+    return kept_of(gram, names)
 
 
 def _products(rows: nw.LazyFrame, names: Sequence[str]) -> np.ndarray:

@@ -189,7 +189,7 @@ def _begun(data: StudyData, given: Design, *, reml: bool, keep: str) -> dict[str
 
 def _read(given: Design, y: str, *, reml: bool) -> Callable[[], LmmFit]:
     """Return what fits the model of one outcome with EX, its rows read."""
-    return begin_lmm(formula_of(y, given.usable(y)), given.source(y), given.random, reml=reml, weights=given.weights)
+    return begin_lmm(formula_of(y, given.usable(y)), given.source, given.random, reml=reml, weights=given.weights)
 
 
 def _fitted(search: Callable[[], LmmFit], given: Design, *, whole: bool) -> Both:

@@ -1,10 +1,11 @@
-"""The answers that go into a model: every one, inside the engine, with EX split and circumstances as columns."""
+"""The answers that go into a model: every one, with EX split and circumstances as columns the engine makes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import narwhals.stable.v2 as nw
 import pandas as pd
@@ -13,13 +14,14 @@ from exlink.data.dataset import StudyData
 from exlink.data.panel import DRAWS, answered_rows, aspect_columns, column_label
 from exlink.stats.within_between import split
 from exlink.steps.mixed_effects.controls import Control, read_controls
-from exlink.steps.mixed_effects.independent import independent_columns
+from exlink.steps.mixed_effects.independent import independent_columns, independent_of
 from exlink.steps.mixed_effects.labels import in_labels, labels_of
 
 CUSTOMER, TEAM = "customer_id", "team_id"
 SCRIPT, COMPLEXITY = "script_adherence", "complexity"
 MIN_RETURNING = 30  # customers with two answers or more; fewer cannot tell what customers differ in from chance
-SAMPLE = 60_000  # answers at most in what is fetched: plain least squares, and the check by another program
+SAMPLE = 60_000  # answers at most in a sample: plain least squares, and the check by another program
+IN_MEMORY = 1_000_000  # answers that are fetched once for all models, in some 400 bytes each; of more the engine sums
 
 # What EX itself moves during a contact: holding it fixed would take away a part of what EX does.
 MEDIATORS = {
@@ -29,13 +31,15 @@ MEDIATORS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Design:
     """What the models of single answers are fitted on.
 
     rows : LazyFrame          one row per answer: interaction_id, draw, the unit, its team at the time, customer_id,
                               wave, the outcomes, script adherence and complexity where known, and the terms below; it
                               stays in the engine
+    frame : DataFrame or None the same in memory, in order of the id, ids and waves as categories; read when first asked
+                              for, and None beyond ``IN_MEMORY`` answers
     cells : DataFrame         unit, wave and the terms of EX: what does not vary within a wave of a unit
     unit : str                column of the units
     within, between : list    terms of the EX aspects: ``ex_<aspect>_within``, ``ex_<aspect>_between``
@@ -81,15 +85,31 @@ class Design:
         """Return the rows in which ``outcome`` was answered."""
         return self.rows.filter(~nw.col(outcome).is_null())
 
+    @cached_property
+    def frame(self) -> pd.DataFrame | None:
+        """Return the rows in memory, for all models that are fitted on them; see above."""
+        if self.answers > IN_MEMORY:
+            return None
+        found = self.rows.sort("interaction_id").drop("interaction_id").collect().to_pandas()
+        return found.astype(dict.fromkeys(self._keys, "category"))
+
     def fetched(self, outcome: str, most: int = SAMPLE) -> pd.DataFrame:
         """Return a fixed sample of at most about ``most`` answers to ``outcome`` as a frame, in order of the id."""
         bound = DRAWS if self.answers <= most else int(most / self.answers * DRAWS)
-        drawn = self.answered(outcome).filter(nw.col("draw") < bound).sort("interaction_id")
-        return drawn.collect().to_pandas().drop(columns=["interaction_id", "draw"])
+        if self.frame is None:
+            drawn = self.answered(outcome).filter(nw.col("draw") < bound).sort("interaction_id")
+            return drawn.drop("interaction_id", "draw").collect().to_pandas()
+        drawn = self.frame[(self.frame["draw"] < bound) & self.frame[outcome].notna()].reset_index(drop=True)
+        return drawn.drop(columns="draw").astype({k: self.frame[k].cat.categories.dtype for k in self._keys})
 
-    def source(self, outcome: str) -> nw.LazyFrame | pd.DataFrame:
-        """Return what a model of ``outcome`` is fitted on: rows in the engine, or fetched where that is quicker."""
-        return self.rows if self.answers > SAMPLE else self.fetched(outcome)
+    @property
+    def source(self) -> nw.LazyFrame | pd.DataFrame:
+        """Return what a model is fitted on: the rows in memory, or in the engine where they are many."""
+        return self.rows if self.frame is None else self.frame
+
+    @property
+    def _keys(self) -> list[str]:
+        return list(dict.fromkeys([self.unit, TEAM, CUSTOMER, "wave"]))
 
     @property
     def waves(self) -> list[str]:
@@ -98,9 +118,13 @@ class Design:
 
     def usable(self, outcome: str) -> list[str]:
         """Return the terms that vary and repeat no others among the answers to ``outcome``."""
-        rows, terms = self.answered(outcome), self.terms
-        given = rows.select(nw.len()).collect().item()
-        return terms if given == self.answers else independent_columns(rows, self.cells, [self.unit, "wave"], terms)
+        if self.frame is not None:
+            given = self.frame[outcome].notna()
+            return self.terms if given.all() else independent_of(self.frame[given], self.terms)
+        rows = self.answered(outcome)
+        if rows.select(nw.len()).collect().item() == self.answers:
+            return self.terms
+        return independent_columns(rows, self.cells, [self.unit, "wave"], self.terms)
 
 
 def design(data: StudyData, controls: Sequence[str], *, max_rows: int) -> Design:
@@ -114,14 +138,15 @@ def design(data: StudyData, controls: Sequence[str], *, max_rows: int) -> Design
         Answers at most; beyond it a fixed sample of customers with all of their answers.
     """
     xs, key = aspect_columns(data), [data.unit, "wave"]
-    answers, share = answered_rows(data, max_rows)
+    asked = [c for c in (SCRIPT, COMPLEXITY) if data.has("interactions", c)]
+    weights = ["weight"] if data.has("interactions", "weight") else []
+    needed = ["interaction_id", CUSTOMER, *key, TEAM, *data.cx_kpis, *weights, *asked, *controls]
+    answers, share = answered_rows(data, max_rows, needed)
     cells, left_out = _cells(data, answers, xs)
     terms = {kind: [f"{x}_{kind}" for x in xs] for kind in ("within", "between")}
     ex = [*terms["within"], *terms["between"]]
     joined = answers.join(data.lazily(cells[[*key, *ex]]), on=key, how="inner")
     found, missing = read_controls(joined, list(dict.fromkeys(["wave", *controls])))
-    weights = ["weight"] if data.has("interactions", "weight") else []
-    asked = [c for c in (SCRIPT, COMPLEXITY) if data.has("interactions", c)]
     rows = joined.select(
         "interaction_id", "draw", CUSTOMER, *dict.fromkeys([*key, TEAM]), *data.cx_kpis, *ex, *weights, *asked,
         *(column for control in found for column in control.columns),

@@ -98,7 +98,7 @@ def _of_units(given: Design, outcome: str, terms: Sequence[str]) -> nw.LazyFrame
 
     A sample is fetched: four models are fitted on it, and it is a part of what would be read for each.
     """
-    rows, units = given.source(outcome), np.sort(given.cells[given.unit].unique())
+    rows, units = given.source, np.sort(given.cells[given.unit].unique())
     if len(units) <= MANY:
         return rows
     drawn = list(units[np.linspace(0, len(units) - 1, MANY).astype(int)])

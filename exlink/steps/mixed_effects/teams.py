@@ -52,7 +52,7 @@ def with_team(data: StudyData, given: Design, outcome: str, fits: Fits, *, reml:
     if plain.n_units > MANY:
         random.pop(CUSTOMER, None)
     try:
-        search = begin_lmm(formula, given.source(outcome), random, reml=reml, weights=given.weights)
+        search = begin_lmm(formula, given.source, random, reml=reml, weights=given.weights)
     except EstimationError as error:
         told = f"not assessed: {given.worded(error)}"
         return lambda: told
