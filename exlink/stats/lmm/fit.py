@@ -12,7 +12,7 @@ from scipy import linalg
 from exlink.errors import EstimationError, did_you_mean, listed
 from exlink.stats.lmm.checks import alone, check_products, check_weight, refuse_alone
 from exlink.stats.lmm.criterion import solve
-from exlink.stats.lmm.elimination import factor
+from exlink.stats.lmm.elimination import factor, inverse_of_rest
 from exlink.stats.lmm.inference import ParameterErrors, degrees_of_freedom, parameter_errors
 from exlink.stats.lmm.modes import conditional_modes
 from exlink.stats.lmm.optimise import EDGE, Entries, Optimum, free_of, optimise, start_like, unpack
@@ -114,16 +114,26 @@ class LmmFit:
         EstimationError
             The model has no such grouping factor, or an effect called as the SD of another would be.
         """
-        w = self.workings
-        names = [g.name for g in w.products.groupings]
+        names = list(self.ngroups.index)
         group = names[0] if group is None else group
         if group not in names:
             raise EstimationError(f"{self.formula}: '{group}' is no grouping factor.{did_you_mean(str(group), names)}")
-        f = names.index(group)
-        back = w.units.spread * w.units.random[f]
-        grouping = w.products.groupings[f]
+        return self._modes([names.index(group)])[group]
+
+    def ranefs(self) -> dict[str, pd.DataFrame]:
+        """Return ``ranef`` of every grouping factor; what they share, which takes most of the time, is done once."""
+        return self._modes(range(len(self.ngroups)))
+
+    def _modes(self, factors: Sequence[int]) -> dict[str, pd.DataFrame]:
+        w, found = self.workings, {}
         with one_thread():
-            return conditional_modes(w.system, w.best.at, w.best.found, f, grouping, term_names(w.products, f), back)
+            inverse = inverse_of_rest(w.best.at)
+            for f in factors:
+                grouping, back = w.products.groupings[f], w.units.spread * w.units.random[f]
+                found[grouping.name] = conditional_modes(
+                    w.system, w.best.at, w.best.found, f, grouping, term_names(w.products, f), back, inverse
+                )
+        return found
 
     def intervals(self, level: float | None = None) -> pd.DataFrame:
         """Return SDs and correlations of the random effects with Wald intervals, on log and Fisher's scales."""
@@ -158,16 +168,9 @@ class LmmFit:
         """
         asked = flat(terms)
         gone = columns_of(self.formula, asked, list(self.fixef.index))
-        kept = self.workings.products.without(gone)
+        kept, text = self.workings.products.without(gone), f"{self.formula} without {', '.join(asked)}"
         with one_thread():
-            return fit_products(
-                kept,
-                f"{self.formula} without {', '.join(asked)}",
-                reml=self.reml,
-                level=self.level,
-                like=self.workings,
-                clustered=clustered,
-            )
+            return fit_products(kept, text, reml=self.reml, level=self.level, like=self.workings, clustered=clustered)
 
 
 def fit_products(

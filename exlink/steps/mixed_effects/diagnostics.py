@@ -68,7 +68,7 @@ def diagnostics(data: StudyData, given: Design, outcome: str, fits: Fits) -> Dia
     if given.weights:
         return Diagnostics(*none, "not assessed: a row is the average of several customers")
     fit, rows = fits.kept[outcome], given.fetched(outcome)
-    modes = {group: fit.ranef(group) for group in fit.ngroups.index}
+    modes = fit.ranefs()
     terms = [t for t in fit.fixef.index if t != "(Intercept)"]
     fixed = fit.fixef["(Intercept)"] + rows[terms].to_numpy(dtype=float) @ fit.fixef[terms].to_numpy()
     around = rows[outcome].to_numpy(dtype=float) - fixed

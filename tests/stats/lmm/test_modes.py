@@ -1,6 +1,7 @@
 """Conditional modes and their SDs against the formulas in rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from exlink.errors import EstimationError
@@ -32,6 +33,7 @@ def test_modes_and_their_sds_are_what_the_dense_formula_says(random, chunk, monk
     left = np.linalg.solve(v, frame["y"] - x @ fit.fixef.to_numpy())
     for group, z, psi in zip(random, zs, psis, strict=True):
         found = fit.ranef(group)
+        pd.testing.assert_frame_equal(fit.ranefs()[group], found)
         q = found.shape[1] // 2
         reach = psi @ z.T
         wanted = np.sqrt(np.diag(psi - reach @ np.linalg.solve(v, reach.T))).reshape(-1, q)
