@@ -212,7 +212,7 @@ def fit_products(
     inverse = linalg.solve_triangular(found.root, np.eye(products.fixed))
     vcov = units.vcov(inverse @ inverse.T) * found.square / found.degrees
     beta = units.beta(found.beta)
-    df = degrees_of_freedom(system, entries, best, covariance, units.fixed)
+    df = degrees_of_freedom(entries, best, covariance, units.fixed)
     by_cluster = robust(products, best.at, found) if clustered else None
     robust_vcov, robust_df, held = _robust(by_cluster, units, vcov, df)
     factors = unpack(best.values, entries, system.effects)

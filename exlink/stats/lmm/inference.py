@@ -7,7 +7,7 @@ Christensen (2017, J. Stat. Softw. 82(13), eq. 4), with the derivative of its va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,25 +57,20 @@ def parameter_errors(system: System, entries: Entries, best: Optimum) -> Paramet
     return ParameterErrors(out, flat, scales)
 
 
-def degrees_of_freedom(
-    system: System, entries: Entries, best: Optimum, errors: ParameterErrors, contrasts: np.ndarray
-) -> np.ndarray:
+def degrees_of_freedom(entries: Entries, best: Optimum, errors: ParameterErrors, contrasts: np.ndarray) -> np.ndarray:
     """Return Satterthwaite's degrees of freedom of contrasts (c, p) of the fixed effects, shape (c,).
 
     Along a flat direction the covariance of the rows stays what it is, and with it the errors of fixed effects: it
     counts for nothing here.
     """
-    found = best.found
-    inverse = linalg.solve_triangular(found.root, np.eye(len(found.root)))
+    root = best.found.root
+    inverse = linalg.solve_triangular(root, np.eye(len(root)))
     inner = inverse @ inverse.T
-    out, grams = np.empty(len(contrasts)), [gram(v) for v in found.loads]
-    for i, contrast in enumerate(contrasts):
-        weights = inner @ contrast
-        variance = float(contrast @ weights)
-        slope = [*_variance_slope(best, grams, weights, entries), variance]
-        spread = float(np.asarray(slope) @ errors.covariance @ np.asarray(slope))
-        out[i] = 2 * variance**2 / spread if spread > 0 else np.inf
-    return out
+    weights = contrasts @ inner
+    variances = (weights * contrasts).sum(axis=1)
+    slopes = np.column_stack([_variance_slopes(best, weights, entries), variances])
+    spread = ((slopes @ errors.covariance) * slopes).sum(axis=1)
+    return np.divide(2 * variances**2, spread, out=np.full(len(contrasts), np.inf), where=spread > 0)
 
 
 def delta_errors(
@@ -102,8 +97,14 @@ def delta_errors(
     return np.where(np.linalg.norm(jacobian @ errors.flat, axis=1) > TOUCHED * whole, np.nan, out)
 
 
-def _variance_slope(best: Optimum, grams: Sequence[np.ndarray], weights: np.ndarray, entries: Entries) -> list[float]:
-    """Return the derivatives of a contrast's variance by the entries of T, the residual variance held fixed."""
-    sums = [np.einsum("p,abpr,r->ab", weights, each, weights, optimize=True) for each in grams]
-    slopes = [linalg.solve_triangular(t.T, s, lower=False) for t, s in zip(best.at.factors, sums, strict=True)]
-    return [2 * float(slopes[f][a, b]) for f, a, b in entries]
+def _variance_slopes(best: Optimum, weights: np.ndarray, entries: Entries) -> np.ndarray:
+    """Return the derivatives (c, k) of variances of contrasts by the entries of T, the residual variance held fixed.
+
+    weights : ndarray, (c, p)   contrasts times (X'V⁻¹X)⁻¹
+    """
+    slopes = []
+    for t, loads in zip(best.at.factors, best.found.loads, strict=True):
+        sums = ((weights @ gram(loads)) * weights).sum(axis=-1)  # (q, q, c)
+        beside = linalg.solve_triangular(t.T, sums.reshape(len(t), len(t) * len(weights)), lower=False)
+        slopes.append(beside.reshape(sums.shape))
+    return 2 * np.array([slopes[f][a, b] for f, a, b in entries]).reshape(len(entries), len(weights)).T
