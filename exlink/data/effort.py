@@ -101,24 +101,30 @@ def effort_by_wave(data: StudyData) -> pd.DataFrame:
     return frame
 
 
-def effort_days(data: StudyData) -> str:
-    """Return the SQL of the minutes of effort per employee and day: employee_id, day, and in all."""
-    total = " + ".join(f'"{part.name}"' for part in PARTS)
-    return f'SELECT employee_id, day, {total} AS "{TOTAL}" FROM ({_days(data)})'
+def effort_of_row(data: StudyData) -> str:
+    """Return the SQL of the minutes of effort, in all, that one row of ``desktop_activity`` stands for."""
+    known = ", ".join(f"'{part.category}'" for part in PARTS)
+    return f"(CASE WHEN category IN ({known}) THEN {_minutes(data)} ELSE 0 END)::DOUBLE"
 
 
 def _days(data: StudyData) -> str:
     """Return the SQL that sums single applications to one row per employee and day, minutes of effort by part."""
-    counted = [c for c in COUNTS if data.has("desktop_activity", c.column)]
-    terms = []
-    for count in counted:
-        where = "" if count.managed is None else f" AND managed IS {str(count.managed).upper()}"
-        terms.append((f"coalesce({count.column}, 0) * {count.minutes!r}", where))
-    parts = []
-    for part in PARTS:
-        cases = [f"CASE WHEN category = '{part.category}'{where} THEN {value} ELSE 0 END" for value, where in terms]
-        parts.append(f'sum({" + ".join(cases)})::DOUBLE AS "{part.name}"')
+    parts = [
+        f"sum(CASE WHEN category = '{part.category}' THEN {_minutes(data)} ELSE 0 END)::DOUBLE AS \"{part.name}\""
+        for part in PARTS
+    ]
     return f"SELECT employee_id, day, {', '.join(parts)} FROM desktop_activity GROUP BY ALL"
+
+
+def _minutes(data: StudyData) -> str:
+    """Return the SQL of what is counted of one row, in minutes."""
+    terms = []
+    for count in COUNTS:
+        if data.has("desktop_activity", count.column):
+            value = f"coalesce({count.column}, 0) * {count.minutes!r}"
+            there = f"managed IS {str(count.managed).upper()}"
+            terms.append(value if count.managed is None else f"CASE WHEN {there} THEN {value} ELSE 0 END")
+    return " + ".join(terms)
 
 
 def _sums(alias: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from exlink.data.dataset import StudyData
-from exlink.data.effort import TOTAL, effort_days, effort_reason
+from exlink.data.effort import effort_of_row, effort_reason
 
 EFFORT, OFF, SWITCHES, UNRESOLVED = "effort", "off", "switches", "unresolved"
 SIGNS = (EFFORT, OFF, SWITCHES, UNRESOLVED)
@@ -50,17 +50,16 @@ def _between(data: StudyData) -> str:
 def _desktop(data: StudyData) -> pd.DataFrame | None:
     if effort_reason(data):
         return None
-    switches = f", sum(switches) / count(DISTINCT d.day) AS {SWITCHES}" if data.has("desktop_activity", "switches") \
-        else ""  # fmt: skip
-    inside = "d.employee_id = b.employee_id AND d.day >= b.first AND (b.after IS NULL OR d.day < b.after)"
+    sums = {EFFORT: f"sum({effort_of_row(data)})", OFF: "coalesce(sum(minutes) FILTER (NOT managed), 0)"}
+    if data.has("desktop_activity", "switches"):
+        sums[SWITCHES] = "sum(switches)"
+    means = ", ".join(f"{total} / count(DISTINCT d.day) AS {name}" for name, total in sums.items())
     return data.query(f"""
-        WITH b AS ({_between(data)}),
-        minutes AS (SELECT b.employee_id, b.wave, sum("{TOTAL}") / count(*) AS {EFFORT}
-                    FROM ({effort_days(data)}) d JOIN b ON {inside} GROUP BY ALL),
-        seen AS (SELECT b.employee_id, b.wave,
-                        coalesce(sum(minutes) FILTER (NOT managed), 0) / count(DISTINCT d.day) AS {OFF}{switches}
-                 FROM desktop_activity d JOIN b ON {inside} GROUP BY ALL)
-        SELECT * FROM minutes JOIN seen USING (employee_id, wave) ORDER BY ALL""")
+        WITH b AS ({_between(data)})
+        SELECT b.employee_id, b.wave, {means}
+        FROM desktop_activity d JOIN b ON d.employee_id = b.employee_id AND d.day >= b.first
+             AND (b.after IS NULL OR d.day < b.after)
+        GROUP BY ALL ORDER BY ALL""")
 
 
 def _escalations(data: StudyData) -> pd.DataFrame | None:

@@ -91,7 +91,13 @@ class Crossed:
         p = self.left.shape[1]
         names = [name for name, there in zip(self.names, keep, strict=True) if there]
         return Crossed(
-            names, self.left[:, keep[:p]], self.right[:, keep[p:]], self.start, self.at_right, self.unit, self.units
+            names,
+            self.left[:, keep[:p]],
+            np.ascontiguousarray(self.right[:, keep[p:]]),
+            self.start,
+            self.at_right,
+            self.unit,
+            self.units,
         )
 
     def _sums(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, sparse.csr_array]:

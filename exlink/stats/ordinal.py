@@ -15,10 +15,12 @@ from scipy import linalg, special
 
 from exlink.errors import EstimationError, listed
 from exlink.stats.crossed import CellTable, Crossed
+from exlink.stats.logit import expit
 from exlink.stats.quasi import LOGIT, fit_quasi
 from exlink.stats.tidy import tidy_frame
 
 MAX_STEPS = 60
+BLOCK = 8192  # cells at a time, so that what is computed of them stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +80,8 @@ def fit_ordinal(
     scale = np.concatenate([np.ones(m), spread])
     params = np.concatenate([special.logit(share), np.zeros(k)])
     for _ in range(MAX_STEPS):
-        state = _shares(design, params[:m], params[m:])
-        gradient, information, pulls = _newton_parts(design, answers, *state)
+        eta = design.linear(np.concatenate([[0.0], params[m:]]))
+        gradient, information, pulls = _newton_parts(design, answers, params[:m], eta)
         step = linalg.solve(information / np.outer(scale, scale), gradient / scale)
         params = params + step * min(1.0, 2.0 / np.abs(step).max()) / scale
         if np.abs(step).max() < 1e-11:
@@ -91,13 +93,14 @@ def fit_ordinal(
     scores = np.hstack([of_cuts, -design.scores(pulls.sum(axis=0))[:, 1:]])
     influence = np.sqrt(g / (g - 1) * (rows - 1) / (rows - m - k)) * scores @ linalg.inv(information)
     vcov = influence.T @ influence
+    below, shares = _shares(params[:m], eta)
     terms, about = design.names[1:], {"n": int(rows), "df": g - 1, "level": level}
     table = tidy_frame(terms, params[m:], np.sqrt(np.diag(vcov)[m:]), **about).assign(n_units=g)
     top, bottom = (
-        _share_change(design, answers.sum(axis=0), params, state, vcov, cut, sign, terms, about)
+        _share_change(design, answers.sum(axis=0), params, below[cut], vcov, cut, sign, terms, about)
         for cut, sign in ((max(m - 2, 0), 1.0), (min(1, m - 1), -1.0))
     )
-    loglik = float((answers * np.log(state[1])).sum())
+    loglik = float((answers * np.log(shares)).sum())
     return OrdinalFit(table, top, bottom, params[:m], vcov, loglik, names)
 
 
@@ -112,11 +115,12 @@ def nominal_effects(
     the covariance between steps clustered by unit, Hotelling's F), n_steps, n_units. Empty with fewer than two steps.
     """
     counts = cells.values[list(columns)]
+    n = counts.sum(axis=1)
     fits, steps = [], []
     for k in range(1, len(columns)):
         above = counts.iloc[:, k:].sum(axis=1)
-        if 0 < above.sum() < counts.to_numpy().sum():
-            table = CellTable(cells.design, pd.DataFrame({"above": above, "n": counts.sum(axis=1)}))
+        if 0 < above.sum() < n.sum():
+            table = CellTable(cells.design, pd.DataFrame({"above": above, "n": n}))
             fits.append(fit_quasi(table, "above", "n", LOGIT, level=level))
             steps.append(k)
     rows = []
@@ -139,42 +143,52 @@ def nominal_effects(
     return pd.DataFrame(rows, columns=["term", "lowest", "highest", "p_value", "n_steps", "n_units"])
 
 
-def _shares(design: Crossed, cuts: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _shares(cuts: np.ndarray, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return by cell the chance of an answer up to each cut, (m, cells), and of each level, (m + 1, cells)."""
-    below = special.expit(cuts[:, None] - design.linear(np.concatenate([[0.0], beta])))
-    shares = np.empty((len(cuts) + 1, below.shape[1]))
-    shares[0], shares[-1] = below[0], 1 - below[-1]
-    np.subtract(below[1:], below[:-1], out=shares[1:-1])
+    below = expit(cuts[:, None] - eta)
+    shares = np.concatenate([below[:1], below[1:] - below[:-1], 1 - below[-1:]])
     return below, np.maximum(shares, 1e-300, out=shares)
 
 
 def _newton_parts(
-    design: Crossed, answers: np.ndarray, below: np.ndarray, shares: np.ndarray
+    design: Crossed, answers: np.ndarray, cuts: np.ndarray, eta: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return gradient, observed information, and derivatives of the log likelihood by α − η, (m, cells)."""
-    density = below * (1 - below)
-    pull = answers / shares
-    bent = pull / shares
-    pulls = density * (pull[:-1] - pull[1:])
-    # the density bends by density · (1 − 2 below)
-    diagonal = density**2 * (bent[:-1] + bent[1:]) + pulls * (2 * below - 1)
-    beside = -density[:-1] * density[1:] * bent[1:-1]
-    of_cuts = np.diag(diagonal.sum(axis=1)) + np.diag(beside.sum(axis=1), 1) + np.diag(beside.sum(axis=1), -1)
-    by_cut = diagonal
-    by_cut[:-1] += beside
-    by_cut[1:] += beside
+    pulls, by_cut = (np.empty((len(cuts), len(eta))) for _ in range(2))
+    of_cuts = np.zeros((len(cuts), len(cuts)))
+    for first in range(0, len(eta), BLOCK):
+        at = slice(first, first + BLOCK)
+        pulls[:, at], by_cut[:, at], of_block = _of_cells(answers[:, at], cuts, eta[at])
+        of_cuts += of_block
     across = -np.array([design.cross(values)[1:] for values in by_cut])
     of_slopes = design.gram(by_cut.sum(axis=0))[1:, 1:]
     gradient = np.concatenate([pulls.sum(axis=1), -design.cross(pulls.sum(axis=0))[1:]])
     return gradient, np.block([[of_cuts, across], [across.T, of_slopes]]), pulls
 
 
+def _of_cells(answers: np.ndarray, cuts: np.ndarray, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return derivatives by α − η, minus their sums of second derivatives by cell, and by pairs of cuts."""
+    below, shares = _shares(cuts, eta)
+    density = below * (1 - below)
+    pull = answers / shares
+    bent = pull / shares
+    pulls = density * (pull[:-1] - pull[1:])
+    # the density itself bends by density · (1 − 2 below)
+    diagonal = density * density * (bent[:-1] + bent[1:]) + pulls * (2 * below - 1)
+    beside = -density[:-1] * density[1:] * bent[1:-1]
+    next_cuts = beside.sum(axis=1)
+    of_cuts = np.diag(diagonal.sum(axis=1)) + np.diag(next_cuts, 1) + np.diag(next_cuts, -1)
+    diagonal[:-1] += beside
+    diagonal[1:] += beside
+    return pulls, diagonal, of_cuts
+
+
 def _share_change(
-    design: Crossed, n: np.ndarray, params: np.ndarray, state: tuple[np.ndarray, ...], vcov: np.ndarray, cut: int,
-    sign: float, terms: list[str], counted: dict,
+    design: Crossed, n: np.ndarray, params: np.ndarray, below: np.ndarray, vcov: np.ndarray, cut: int, sign: float,
+    terms: list[str], counted: dict,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the average change of the share above ``cut`` (sign 1) or up to it (sign −1) per unit of each term."""
-    m, below, rows = len(state[0]), state[0][cut], n.sum()
+    rows, m = n.sum(), len(params) + 1 - len(design.names)
     density = below * (1 - below)
     average, bent = float(n @ density) / rows, density * (1 - 2 * below)
     beta = params[m:]

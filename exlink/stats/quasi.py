@@ -17,6 +17,7 @@ from scipy import linalg, special
 
 from exlink.errors import EstimationError
 from exlink.stats.crossed import CellTable, Crossed
+from exlink.stats.logit import expit
 from exlink.stats.tidy import tidy_frame
 
 MAX_STEPS = 60
@@ -25,7 +26,10 @@ FAR = 15.0  # a standardised coefficient beyond which events are separated from 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A mean μ of η, its first and second derivative by η (of η and μ), the variance of one observation (of μ)."""
+    """A mean μ of η, its first and second derivative by η (of η and μ), the variance of one observation (of μ).
+
+    Where the link is canonical, the first derivative is the variance.
+    """
 
     name: str
     mean: Callable[[np.ndarray], np.ndarray]
@@ -33,6 +37,11 @@ class Family:
     bend: Callable[[np.ndarray, np.ndarray], np.ndarray]
     variance: Callable[[np.ndarray], np.ndarray]
     link: Callable[[float], float]
+    canonical: bool = True
+
+    def ratio(self, mu: np.ndarray, slope: np.ndarray) -> np.ndarray | float:
+        """Return slope over variance."""
+        return 1.0 if self.canonical else slope / self.variance(mu)
 
 
 def _cloglog(eta: np.ndarray) -> np.ndarray:
@@ -49,13 +58,13 @@ def _binomial(mu: np.ndarray) -> np.ndarray:
 
 
 LOGIT = Family(
-    "logit", special.expit, lambda _, mu: mu * (1 - mu), lambda _, mu: mu * (1 - mu) * (1 - 2 * mu), _binomial,
+    "logit", expit, lambda _, mu: mu * (1 - mu), lambda _, mu: mu * (1 - mu) * (1 - 2 * mu), _binomial,
     lambda mu: float(special.logit(mu)),
 )  # fmt: skip
 CLOGLOG = Family(  # grouped durations: coefficients are those of continuous proportional hazards
     "complementary log-log", _cloglog, _cloglog_slope,
     lambda eta, mu: _cloglog_slope(eta, mu) * (1 - np.exp(np.minimum(eta, 30.0))), _binomial,
-    lambda mu: float(np.log(-np.log1p(-mu))),
+    lambda mu: float(np.log(-np.log1p(-mu))), canonical=False,
 )  # fmt: skip
 LOG = Family(
     "log", np.exp, lambda _, mu: mu, lambda _, mu: mu, lambda mu: mu, lambda mu: float(np.log(mu))
@@ -170,12 +179,12 @@ def _telling(cells: CellTable, total: str, counts: str, family: Family) -> CellT
 
 
 class _Point(NamedTuple):
-    """What the estimating equation says at one set of coefficients; all but ``gram`` by cell."""
+    """What the estimating equation says at one set of coefficients, by cell but for ``gram``."""
 
     eta: np.ndarray
     mu: np.ndarray
     slope: np.ndarray
-    ratio: np.ndarray  # slope over variance
+    ratio: np.ndarray | float
     gram: np.ndarray  # expected information, (k, k)
 
 
@@ -183,7 +192,7 @@ def _point(design: Crossed, coef: np.ndarray, n: np.ndarray, family: Family) -> 
     eta = design.linear(coef)
     mu = family.mean(eta)
     slope = family.slope(eta, mu)
-    ratio = slope / family.variance(mu)
+    ratio = family.ratio(mu, slope)
     return _Point(eta, mu, slope, ratio, design.gram(n * slope * ratio))
 
 
@@ -199,7 +208,7 @@ def _solve(design: Crossed, y: np.ndarray, n: np.ndarray, family: Family, what: 
     scale = np.sqrt(np.maximum(np.diag(counted) / n.sum(), 1e-300))
     # where all cells have the overall mean, the information is that of the counts, times one number
     slope = family.slope(coef[:1], np.array([mean]))
-    ratio = slope / family.variance(np.array([mean]))
+    ratio = family.ratio(np.array([mean]), slope)
     at, information, pull = None, slope * ratio * counted, design.cross(ratio * (y - n * mean))
     for _ in range(MAX_STEPS):
         gram = information / np.outer(scale, scale)

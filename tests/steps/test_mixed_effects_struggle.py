@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from exlink.data.effort import PARTS
 from exlink.data.struggle import struggle_panel
 from exlink.data.struggle_signs import SIGNS, _between, signs_by_wave
 from exlink.steps import mixed_effects as step
@@ -48,6 +49,10 @@ def test_signs_are_counted_between_two_answers_and_not_after_the_next(sample):
         if len(mine):
             assert found["off"] == pytest.approx(off)
             assert found["switches"] == pytest.approx(mine["switches"].sum() / mine["day"].nunique())
+            effort = mine["minutes"].where(~mine["managed"].astype(bool), 0.0)
+            effort = effort + mine["switches"].fillna(0) * 2 / 60 + mine["copy_pastes"].fillna(0) * 4 / 60
+            parts = mine["category"].isin([part.category for part in PARTS])
+            assert found["effort"] == pytest.approx(effort[parts].sum() / mine["day"].nunique())
         if len(served):
             assert found["unresolved"] == pytest.approx(100 * still.mean())
     last = told.loc[[(a, w) for a, w in answers.loc[answers["next"].isna(), ["employee_id", "wave"]].to_numpy()]]
