@@ -16,24 +16,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import narwhals.stable.v2 as nw
 import pandas as pd
 
 from exlink.data.customers import note_customers
 from exlink.data.engine_errors import readable
-from exlink.data.exposures import exposures, history_notes, timeline
-from exlink.data.linkage import compress, link
+from exlink.data.exposures import exposures, history_notes, history_of, timeline, units_of
+from exlink.data.linkage import coarser, compress, link, refuse_no_overlap
 from exlink.data.remarks import remarks
 from exlink.data.scenario_check import refuse_unknown
 from exlink.data.study import Study
 from exlink.data.validation import validate
 from exlink.data.warehouse import connect, name_of, quoted, register
-from exlink.errors import ContractError, LinkageError, did_you_mean
+from exlink.errors import ContractError, did_you_mean
 
 PREPARED = "prepared.json"
 STUDY = "study.json"
 KEPT_CELLS = 500_000  # compressed cells up to this many are kept once made: about 100 MB at most
+WHERE = ("wave", "team_id", "role")  # beside the unit, what its cells are told by
 TOO_LARGE = 3_000_000  # rows; beyond this a table is aggregated in the engine, not fetched
 
 
@@ -52,9 +52,9 @@ def prepare(study: Study, folder: Path) -> Path:
         refuse_unknown(con, study, labels, unit)
         con.register("exposed", exposed)
         con.execute(f"COPY exposed TO {quoted(str(folder / 'exposures.parquet'))} (FORMAT parquet)")
-        history = _history(con, checked.filled, unit)
+        history = history_of(con, checked.filled, unit)
         notes += [] if history is None else history_notes(history, unit)
-        con.register("timeline", timeline(exposed, _units(con, unit), history, unit))
+        con.register("timeline", timeline(exposed, units_of(con, unit), history, unit))
         contacts, answers, stretches = (
             nw.from_native(con.table(t)) for t in ("interactions", "cx_responses", "timeline")
         )
@@ -63,7 +63,7 @@ def prepare(study: Study, folder: Path) -> Path:
         with readable("interactions"):
             target = folder / "linked.parquet"
             con.execute(f"COPY ({linked.to_native().sql_query()}) TO {quoted(str(target))} (FORMAT parquet)")
-        _refuse_no_overlap(con, target, unit, study)
+        refuse_no_overlap(con, target, unit, study)
         notes += remarks(con, f"read_parquet({quoted(str(target))})", study, labels)
         note_customers(con, target, folder)
     finally:
@@ -220,13 +220,24 @@ class StudyData:
         """Return sufficient statistics of linked outcomes per cell; see :func:`exlink.data.linkage.compress`."""
         key = (tuple(by), tuple(outcomes))
         if key not in self._cells:
-            cells = compress(self.linked(), by, outcomes).sort(*by).collect().to_pandas()
+            there = self.linked().collect_schema().names()
+            finest = [c for c in dict.fromkeys((self.unit, *WHERE)) if c in there]
+            if set(by) <= set(finest):
+                cells = coarser(self._finest(finest, outcomes), by)
+            else:
+                cells = compress(self.linked(), by, outcomes)
+            cells = cells.sort(*by).collect().to_pandas()
             counts = [c for c in cells.columns if c == "n" or c.startswith("n_")]
             cells = cells.astype(dict.fromkeys(counts, "int64"))
             if len(cells) > KEPT_CELLS:
                 return cells
             self._cells[key] = cells  # a step asks for the same cells many times; each time is a pass over all rows
         return self._cells[key].copy()
+
+    def _finest(self, by: Sequence[str], outcomes: Sequence[str]) -> nw.LazyFrame:
+        """Return cells of which those that steps ask for most are sums: one pass over all rows serves them all."""
+        once = compress(self.linked(), by, outcomes).to_native().sql_query()
+        return self.noted("_".join(("cells", *outcomes)), once)
 
     def sample_linked(self, max_rows: int = 60_000, columns: Sequence[str] = ()) -> pd.DataFrame:
         """Return linked interactions with a customer's answer: all, or a fixed sample of about ``max_rows``.
@@ -279,49 +290,3 @@ class StudyData:
             raise ContractError(
                 f"This study has no table '{table}'.{did_you_mean(table, self._filled)} Ask `data.has` first."
             )
-
-
-def _units(con: duckdb.DuckDBPyConnection, unit: str) -> pd.DataFrame:
-    """Return every unit that can have interactions, with its present team, role and site."""
-    if unit == "team_id":
-        return con.execute("SELECT DISTINCT team_id FROM interactions ORDER BY team_id").df()
-    columns = {row[0] for row in con.execute("DESCRIBE employees").fetchall()}
-    site = "site" if "site" in columns else "NULL::VARCHAR AS site"
-    return con.execute(f"SELECT employee_id, team_id, role, {site} FROM employees ORDER BY employee_id").df()
-
-
-def _history(con: duckdb.DuckDBPyConnection, filled: dict[str, dict[str, int]], unit: str) -> pd.DataFrame | None:
-    if unit == "team_id" or "assignments" not in filled:
-        return None
-    return con.execute("SELECT * FROM assignments ORDER BY employee_id, valid_from").df()
-
-
-def _refuse_no_overlap(con: duckdb.DuckDBPyConnection, linked: Path, unit: str, study: Study) -> None:
-    """Raise LinkageError when no interaction with a customer's answer has an EX before it."""
-    source = f"read_parquet({quoted(str(linked))})"
-    total, in_force, answered, both = con.execute(
-        f"SELECT count(*), count(wave), count_if(has_cx), count_if(has_cx AND wave IS NOT NULL) FROM {source}"
-    ).fetchall()[0]
-    if both:
-        return
-    if not answered:
-        raise LinkageError(
-            f"cx_responses: none of the {total:,} interactions has a customer's answer. "
-            "Check that both tables use the same interaction_id."
-        )
-    units, shared = con.execute(
-        f"SELECT count(*), count_if({unit} IN (SELECT {unit} FROM exposed)) FROM (SELECT DISTINCT {unit} FROM {source})"
-    ).fetchall()[0]
-    if not shared:
-        raise LinkageError(
-            f"ex_responses and interactions do not overlap: 0 of {units:,} values of "
-            f"interactions.{unit} occur in ex_responses. Check that both use the same ids."
-        )
-    ex = con.execute("SELECT min(responded_on), max(responded_on) FROM ex_responses").fetchall()[0]
-    cx = con.execute(f"SELECT min(started_at)::DATE, max(started_at)::DATE FROM {source}").fetchall()[0]
-    raise LinkageError(
-        f"ex_responses and interactions do not overlap in time: EX answers run from {ex[0]} to {ex[1]}, "
-        f"interactions from {cx[0]} to {cx[1]}, and {in_force:,} of {total:,} interactions fall into the "
-        f"{study.linkage.window_days} days (lag {study.linkage.lag_days}) after an EX answer. "
-        "Check dates, or widen linkage.window_days."
-    )

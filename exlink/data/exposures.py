@@ -100,6 +100,22 @@ def exposures(
     return kept, labels, notes
 
 
+def units_of(con: duckdb.DuckDBPyConnection, unit: str) -> pd.DataFrame:
+    """Return every unit that can have interactions, with its present team, role and site."""
+    if unit == "team_id":
+        return con.execute("SELECT DISTINCT team_id FROM interactions ORDER BY team_id").df()
+    columns = {row[0] for row in con.execute("DESCRIBE employees").fetchall()}
+    site = "site" if "site" in columns else "NULL::VARCHAR AS site"
+    return con.execute(f"SELECT employee_id, team_id, role, {site} FROM employees ORDER BY employee_id").df()
+
+
+def history_of(con: duckdb.DuckDBPyConnection, filled: dict[str, dict[str, int]], unit: str) -> pd.DataFrame | None:
+    """Return who was in which team and role, and when; None where the study does not say."""
+    if unit == "team_id" or "assignments" not in filled:
+        return None
+    return con.execute("SELECT * FROM assignments ORDER BY employee_id, valid_from").df()
+
+
 def timeline(exposed: pd.DataFrame, units: pd.DataFrame, history: pd.DataFrame | None, unit: str) -> pd.DataFrame:
     """Tile the time of every unit: one row per unit and stretch in which neither its EX nor its team changes.
 

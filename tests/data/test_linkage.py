@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from exlink.data.dataset import open_data
+from exlink.data.linkage import compress
 from exlink.data.study import load_study
 from exlink.errors import LinkageError
 from tests.data.small import tables, write
@@ -53,6 +54,23 @@ def test_cells_carry_the_sufficient_statistics(tmp_path):
     assert np.allclose(
         cells["sumsq_satisfaction"], (rows["satisfaction"] ** 2).groupby([rows["employee_id"], rows["wave"]]).sum()
     )
+
+
+@pytest.mark.parametrize("grain", ["employee", "team"])
+def test_cells_are_those_of_the_rows_whatever_was_asked_before(tmp_path, grain):
+    frames = tables()
+    since = ["2020-01-01", "2026-01-10"]
+    moves = pd.DataFrame({"employee_id": "E-000", "valid_from": since, "team_id": ["T-9", "T-2"]})
+    frames = frames | {"assignments": moves} if grain == "employee" else by_team(frames)
+    frames["cx_responses"] = frames["cx_responses"].iloc[::3].assign(ease=lambda f: 1 + f["satisfaction"] / 3)
+    data = open_data(load_study(write(tmp_path, frames, linkage={"grain": grain})), threads=1)
+    key, kpis = [data.unit, "wave"], ["satisfaction", "ease"]
+    wider = ([*key, "team_id"], [*key, "role", "team_id"], [*key, "touchpoint"]) if grain == "employee" else ()
+    for by in (key, [data.unit], ["wave"], *wider):
+        plain = compress(data.linked(), by, kpis).sort(*by).collect().to_pandas()
+        assert (plain["n_ease"] < plain["n"]).any()
+        found = data.cells(by, kpis)
+        pd.testing.assert_frame_equal(found, plain.astype(found.dtypes), rtol=1e-12)
 
 
 def test_moves_between_teams_are_respected(tmp_path):
@@ -121,22 +139,18 @@ def test_aspects_on_mixed_scales_are_brought_together_aloud(tmp_path):
     assert any("different scales" in note for note in data.notes)
 
 
-def test_team_grain_links_units_and_needs_no_employees(tmp_path):
-    frames = tables()
+def by_team(frames):
+    """Return the tables of a study that knows teams only."""
     team = frames["employees"].set_index("employee_id")["team_id"]
     ex, ix = frames["ex_responses"], frames["interactions"]
     ex = ex.assign(team_id=ex["employee_id"].map(team), wave="w1", weight=2).drop(columns="employee_id")
     ex = ex.drop_duplicates(["team_id", "responded_on", "item"])
     ix = ix.assign(team_id=ix["employee_id"].map(team)).drop(columns="employee_id")
-    data = open_data(
-        load_study(
-            write(
-                tmp_path,
-                {"ex_responses": ex, "interactions": ix, "cx_responses": frames["cx_responses"]},
-                linkage={"grain": "team"},
-            )
-        )
-    )
+    return {"ex_responses": ex, "interactions": ix, "cx_responses": frames["cx_responses"]}
+
+
+def test_team_grain_links_units_and_needs_no_employees(tmp_path):
+    data = open_data(load_study(write(tmp_path, by_team(tables()), linkage={"grain": "team"})))
     assert (data.unit, data.people) == ("team_id", "teams")
     assert data.exposures()["team_id"].tolist() == ["T-0", "T-1", "T-2"]
     assert data.missing("employees") == "not assessed: needs `employees`"
