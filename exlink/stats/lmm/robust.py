@@ -77,12 +77,17 @@ class Robust:
 
     def _moments(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return expected variance from the clusters and from the model, and the sum of squares of the former, (c,)."""
-        own = np.einsum("gpc,pc->cg", self.own @ z, z)
-        loads = np.ascontiguousarray(np.moveaxis(np.swapaxes(self.known, 1, 2) @ z, 2, 0))  # (c, G, p)
-        lengths, shared = np.einsum("cgp,cgp->cg", loads, loads), np.swapaxes(loads, 1, 2) @ loads
-        square = (own**2 - 2 * own * lengths).sum(axis=1) + (shared**2).sum(axis=(1, 2))
+        (p, c), within, square = z.shape, 0.0, 0.0
+        shared = np.zeros((c, p, p))
+        for part in _chunks(len(self.own), BLOCK):
+            own = np.einsum("gpc,pc->cg", self.own[part] @ z, z)
+            loads = np.ascontiguousarray(np.moveaxis(np.swapaxes(self.known[part], 1, 2) @ z, 2, 0))  # (c, g, p)
+            lengths = np.einsum("cgp,cgp->cg", loads, loads)
+            shared += np.swapaxes(loads, 1, 2) @ loads
+            within += (own - lengths).sum(axis=1)
+            square += (own**2 - 2 * own * lengths).sum(axis=1)
         added = (z * (self.between @ z)).sum(axis=0) / self.variance
-        return (own - lengths).sum(axis=1), added, square
+        return within, added, square + (shared**2).sum(axis=(1, 2))
 
 
 def robust(products: Products, at: Factored, found: Solution) -> Robust:
@@ -195,8 +200,8 @@ def _sums(products: Products, moved: list[np.ndarray]) -> np.ndarray:
 
     A = V⁻¹X = X − Σ Z_f moved_f, with ``moved`` (J, q, p) per factor.
     """
-    p = products.fixed
-    out = products.first[:, :p] - np.swapaxes(moved[0], 1, 2) @ products.first[:, products.groupings[0].columns]
+    p, mine = products.fixed, products.groupings[0].columns
+    out = products.first[:, :p] - times(np.swapaxes(moved[0], 1, 2), products.first[:, mine])
     for (a, b), pair in products.pairs.items():
         for cluster, start, stop in _runs(pair.left) if not a else ():
             met = np.swapaxes(pair.products[start:stop], 1, 2)  # (r, q, K), of the levels of b that it meets
