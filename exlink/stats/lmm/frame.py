@@ -23,7 +23,7 @@ from exlink.stats.lmm.checks import (
     refuse_vast,
     refuse_weights,
 )
-from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, check_columns
+from exlink.stats.lmm.formula import FUNCTIONS, INTERCEPT, Model, check_columns, variables
 from exlink.stats.lmm.labels import joined, whole_keys
 from exlink.stats.lmm.layout import Layout, Side, lay_out, side_of, term_columns
 from exlink.stats.lmm.products import Grouping, Pair, Products, Triple
@@ -43,7 +43,7 @@ def from_frame(model: Model, frame: pd.DataFrame) -> Products:
     check_columns(model, frame.columns, frame.index.names)
     if not all(isinstance(c, str) for c in frame.columns):
         frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
-    used = _without_unused_categories(frame.loc[_complete(frame, model.variables), list(model.variables)])
+    used = _without_unused_categories(model, frame.loc[_complete(frame, model.variables), list(model.variables)])
     if not len(used):
         refuse_no_rows(model.text, len(frame))
     refuse_text_response(model, lambda name: is_number(used[name]))
@@ -173,8 +173,10 @@ def _reason(error: Exception) -> str:
     return f"{first}. Write categories as C(column), powers as x**2, sums and ratios as I(a / b)"
 
 
-def _without_unused_categories(used: pd.DataFrame) -> pd.DataFrame:
-    categories = used.select_dtypes("category").columns
+def _without_unused_categories(model: Model, used: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the categories of terms that occur in them; others would have columns of zeros."""
+    named = {v for term in model.terms for factor in term.factors for v in variables(factor)}
+    categories = named & {*used.select_dtypes("category").columns}
     return used.assign(**{c: used[c].cat.remove_unused_categories() for c in categories})
 
 
@@ -213,7 +215,9 @@ def _encode(used: pd.DataFrame, keys: tuple[str, ...], text: str) -> tuple[np.nd
 def _coded(column: pd.Series) -> tuple[np.ndarray, pd.Series]:
     """Return codes (n,) and the keys they stand for; what has categories need not be looked through again."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(np.int64), pd.Series(column.cat.categories.astype(object))
+        code = column.cat.codes.to_numpy(np.int64)
+        occurs = np.bincount(code, minlength=len(column.cat.categories)) > 0
+        return (np.cumsum(occurs) - 1)[code], pd.Series(column.cat.categories[occurs].astype(object))
     code, keys = pd.factorize(whole_keys(column))
     return code, pd.Series(keys)
 
