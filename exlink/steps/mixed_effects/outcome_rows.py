@@ -26,6 +26,7 @@ class WorkRows:
     """What the models of outcomes are fitted on.
 
     cells : CellTable          contacts per unit, wave and circumstances
+    totals : Series            sums of the columns of the cells
     spells : CellTable or None    weeks at risk of escalated contacts
     levels : list of float     answers to ease
     within, between : list     columns of the aspects
@@ -35,6 +36,7 @@ class WorkRows:
     """
 
     cells: CellTable
+    totals: pd.Series
     spells: CellTable | None
     levels: list[float]
     within: list[str]
@@ -60,11 +62,12 @@ def work_rows(data: StudyData, circumstances: Sequence[str]) -> WorkRows:
     values = [c for c in cells if c == "n" or c.startswith(("n_", "sum_", "sumsq_"))]
     design = {"key": ["left"], "unit": data.unit, "left_columns": left_columns}
     table = crossed_cells(cells, left, right, right_columns=list(right), values=values, **design)
+    totals = table.values.sum()
     spells = None if data.missing(*ESCALATIONS) else _weeks_at_risk(data, wanted, right, left, design)
     names = {kind: [f"{x}_{kind}" for x in xs] for kind in ("within", "between")}
     return WorkRows(
-        table, spells, levels, names["within"], names["between"], cells.attrs.get("share", 1.0),
-        int(table.values["n"].sum()), len(table.design.units), len(left) - left[data.unit].nunique(),
+        table, totals, spells, levels, names["within"], names["between"], cells.attrs.get("share", 1.0),
+        int(totals["n"]), len(table.design.units), len(left) - left[data.unit].nunique(),
     )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def _base(work: WorkFits, outcome: Outcome) -> str:
     """Return how common the outcome is, where that is a share of contacts."""
     if work.rows is None:
         return ""
-    sums = work.rows.cells.values.sum()
+    sums = work.rows.totals
     if outcome.kind == "logit":
         return f" ({sums[f'sum_{outcome.column}'] / sums[f'n_{outcome.column}']:.1%} of contacts)"
     if outcome.kind == "count":

@@ -130,8 +130,8 @@ def _fit(rows: WorkRows, outcome: Outcome) -> tuple[QuasiFit | OrdinalFit, pd.Da
         if not rows.levels:
             raise EstimationError("ease: answers are not a few whole steps")
         columns = level_columns(rows)
-        easy = float(rows.cells.values[columns[-2:]].to_numpy().sum())
-        _enough(rows, easy, float(rows.cells.values[columns[:-2]].to_numpy().sum()), "such answers")
+        easy, others = (float(rows.totals[part].sum()) for part in (columns[-2:], columns[:-2]))
+        _enough(rows, easy, others, "such answers")
         fit = fit_ordinal(rows.cells, columns, rows.levels)
         return fit, _beside(fit.top, fit.table, 100.0)
     column = "log_handle" if outcome.kind == "log" else outcome.column
@@ -139,7 +139,7 @@ def _fit(rows: WorkRows, outcome: Outcome) -> tuple[QuasiFit | OrdinalFit, pd.Da
         _enough(rows, rows.spells.values["ends"].sum(), np.inf, "solved escalations")
         fit = fit_quasi(rows.spells, "ends", "waiting", CLOGLOG)
     else:
-        counted, total = (float(rows.cells.values[f"{c}_{column}"].sum()) for c in ("n", "sum"))
+        counted, total = (float(rows.totals[f"{c}_{column}"]) for c in ("n", "sum"))
         if outcome.kind != "log":
             _enough(rows, total, counted - total if outcome.kind == "logit" else np.inf, "such contacts")
         family = {"logit": LOGIT, "log": IDENTITY, "count": LOG}[outcome.kind]
@@ -158,7 +158,7 @@ def _beside(effects: pd.DataFrame, table: pd.DataFrame, times: float = 1.0) -> p
 
 def _rarer(rows: WorkRows) -> dict[str, float]:
     """Return, per outcome that is a share, the smallest change that matters, in percentage points."""
-    values, shares = rows.cells.values.sum(), {}
+    values, shares = rows.totals, {}
     for outcome in OUTCOMES:
         if outcome.kind == "logit" and f"n_{outcome.column}" in values and values[f"n_{outcome.column}"]:
             shares[outcome.column] = values[f"sum_{outcome.column}"] / values[f"n_{outcome.column}"]
