@@ -64,7 +64,7 @@ def test_needs_that_are_not_late_are_waited_for_before_the_start(place, stand_in
         early.append(begun.wait(0.5))
 
     stand_in.before = {"00_first": first, "01_other": lambda: begun.wait(PATIENCE), "09_last": begun.set}
-    assert run(place, steps=suite).ran == ("00_first", "01_other", "09_last")
+    assert run(place, steps=suite, jobs=3).ran == ("00_first", "01_other", "09_last")
     assert early == [False] and begun.is_set()
 
 
@@ -103,6 +103,17 @@ def test_a_result_that_may_hold_waits_for_the_late_need_to_be_judged(both):
     result = run_both(place, overrides={"steps.00_first.factor": 3})
     assert result.ran == BOTH
     assert stand_in.order == ["00_first", "00_first", "09_last"]
+
+
+def test_a_result_that_may_hold_is_not_judged_while_its_late_need_is_half_made(place, stand_in):
+    suite = (*tiny.STEPS[:2], Step("09_last", "Last", ("00_first",), late=("00_first",)))
+    run(place, steps=suite)
+    begun, early = Event(), []
+    stand_in.before = {"00_first": lambda: early.append(begun.wait(0.5)), "09_last": begun.set}
+    changed = {"steps.01_other.label": "mail"}  # when it has ended, the others are looked at again
+    Artifacts(run_dir(place)).clear("00_first")
+    result = run(place, steps=suite, overrides=changed)
+    assert result.unchanged == ("09_last",) and early == [False]
 
 
 def test_a_result_that_holds_no_longer_does_not_wait(both):
