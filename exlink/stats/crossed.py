@@ -168,7 +168,8 @@ def crossed_cells(
         names, matrix, right[list(right_columns)].to_numpy(dtype=float).reshape(len(right), -1), start,
         at_right[order], codes, units,
     )  # fmt: skip
-    return CellTable(design, pd.DataFrame({name: cells[name].to_numpy()[order] for name in values}, copy=False))
+    moved = slice(None) if np.array_equal(order, np.arange(len(cells))) else order  # cells in order are not copied
+    return CellTable(design, pd.DataFrame({name: cells[name].to_numpy()[moved] for name in values}, copy=False))
 
 
 def divided(table: CellTable, by: str, off: Mapping[str, pd.Series], on: Mapping[str, pd.Series]) -> CellTable:
