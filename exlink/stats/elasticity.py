@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,6 @@ class ElasticityFit:
 
     table : DataFrame, 1 row      tidy and n_units: log points per unit of x (per log unit with log_x)
     percent : DataFrame, 1 row    the same as a percent change, ``100·(exp(b) - 1)``; with log_x: percent per 1 %
-    moments : UnitMoments         for bootstraps of a chain
     fit : SlopeFit
     n_rows, n_units : int
     dropped : dict                reason → rows left out
@@ -28,11 +28,15 @@ class ElasticityFit:
 
     table: pd.DataFrame
     percent: pd.DataFrame
-    moments: UnitMoments
     fit: SlopeFit
     n_rows: int
     n_units: int
     dropped: dict[str, int]
+    _moments: Callable[[], UnitMoments] = field(repr=False)
+
+    def moments(self) -> UnitMoments:
+        """Return the moments of the regression, for bootstraps of a chain."""
+        return self._moments()
 
 
 def elasticity(
@@ -110,16 +114,19 @@ def elasticity(
     )
     clock = time if time_effects else None
     fit = within_slope(cells, "y", x, unit, clock, level=level)
-    fit = replace(fit, units=units[fit.units])
-    moments = within_moments(cells, "y", x, unit, clock)
+
+    def moments() -> UnitMoments:
+        found = within_moments(cells, "y", x, unit, clock)
+        return replace(found, units=units[found.units])
+
     return ElasticityFit(
         table=fit.table,
         percent=_percent(fit.table, log_x),
-        moments=replace(moments, units=units[moments.units]),
-        fit=fit,
+        fit=replace(fit, units=units[fit.units]),
         n_rows=fit.n_rows,
         n_units=fit.n_units,
         dropped=dropped,
+        _moments=moments,
     )
 
 

@@ -62,8 +62,9 @@ def group_slopes(
         Fewer than 2 groups with enough units, or what `within_slope` raises.
     """
     n, what = f"n_{y}", f"{y} on {x} by {group}"
-    need_columns(cells, [n, f"sum_{y}", x, *beside, unit, group, *([time] if time else [])], what)
-    known = cells[(cells[n] > 0) & cells[[x, *beside, unit, group]].notna().all(axis=1)]
+    needed = [n, f"sum_{y}", x, *beside, unit, group, *([time] if time else [])]
+    need_columns(cells, needed, what)
+    known = cells.loc[(cells[n] > 0) & cells[[x, *beside, unit, group]].notna().all(axis=1), needed]
     (units, _), (groups, labels) = encode(known[unit]), encode(known[group])
     counts = np.bincount(_moving_groups(units * len(labels) + groups, known[x].to_numpy(dtype=float)) % len(labels),
                          minlength=len(labels))  # fmt: skip

@@ -140,8 +140,8 @@ def _assemble(data: Cells, z: np.ndarray, n_times: int | None) -> UnitMoments:
         place = data.unit[later] * d + data.time[later] - 1
         counts = np.bincount(place, weights=data.weights[later], minlength=levels * d).reshape(levels, d)
         joint = group_sums(weighted[later], place, levels * d).reshape(levels, d, k).transpose(0, 2, 1)
-        zd = (joint - sums[:, :, None] * counts[:, None, :] / total[:, None, None]).reshape(levels, k * d)
-        dd = -counts[:, :, None] * counts[:, None, :] / total[:, None, None]
+        zd = (joint - (sums / total[:, None])[:, :, None] * counts[:, None, :]).reshape(levels, k * d)
+        dd = (-counts / total[:, None])[:, :, None] * counts[:, None, :]
         dd[:, np.arange(d), np.arange(d)] += counts
         dd = dd.reshape(levels, d * d)
     return UnitMoments(data.units, data.names, zz, zd, dd, int(data.weights.sum()))

@@ -71,7 +71,7 @@ def test_what_is_left_out_is_counted():
 
 def test_moments_feed_a_chain():
     fit = elasticity(customers(4), "revenue", "overall", "customer", "period")
-    link = link_from_moments("money", "customer", fit.moments)
+    link = link_from_moments("money", "customer", fit.moments())
     assert set(link.units) == {f"c{i}" for i in range(200)}
     row = bootstrap_chain([link], reps=500, seed=1).table.iloc[0]
     assert row["estimate"] == pytest.approx(fit.table["estimate"][0], rel=1e-7)

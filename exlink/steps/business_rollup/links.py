@@ -141,7 +141,7 @@ def _money_parts(data: StudyData, kpi: str, base: ValueBase, kept_periods: int) 
     on_revenue = elasticity(frame, "revenue", "overall", "customer_id", "period", lag=0)
     acts = kpi == "satisfaction"  # of the simulated study: money follows overall satisfaction
     truth = truth_of(data, "revenue").get("log_points_per_point") if acts else None
-    links = [link_from_moments(REVENUE, "customer", on_revenue.moments).scaled(base.revenue, REVENUE)]
+    links = [link_from_moments(REVENUE, "customer", on_revenue.moments()).scaled(base.revenue, REVENUE)]
     tables = [tidy_row(on_revenue.table, REVENUE, "log points of revenue per overall point", truth)]
     note, detail = lacking(data, "customer_value.churned"), ""
     if not note:

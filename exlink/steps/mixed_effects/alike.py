@@ -14,6 +14,7 @@ from exlink.data.panel import MIN_UNITS, aspect_columns, column_label, panel_cel
 from exlink.data.planted import planted_effects, planted_factors
 from exlink.data.wording import in_words, signed
 from exlink.errors import EstimationError
+from exlink.stats.absorb import encode
 from exlink.stats.group_slopes import GroupSlopes, group_slopes
 from exlink.stats.multiplicity import benjamini_hochberg
 from exlink.stats.pooling import Pooled, partial_pool
@@ -70,6 +71,8 @@ def acts_alike(data: StudyData) -> Alike:
             lines.append(cells)
             continue
         before = len(tests)
+        # numbers in the order of the names, which every one of the models below compares faster
+        cells = cells.assign(**{c: encode(cells[c])[0] for c in (data.unit, "wave")})
         for y in data.cx_kpis:
             for x in xs:
                 try:
