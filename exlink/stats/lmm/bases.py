@@ -23,7 +23,8 @@ def _basis(products: Products, grouping: Grouping) -> np.ndarray:
     for size in grouping.parts:
         own = slice(at, at + size)
         columns = grouping.columns[own]
-        lower = np.linalg.cholesky(products.total[np.ix_(columns, columns)] / products.weight)
+        total = products.first[:, columns[:, None], columns].sum(axis=0)
+        lower = np.linalg.cholesky(total / products.weight)
         out[own, own] = np.linalg.inv(lower).T
         at += size
     return out
