@@ -180,6 +180,16 @@ def test_beyond_the_limit_whole_customers_are_drawn(sample):
     assert "% of the customers, with all of their linked answers" in words.rows_sentence(sample, given)
 
 
+def test_a_sample_is_written_down_for_each_choice_of_circumstances(sample):
+    """Only the columns that are asked for; another choice finds its own."""
+    bare, whole = (step.design(sample, chosen, max_rows=5_000) for chosen in ([], [*CONTROLS, "nowhere"]))
+    assert [line for line in whole.left_out if "needs" in line] == ["not assessed: needs `interactions.nowhere`"]
+    assert {t.rsplit("_", 1)[0] for t in whole.circumstances} >= {"c_touchpoint", "c_channel", "c"}
+    assert bare.circumstances == whole.waves == bare.waves
+    shared = [c for c in rows_of(bare) if c in rows_of(whole)]
+    pd.testing.assert_frame_equal(rows_of(bare)[shared], rows_of(whole)[shared])
+
+
 def test_what_is_fetched_is_bounded_and_repeats(sample):
     given = step.design(sample, CONTROLS, max_rows=60_000)
     first, second = (given.fetched("ease", most=2_000) for _ in range(2))
