@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ MIN_EVENTS = 10
 EVENTS_EACH = 5  # events behind each coefficient, below which the baseline is made smoother
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class HazardFit:
     """Logit of an event.
 
@@ -38,7 +39,7 @@ class HazardFit:
     dropped : dict                        reason → rows left out of the likelihood
     baseline : str                        '' (none asked for), 'levels', 'linear' or 'none' (too few events)
     loglik : float
-    score, information : ndarray          per unit, (units, k) and (units, k²), at the estimate
+    score : ndarray, (units, k)           per unit, at the estimate
     gradient : ndarray, (p, k)            of the marginal effects with respect to the coefficients
     """
 
@@ -55,9 +56,15 @@ class HazardFit:
     baseline: str
     loglik: float
     score: np.ndarray
-    information: np.ndarray
     gradient: np.ndarray
     _recipe: _Recipe
+    _rows: tuple[np.ndarray, np.ndarray, np.ndarray]  # design, variance, unit
+
+    @cached_property
+    def information(self) -> np.ndarray:
+        """Information per unit at the estimate, (units, k²): summed for those who draw units, which few do."""
+        design, variance, codes = self._rows
+        return _products(design, variance, codes, len(self.score)).reshape(len(self.score), -1)
 
     def coef_draws(self, weights: np.ndarray) -> np.ndarray:
         """Return coefficients per draw of units, one Newton step from the estimate: (B, units) → (B, k).
@@ -98,8 +105,9 @@ class HazardFit:
             return lambda weights: method(weights)[:, at]
 
         def merged(blocks: np.ndarray, n_blocks: int) -> Callable[[np.ndarray], np.ndarray]:
+            design, variance, codes = self._rows
             score = group_sums(self.score, blocks, n_blocks)
-            return of(replace(self, score=score, information=group_sums(self.information, blocks, n_blocks)))
+            return of(replace(self, score=score, _rows=(design, variance, blocks[codes])))
 
         return Link(name, cluster, of(self), self.units, self.n_rows, merged=merged)
 
@@ -241,7 +249,6 @@ def _hazard(
     k, g = len(coef), len(units)
     information = design.T @ (design * variance[:, None])
     score = group_sums(design * residual[:, None], codes, g)
-    per_unit = _products(design, variance, codes, g).reshape(g, k * k)
     factor = g / (g - 1) * (n.sum() - 1) / (n.sum() - k)
     bread = linalg.inv(information)
     vcov = factor * bread @ (score.T @ score) @ bread
@@ -265,7 +272,7 @@ def _hazard(
         coef=pd.Series(coef, index=labels), vcov=pd.DataFrame(vcov, index=labels, columns=labels),
         units=units, n_rows=rows, n_events=int(events.sum()), n_units=g, dropped=dropped, baseline=shape,
         loglik=loglik,
-        score=score, information=per_unit, gradient=gradient, _recipe=recipe,
+        score=score, gradient=gradient, _recipe=recipe, _rows=(design, variance, codes),
     )  # fmt: skip
 
 
