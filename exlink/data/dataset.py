@@ -64,7 +64,7 @@ def prepare(study: Study, folder: Path) -> Path:
             target = folder / "linked.parquet"
             con.execute(f"COPY ({linked.to_native().sql_query()}) TO {quoted(str(target))} (FORMAT parquet)")
         refuse_no_overlap(con, target, unit, study)
-        notes += remarks(con, f"read_parquet({quoted(str(target))})", study, labels)
+        notes += remarks(con, f"read_parquet({quoted(str(target))})", study, exposed.columns, labels)
         note_customers(con, target, folder)
     finally:
         con.close()
@@ -139,6 +139,7 @@ class StudyData:
         What is kept once made is kept for both; tables written down (:meth:`noted`) are each one's own.
         """
         other = copy.copy(self)
+        other._whole = self  # with which the folder goes that both read
         other._con = self._con.cursor()
         other._con.execute("SET TimeZone = 'UTC'")  # of what `connect` sets, the one thing that is no other's
         return other

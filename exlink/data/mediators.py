@@ -8,7 +8,7 @@ from itertools import combinations_with_replacement
 import pandas as pd
 
 from exlink.data.dataset import StudyData
-from exlink.data.outcomes import MOST_CELLS, placed
+from exlink.data.outcomes import MOST_CELLS, cell_keys, placed
 from exlink.data.panel import DRAWS
 from exlink.data.warehouse import name_of
 
@@ -54,7 +54,6 @@ def answered_cells(
     Handle time is taken as its logarithm. Beyond three million answers it is a fixed sample of contacts.
     """
     values = {**{m: COURSE[m] for m in mediators}, ANSWER: f"{name_of(outcome)}::DOUBLE"}
-    there = [name_of(c) for c in circumstances if data.has("interactions", c)]
     names = list(values)
     sums = {name: f"sum_{k}" for k, name in enumerate(names)}
     products = {
@@ -64,7 +63,7 @@ def answered_cells(
     parts += [f"sum(v{column.split('_')[1]} * v{column.split('_')[2]}) AS {column}" for column in products.values()]
     made = ", ".join(f"{value} AS v{k}" for k, value in enumerate(values.values()))
     known = " AND ".join(f"v{k} IS NOT NULL" for k in range(len(names)))
-    keys = ", ".join([data.unit, "wave", *there])
+    keys = ", ".join(cell_keys(data, circumstances))
     answered = int(data.query("SELECT count_if(has_cx) AS n FROM linked ORDER BY n")["n"].iloc[0])
     share = min(1.0, MOST_CELLS / max(answered, 1))
     drawn = "" if share == 1 else f" AND hash(interaction_id) % {DRAWS} < {int(share * DRAWS)}"

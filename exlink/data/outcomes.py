@@ -40,7 +40,7 @@ def outcome_cells(data: StudyData, circumstances: Sequence[str], ordered: str = 
     share of the contacts drawn.
     levels : list of float; empty where there are fewer than three or more than eleven.
     """
-    keys = [data.unit, "wave", *_recorded(data, circumstances)]
+    keys = cell_keys(data, circumstances)
     where, share = _drawn(data, keys)
     levels = _levels(data, ordered) if ordered else []
     parts = [*_flags(data), *_amounts(data)]
@@ -65,7 +65,7 @@ def escalation_spells(data: StudyData, circumstances: Sequence[str]) -> pd.DataF
     -------
     DataFrame: left, right (see `placed`), period (weeks), ended, n.
     """
-    keys = ", ".join([data.unit, "wave", *_recorded(data, circumstances)])
+    keys = ", ".join(cell_keys(data, circumstances))
     sql = f"""
         WITH e AS (SELECT {keys}, started_at::DATE AS began, escalation_resolved_on::DATE AS solved
                    FROM linked WHERE escalated),
@@ -90,6 +90,11 @@ def units_by_wave(data: StudyData) -> pd.DataFrame:
     return data.query(f"SELECT {_LEFT.format(unit=data.unit)}, * FROM exposures ORDER BY 1")
 
 
+def cell_keys(data: StudyData, circumstances: Sequence[str]) -> list[str]:
+    """Return the columns that make a cell: unit, wave and the circumstances that are recorded, each once."""
+    return list(dict.fromkeys([name_of(data.unit), name_of("wave"), *_recorded(data, circumstances)]))
+
+
 def placed(data: StudyData, circumstances: Sequence[str], cells: str, *more: str) -> str:
     """Return the SQL of cells with numbers in place of names, which sort and match at a fraction of the cost.
 
@@ -109,7 +114,7 @@ def placed(data: StudyData, circumstances: Sequence[str], cells: str, *more: str
         same = " AND ".join(f"c.{name} IS NOT DISTINCT FROM k.{name}" for name in names)
         found, joined = 'k."right"', f"JOIN {_combinations(data, circumstances)} k ON {same}"
     return f"""
-        SELECT u."left", {found}, c.* EXCLUDE ({", ".join([data.unit, "wave", *names])})
+        SELECT u."left", {found}, c.* EXCLUDE ({", ".join(cell_keys(data, circumstances))})
         FROM ({cells}) c JOIN (SELECT {_LEFT.format(unit=data.unit)}, {data.unit}, wave FROM exposures) u
              ON c.{data.unit} = u.{data.unit} AND c.wave = u.wave {joined}
         ORDER BY {", ".join(['"left"', '"right"', *more])}"""
@@ -126,7 +131,7 @@ def _combinations(data: StudyData, circumstances: Sequence[str]) -> str:
 
 
 def _recorded(data: StudyData, circumstances: Sequence[str]) -> list[str]:
-    return [name_of(c) for c in circumstances if data.has("interactions", c)]
+    return [name_of(c) for c in dict.fromkeys(circumstances) if data.has("interactions", c)]
 
 
 def _drawn(data: StudyData, keys: Sequence[str]) -> tuple[str, float]:

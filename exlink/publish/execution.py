@@ -119,8 +119,10 @@ class Execution:
                         self._settle(running.pop(future), future)
             except BaseException:  # an interrupt, or an error of exlink's own: kernels must not outlive the run
                 if self.kernels is not None:
-                    self.kernels.stop()
-                    self.late.settle()  # what would have settled them has ended
+                    try:
+                        self.kernels.stop()
+                    finally:
+                        self.late.settle()  # what would have settled them has ended
                 raise
         if self.ran or self.failed or self.skipped:
             pages.settle_links(self.run_dir, self.suite)

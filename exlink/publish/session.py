@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from exlink import __version__
 from exlink.data.dataset import StudyData, open_data, prepare
 from exlink.data.study import Study, load_study
-from exlink.errors import ArtifactError, DisclosureError, ExlinkError, ParameterError, did_you_mean
+from exlink.errors import ArtifactError, DisclosureError, ExlinkError, ParameterError, did_you_mean, listed
 from exlink.publish.artifacts import SEAL, Artifacts, to_json
 from exlink.publish.disclosure import Facts, Policy, Released, release, release_facts
 from exlink.publish.fingerprint import input_hashes
@@ -55,7 +55,7 @@ class Session:
         self._artifacts = Artifacts(run_dir)
         self._written: dict[str, dict[str, Any]] = {}
         self._read: dict[str, str] = {}
-        self._places: set[str] = set()
+        self._places: dict[str, bool] = {}  # whether a later cell has said there what it is to say
 
     def __repr__(self) -> str:
         """Return what is open, without paths."""
@@ -104,7 +104,7 @@ class Session:
         if not text.strip():
             return
         if place:
-            self._places.add(place)
+            self._places[place] = False
             display(self._markdown(text), display_id=self._display_id(place))
         else:
             display(self._markdown(text))
@@ -115,6 +115,7 @@ class Session:
 
         if place not in self._places:
             raise ParameterError(f"There is no place '{place}' on this page. s.say(…, place='{place}') makes it.")
+        self._places[place] = True
         update_display(self._markdown(text), display_id=self._display_id(place))
 
     def money(self, value: float | None) -> str:
@@ -159,6 +160,8 @@ class Session:
 
     def finish(self) -> None:
         """Write the manifest, which says that this step is complete, and drop what an older version left."""
+        if left := [place for place, said in self._places.items() if not said]:
+            raise ParameterError(f"Nothing was said at {listed(left)}. s.say_at('{left[0]}', …) says it.")
         accounting = self.data.accounting.set_index("table")
         counts = accounting.rename(columns=lambda column: column.removeprefix("rows_")).astype(int)
         study = {

@@ -1,5 +1,6 @@
 """A study opened a second time aside: the same tables and clock, questions that do not wait for each other."""
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
@@ -40,3 +41,9 @@ def test_tables_written_down_are_each_ones_own(opened):
     aside.noted("three_rows", "SELECT * FROM range(3)")
     here = opened.noted("three_rows", "SELECT * FROM range(4)")
     assert len(here.collect()) == 4
+
+
+def test_what_is_aside_outlives_the_study_it_was_opened_from(tmp_path):
+    aside = open_study(tmp_path, Plan(kpis=("satisfaction",))).aside()
+    gc.collect()
+    assert len(aside.query("SELECT count(*) AS n FROM linked ORDER BY 1")) == 1

@@ -180,6 +180,16 @@ def test_what_is_said_at_a_place_passes_the_same_gate(opened, monkeypatch):
     assert said == [(text, {"display_id": "04_mixed_effects/sum"}) for text in ("To come.", "It is −3.")]
 
 
+def test_a_place_at_which_nothing_was_said_is_not_published(opened, monkeypatch):
+    for name in ("display", "update_display"):
+        monkeypatch.setattr(f"IPython.display.{name}", lambda data, **options: None)
+    opened.say("To come.", place="sum")
+    with pytest.raises(ParameterError, match=r"^Nothing was said at sum\. s\.say_at\('sum', …\) says it\.$"):
+        opened.finish()
+    opened.say_at("sum", "It is 3.")
+    opened.finish()
+
+
 def test_nothing_is_displayed_when_there_is_nothing_to_say(opened, displayed):
     opened.say(" ")
     assert displayed == []

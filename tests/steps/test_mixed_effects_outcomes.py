@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
+from exlink.data.mediators import answered_cells
 from exlink.data.outcomes import WEEKS, combinations, escalation_spells, outcome_cells, units_by_wave
 from exlink.data.struggle import everyday_touchpoint, struggle_panel
 from exlink.stats.predetermined import predetermined_slopes
@@ -55,6 +56,17 @@ def test_positions_of_cells_name_units_waves_and_circumstances(sample):
     assert (alone["right"] == 0).all()
     assert len(combinations(sample, [])) == 1
     assert alone["n"].sum() == told["n"].sum()
+
+
+@pytest.mark.parametrize("named", [["employee_id", "channel"], ["wave", "channel"], ["channel", "channel"]])
+def test_a_circumstance_may_be_a_key_of_the_cells_or_stand_twice(sample, named):
+    cells, _ = outcome_cells(sample, named)
+    plain, _ = outcome_cells(sample, ["channel"])
+    sums = [c for c in plain if c not in ("left", "right")]
+    pd.testing.assert_frame_equal(*(f.groupby("left")[sums].sum() for f in (cells, plain)))
+    answered, _, _ = answered_cells(sample, "ease", ["transfers"], named)
+    assert answered["n"].sum() == answered_cells(sample, "ease", ["transfers"], [])[0]["n"].sum()
+    assert step.design(sample, named, max_rows=60_000).answers == step.design(sample, [], max_rows=60_000).answers
 
 
 def test_beyond_the_most_cells_it_is_a_fixed_sample_and_says_so(sample, monkeypatch):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from threading import Lock
+from threading import Lock, Thread
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 _lock = Lock()
-_limit = ExitStack()  # holds the limit while any fit is under way
-_under_way: list[None] = []  # one entry per fit
-# The limit is one of the process, and threadpoolctl lets the thread that set one first change it, while others' wishes
-# are passed over in silence. So one thread, which does nothing else, sets it for all.
-_keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blas-limit")
+_under_way: list[Any] = []  # per fit what gives BLAS its threads back
 
 
 @contextmanager
@@ -26,20 +23,28 @@ def one_thread() -> Iterator[None]:
     exlink, waits more than it works, and results would depend on the machine in their last digits.
     """
     with _lock:
-        if not _under_way:
-            _keeper.submit(_set).result()
-        _under_way.append(None)
+        limit = _under_way[0] if _under_way else _elsewhere(lambda: _controller().limit(limits=1, user_api="blas"))
+        _under_way.append(limit)
     try:
         yield
     finally:
         with _lock:
             _under_way.pop()
             if not _under_way:
-                _keeper.submit(_limit.close).result()
+                _elsewhere(limit.restore_original_limits)
 
 
-def _set() -> None:
-    _limit.enter_context(_controller().limit(limits=1, user_api="blas"))
+def _elsewhere(do: Callable[[], Any]) -> Any:
+    """Return what a call gives that is made in a thread of its own, which ends with it.
+
+    The limit is one of the process, and threadpoolctl passes over the wishes of all threads but the one that set it
+    last, in silence, as long as that one lives.
+    """
+    found: list[Any] = []
+    thread = Thread(target=lambda: found.append(do()), name="blas-limit")
+    thread.start()
+    thread.join()
+    return found[0]
 
 
 @cache
@@ -48,3 +53,12 @@ def _controller() -> ThreadpoolController:
     import scipy.linalg  # noqa: F401
 
     return ThreadpoolController()
+
+
+def _unlock() -> None:
+    global _lock  # whoever held it is not in this process
+    _lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_unlock)

@@ -1,5 +1,8 @@
 """What a fit answers: properties that hold for any data, weights, shares, refits."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis.strategies as st
@@ -182,6 +185,28 @@ def test_a_fit_in_any_thread_has_blas_to_itself_in_one_thread():
         assert list(beside.map(lambda _: within(), range(6))) == [{1}] * 6
     assert [each["num_threads"] for each in controller.info()] == before
     alone(two.restore_original_limits)
+
+
+FORKED = """
+import os, sys, threading
+import numpy as np, pandas as pd
+from exlink.stats.lmm import fit_lmm
+
+g = np.arange(100) % 20
+rows = pd.DataFrame({"y": np.sin(np.arange(100.0)) + g, "x": np.cos(np.arange(100.0)), "g": g})
+sigma = fit_lmm("y ~ x", rows, {"g": "1"}).sigma
+if (child := os.fork()) == 0:
+    os._exit(fit_lmm("y ~ x", rows, {"g": "1"}).sigma != sigma)
+late = threading.Timer(0.2, lambda: print(fit_lmm("y ~ x", rows, {"g": "1"}).sigma == sigma, flush=True))
+late.start()  # fits when the main thread has ended
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_fork_fits_and_so_does_what_outlasts_the_main_thread():
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
 def test_blas_has_its_threads_back_when_the_last_of_several_fits_is_done():
