@@ -62,7 +62,9 @@ def prepare(study: Study, folder: Path) -> Path:
         linked = link(contacts, answers, stretches, unit, asked)
         with readable("interactions"):
             target = folder / "linked.parquet"
-            con.execute(f"COPY ({linked.to_native().sql_query()}) TO {quoted(str(target))} (FORMAT parquet)")
+            # joins of large tables have no fixed order, and sums of doubles depend on it
+            ordered = f"SELECT * FROM ({linked.to_native().sql_query()}) ORDER BY {unit}, started_at, interaction_id"
+            con.execute(f"COPY ({ordered}) TO {quoted(str(target))} (FORMAT parquet)")
         refuse_no_overlap(con, target, unit, study)
         notes += remarks(con, f"read_parquet({quoted(str(target))})", study, exposed.columns, labels)
         note_customers(con, target, folder)

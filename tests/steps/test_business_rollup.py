@@ -215,7 +215,7 @@ def test_without_value_the_chain_ends_at_the_contact_and_says_so(required_only):
     assert "not assessed: needs `customer_relationship`" in rolled.notes
     assert any("`customer_value`" in note for note in rolled.notes)
     assert words.contact_sentence(rolled).startswith("Not assessed")
-    assert "No money is stated" in words.base_sentence(rolled, euros)
+    assert "No money through customers is stated" in words.base_sentence(rolled, euros)
 
 
 def test_one_wave_gives_no_effects_and_one_line(one_wave):

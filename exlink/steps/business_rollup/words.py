@@ -74,7 +74,9 @@ def base_sentence(rollup: Rollup, money: Money) -> str:
     """Return exactly what the money is scaled to."""
     base = rollup.base
     if base is None:
-        return "No money is stated: the study records no customer value that contacts could have moved."
+        return (
+            "No money through customers is stated: the study records no customer value that contacts could have moved."
+        )
     period = PERIODS[base.period_months]
     rest = (
         ""
