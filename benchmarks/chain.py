@@ -1,6 +1,6 @@
 """Does the chain's interval hold the planted money? Twenty simulated studies, each rolled up as notebook 05 does.
 
-    python -m benchmarks.chain            benchmarks/results/chain.csv and .md; about three minutes on one core
+    python -m benchmarks.chain            benchmarks/results/chain.csv and .md; about a minute on one core
 
 Planted money per 0.1 point is what the planted links make of it: the aspect's effect on the contact, the contact's on
 the overall opinion, that on revenue and on leaving. The hazard of exits is planted at equal unresolved escalations, of
